@@ -1,0 +1,2 @@
+//! (under construction)
+pgrx::pg_module_magic!();

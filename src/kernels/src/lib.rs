@@ -1,0 +1,126 @@
+//! Distance and bit kernels on slices: the only crate of pgkite with CPU-specific code.
+//!
+//! [`kernels`] answers the fastest set of functions for the CPU it runs on. Resolve it once per scan or build and keep the
+//! reference: a call is then one indirect call, with no feature test in it.
+
+mod portable;
+
+pub use half::f16;
+use std::sync::OnceLock;
+
+/// The three sums that cosine distance needs, accumulated in `f32` lanes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CosineSums {
+    /// Σ aᵢ·bᵢ
+    pub dot: f32,
+    /// Σ aᵢ²
+    pub norm_a: f32,
+    /// Σ bᵢ²
+    pub norm_b: f32,
+}
+
+/// Kernels over two float slices of equal length. Every function panics when the lengths differ.
+#[derive(Debug, Clone, Copy)]
+pub struct Dense<E: 'static> {
+    /// Σ (aᵢ − bᵢ)²
+    pub l2_squared: fn(&[E], &[E]) -> f32,
+    /// Σ aᵢ·bᵢ
+    pub dot: fn(&[E], &[E]) -> f32,
+    /// Σ |aᵢ − bᵢ|
+    pub l1: fn(&[E], &[E]) -> f32,
+    /// Dot product and both squared norms in one pass.
+    pub cosine: fn(&[E], &[E]) -> CosineSums,
+    /// Σ aᵢ², accumulated in `f64`: it neither overflows nor underflows for any finite input.
+    pub norm_squared: fn(&[E]) -> f64,
+}
+
+/// Exact integer kernels over two byte-sized slices of equal length (codes of scalar quantisers).
+#[derive(Debug, Clone, Copy)]
+pub struct Bytes<E: 'static, S: 'static> {
+    /// Σ aᵢ·bᵢ
+    pub dot: fn(&[E], &[E]) -> S,
+    /// Σ (aᵢ − bᵢ)²
+    pub l2_squared: fn(&[E], &[E]) -> u32,
+}
+
+/// |A ∩ B| and |A ∪ B| in bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overlap {
+    /// Bits set in both.
+    pub and: u64,
+    /// Bits set in at least one.
+    pub or: u64,
+}
+
+/// Kernels over two bit strings of equal length in bytes, of any length and alignment.
+#[derive(Debug, Clone, Copy)]
+pub struct Bits {
+    /// Number of bits that differ.
+    pub hamming: fn(&[u8], &[u8]) -> u64,
+    /// Sizes of intersection and union.
+    pub overlap: fn(&[u8], &[u8]) -> Overlap,
+    /// popcount(a & b)
+    pub and_popcount: fn(&[u8], &[u8]) -> u64,
+}
+
+/// One complete set of kernels.
+#[derive(Debug, Clone, Copy)]
+pub struct Kernels {
+    /// Name of the set, for reports.
+    pub name: &'static str,
+    /// Single precision.
+    pub f32: Dense<f32>,
+    /// IEEE half precision, accumulated in `f32`.
+    pub f16: Dense<f16>,
+    /// Signed bytes.
+    pub i8: Bytes<i8, i32>,
+    /// Unsigned bytes.
+    pub u8: Bytes<u8, u32>,
+    /// Bit strings.
+    pub bits: Bits,
+}
+
+/// The fastest set for this CPU, found at the first call.
+pub fn kernels() -> &'static Kernels {
+    static BEST: OnceLock<&'static Kernels> = OnceLock::new();
+    BEST.get_or_init(|| available().last().copied().unwrap_or(&portable::KERNELS))
+}
+
+/// Every set that this CPU can run, slowest first. The first is the portable one.
+pub fn available() -> Vec<&'static Kernels> {
+    vec![&portable::KERNELS]
+}
+
+/// A float type that a [`Dense`] table exists for.
+pub trait Element: Copy + PartialOrd + Default + Send + Sync + 'static {
+    /// The kernels of this type out of a set.
+    fn of(set: &'static Kernels) -> &'static Dense<Self>;
+    /// Exact widening.
+    fn to_f32(self) -> f32;
+    /// Rounds to nearest, ties to even; what is too large becomes infinite.
+    fn from_f32(value: f32) -> Self;
+}
+
+impl Element for f32 {
+    fn of(set: &'static Kernels) -> &'static Dense<Self> {
+        &set.f32
+    }
+    fn to_f32(self) -> f32 {
+        self
+    }
+    fn from_f32(value: f32) -> Self {
+        value
+    }
+}
+
+impl Element for f16 {
+    fn of(set: &'static Kernels) -> &'static Dense<Self> {
+        &set.f16
+    }
+    fn to_f32(self) -> f32 {
+        self.to_f32()
+    }
+    fn from_f32(value: f32) -> Self {
+        f16::from_f32(value)
+    }
+}
