@@ -130,6 +130,18 @@ impl PrivateTree {
         self.named.join(format!("usr/lib/postgresql/{}/bin/pg_config", self.major))
     }
 
+    /// A new empty folder of this name that belongs to the server's account, in place of an old one: for servers that somebody
+    /// else starts on this tree. Its path is short enough for a Unix socket.
+    pub fn scratch(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.clusters.join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot renew {}", folder.display()))?;
+        }
+        folders::readable(&folder)?;
+        self.user.own(&folder)?;
+        Ok(folder)
+    }
+
     /// The folder in which clusters on this tree are made.
     pub(crate) fn clusters(&self) -> &Path {
         &self.clusters
