@@ -1,0 +1,40 @@
+-- for each {T} in vector halfvec
+-- What only dense types can do.
+
+CREATE FUNCTION vector_dims({T}) RETURNS integer
+    AS 'MODULE_PATHNAME', 'kite_{T}_dims' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION binary_quantize({T}) RETURNS bit
+    AS 'MODULE_PATHNAME', 'kite_{T}_binary_quantize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION subvector({T}, int, int) RETURNS {T}
+    AS 'MODULE_PATHNAME', 'kite_{T}_subvector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION {T}_add({T}, {T}) RETURNS {T}
+    AS 'MODULE_PATHNAME', 'kite_{T}_add' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION {T}_sub({T}, {T}) RETURNS {T}
+    AS 'MODULE_PATHNAME', 'kite_{T}_sub' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION {T}_mul({T}, {T}) RETURNS {T}
+    AS 'MODULE_PATHNAME', 'kite_{T}_mul' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION {T}_concat({T}, {T}) RETURNS {T}
+    AS 'MODULE_PATHNAME', 'kite_{T}_concat' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION {T}_spherical_distance({T}, {T}) RETURNS float8
+    AS 'MODULE_PATHNAME', 'kite_{T}_spherical_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    COST 3 SUPPORT vector_distance_support;
+CREATE FUNCTION {T}_to_float4({T}, integer, boolean) RETURNS real[]
+    AS 'MODULE_PATHNAME', 'kite_{T}_to_float4' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE OPERATOR + (LEFTARG = {T}, RIGHTARG = {T}, PROCEDURE = {T}_add, COMMUTATOR = +);
+CREATE OPERATOR - (LEFTARG = {T}, RIGHTARG = {T}, PROCEDURE = {T}_sub);
+CREATE OPERATOR * (LEFTARG = {T}, RIGHTARG = {T}, PROCEDURE = {T}_mul, COMMUTATOR = *);
+CREATE OPERATOR || (LEFTARG = {T}, RIGHTARG = {T}, PROCEDURE = {T}_concat);
+
+CREATE FUNCTION {T}_accum(double precision[], {T}) RETURNS double precision[]
+    AS 'MODULE_PATHNAME', 'kite_{T}_accum' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION {T}_combine(double precision[], double precision[]) RETURNS double precision[]
+    AS 'MODULE_PATHNAME', 'kite_{T}_combine' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION {T}_avg(double precision[]) RETURNS {T}
+    AS 'MODULE_PATHNAME', 'kite_{T}_avg' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE AGGREGATE avg({T}) (
+    SFUNC = {T}_accum, STYPE = double precision[], FINALFUNC = {T}_avg, COMBINEFUNC = {T}_combine,
+    INITCOND = '{0}', PARALLEL = SAFE
+);
+CREATE AGGREGATE sum({T}) (SFUNC = {T}_add, STYPE = {T}, COMBINEFUNC = {T}_add, PARALLEL = SAFE);

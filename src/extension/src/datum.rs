@@ -1,0 +1,349 @@
+//! Datums as slices, and slices as datums. The layouts are pgvector's, byte for byte:
+//!
+//! | type | bytes behind the varlena header of 4 |
+//! |---|---|
+//! | `vector`, `halfvec` | dimensions i16, unused i16, elements |
+//! | `sparsevec` | dimensions i32, elements i32, unused i32, indices i32…, values f32… |
+//! | `bit` | length in bits i32, bytes (Postgres's own) |
+
+use crate::call::Call;
+use kite_vectors::{Error, Result, Scalar, Sparse, sparse::SparseBuf};
+use pgrx::{
+    pg_sys::{self, Datum, varlena},
+    varlena::{set_varsize_4b, varatt_is_4b_u, varsize_any},
+};
+use std::{marker::PhantomData, mem::size_of, ops::Deref, slice};
+
+/// Bytes of a plain varlena header.
+const HEADER: usize = 4;
+const DENSE_HEADER: usize = HEADER + 4;
+const SPARSE_HEADER: usize = HEADER + 12;
+
+/// A plain (not compressed, not external) value. Frees its memory when it had to be made by detoasting.
+struct Plain<'call> {
+    pointer: *const varlena,
+    copied: bool,
+    call: PhantomData<&'call Call>,
+}
+
+impl<'call> Plain<'call> {
+    #[inline]
+    fn argument(call: &'call Call, n: usize) -> Self {
+        let pointer: *mut varlena = call.datum(n).cast_mut_ptr();
+        // SAFETY: the SQL declaration types this argument with a varlena type and STRICT: it points to a valid varlena, whose
+        // first byte tells its form. Detoasting returns that pointer or a fresh allocation, valid for the call.
+        unsafe {
+            if varatt_is_4b_u(pointer) {
+                return Self { pointer, copied: false, call: PhantomData };
+            }
+            Self { pointer: pg_sys::pg_detoast_datum(pointer), copied: true, call: PhantomData }
+        }
+    }
+
+    /// All bytes, header included.
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: a plain varlena is as long as its header says, header included, and stays in place while `self` lives:
+        // arguments live as long as the call, copies until `drop`.
+        unsafe { slice::from_raw_parts(self.pointer.cast(), varsize_any(self.pointer)) }
+    }
+
+    #[inline]
+    fn int4(&self, at: usize) -> Option<i32> {
+        Some(i32::from_ne_bytes(self.bytes().get(at..at + 4)?.try_into().ok()?))
+    }
+
+    /// `count` items of type T from byte `at`, if they are there.
+    #[inline]
+    fn items<T: Stored>(&self, at: usize, count: usize) -> Option<&[T]> {
+        let bytes = self.bytes().get(at..)?.get(..count.checked_mul(size_of::<T>())?)?;
+        let pointer = bytes.as_ptr().cast::<T>();
+        // SAFETY: the range was just checked to lie in the value, every bit pattern is a `Stored`, and the alignment is
+        // checked here (the types are declared with int4 alignment, so it always holds on sound data).
+        pointer.is_aligned().then(|| unsafe { slice::from_raw_parts(pointer, count) })
+    }
+}
+
+impl Drop for Plain<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // After an ERROR the memory context frees the copy, and Postgres must not be called.
+        if self.copied && !std::thread::panicking() {
+            // SAFETY: `pg_detoast_datum` allocated it, since the argument was not plain, and nothing borrows it any more.
+            unsafe { pg_sys::pfree(self.pointer.cast_mut().cast()) }
+        }
+    }
+}
+
+/// Types that may be read from any bytes.
+trait Stored: Copy {}
+impl Stored for f32 {}
+impl Stored for half::f16 {}
+impl Stored for i32 {}
+
+/// An element type of a stored dense vector.
+#[allow(private_bounds, reason = "closed on purpose: what may be read from any bytes is decided here")]
+pub(crate) trait Element: Scalar + Stored {}
+impl<E: Scalar + Stored> Element for E {}
+
+/// A dense vector argument; derefs to its elements.
+pub(crate) struct DenseArg<'call, E> {
+    plain: Plain<'call>,
+    dims: usize,
+    element: PhantomData<E>,
+}
+
+impl<E: Element> Deref for DenseArg<'_, E> {
+    type Target = [E];
+
+    #[inline]
+    fn deref(&self) -> &[E] {
+        // Checked when the argument was taken.
+        self.plain.items(DENSE_HEADER, self.dims).unwrap_or(&[])
+    }
+}
+
+/// A sparse vector argument.
+pub(crate) struct SparseArg<'call> {
+    plain: Plain<'call>,
+    dims: usize,
+    elements: usize,
+}
+
+impl SparseArg<'_> {
+    /// The vector; its bounds were checked when the argument was taken.
+    pub(crate) fn get(&self) -> Sparse<'_> {
+        Sparse {
+            dims: self.dims,
+            indices: self.plain.items(SPARSE_HEADER, self.elements).unwrap_or(&[]),
+            values: self.plain.items(SPARSE_HEADER + 4 * self.elements, self.elements).unwrap_or(&[]),
+        }
+    }
+}
+
+/// A `bit` argument.
+pub(crate) struct BitArg<'call> {
+    plain: Plain<'call>,
+    /// Length in bits.
+    pub(crate) bits: usize,
+}
+
+impl BitArg<'_> {
+    /// The bits, first one highest in the first byte, zeros behind the last.
+    pub(crate) fn get(&self) -> &[u8] {
+        self.plain.bytes().get(HEADER + 4..).unwrap_or(&[])
+    }
+}
+
+/// A `bytea` argument.
+pub(crate) struct BytesArg<'call>(Plain<'call>);
+
+impl BytesArg<'_> {
+    /// The bytes.
+    pub(crate) fn get(&self) -> &[u8] {
+        self.0.bytes().get(HEADER..).unwrap_or(&[])
+    }
+}
+
+impl Call {
+    /// The n-th argument as a dense vector.
+    #[inline]
+    pub(crate) fn dense<E: Element>(&self, n: usize) -> Result<DenseArg<'_, E>> {
+        let plain = Plain::argument(self, n);
+        let dims = plain.bytes().get(HEADER..HEADER + 2).map_or(-1, |two| i16::from_ne_bytes([two[0], two[1]]));
+        let dims = usize::try_from(dims).unwrap_or(0);
+        if dims == 0 || plain.items::<E>(DENSE_HEADER, dims).is_none() {
+            return Err(damaged(E::KIND.name));
+        }
+        Ok(DenseArg { plain, dims, element: PhantomData })
+    }
+
+    /// The n-th argument as a sparse vector.
+    pub(crate) fn sparse(&self, n: usize) -> Result<SparseArg<'_>> {
+        let plain = Plain::argument(self, n);
+        let number = |at| plain.int4(at).and_then(|number| usize::try_from(number).ok());
+        let (Some(dims), Some(elements)) = (number(HEADER), number(HEADER + 4)) else {
+            return Err(damaged("sparsevec"));
+        };
+        if plain.items::<i32>(SPARSE_HEADER, elements.saturating_mul(2)).is_none() {
+            return Err(damaged("sparsevec"));
+        }
+        Ok(SparseArg { plain, dims, elements })
+    }
+
+    /// The n-th argument as a bit string.
+    pub(crate) fn bit(&self, n: usize) -> Result<BitArg<'_>> {
+        let plain = Plain::argument(self, n);
+        let bits = plain.int4(HEADER).and_then(|bits| usize::try_from(bits).ok());
+        match bits {
+            Some(bits) if plain.bytes().len() == HEADER + 4 + bits.div_ceil(8) => Ok(BitArg { plain, bits }),
+            _ => Err(damaged("bit")),
+        }
+    }
+
+    /// The n-th argument as a byte string.
+    pub(crate) fn bytes(&self, n: usize) -> BytesArg<'_> {
+        BytesArg(Plain::argument(self, n))
+    }
+}
+
+#[cold]
+fn damaged(kind: &'static str) -> Error {
+    Error::Damaged { kind, what: "its length does not fit its dimensions" }
+}
+
+/// A fresh varlena of `size` bytes, all zero behind the header.
+fn allocate(size: usize) -> *mut varlena {
+    // SAFETY: `palloc0` raises an ERROR for what cannot be had (over 1 GB included), else the memory is `size` bytes of zeros,
+    // aligned for any type; the header is written within them since no caller asks for fewer than 4.
+    unsafe {
+        let pointer = pg_sys::palloc0(size).cast::<varlena>();
+        set_varsize_4b(pointer, size as i32);
+        pointer
+    }
+}
+
+/// The whole of a fresh varlena behind its header.
+///
+/// # Safety
+/// `pointer` came from [`allocate`] with this size, and nothing else borrows it while the slice lives.
+unsafe fn body<'a>(pointer: *mut varlena, size: usize) -> &'a mut [u8] {
+    // SAFETY: the caller's promise; `size` counts the header.
+    unsafe { slice::from_raw_parts_mut(pointer.cast::<u8>().add(HEADER), size - HEADER) }
+}
+
+/// Makes a dense vector of `dims` elements, which `fill` finds zero.
+pub(crate) fn new_dense<E: Element>(dims: usize, fill: impl FnOnce(&mut [E]) -> Result<()>) -> Result<Datum> {
+    let dims = E::KIND.check_dims(dims as i64)?;
+    let pointer = allocate(DENSE_HEADER + dims * size_of::<E>());
+    // SAFETY: the allocation has room for header and elements, is aligned for any type (the elements start at byte 8), zero
+    // bits are a valid element, and no other reference to it exists.
+    let elements = unsafe {
+        pointer.cast::<u8>().add(HEADER).cast::<i16>().write(dims as i16);
+        slice::from_raw_parts_mut(pointer.cast::<u8>().add(DENSE_HEADER).cast::<E>(), dims)
+    };
+    fill(elements)?;
+    Ok(Datum::from(pointer))
+}
+
+/// Makes a sparse vector.
+pub(crate) fn new_sparse(vector: &SparseBuf) -> Datum {
+    let size = SPARSE_HEADER + 8 * vector.indices.len();
+    let pointer = allocate(size);
+    // SAFETY: just allocated with this size.
+    let body = unsafe { body(pointer, size) };
+    let (header, items) = body.split_at_mut(SPARSE_HEADER - HEADER);
+    header[..4].copy_from_slice(&(vector.dims as i32).to_ne_bytes());
+    header[4..8].copy_from_slice(&(vector.indices.len() as i32).to_ne_bytes());
+    let words = vector.indices.iter().map(|index| index.to_ne_bytes());
+    let words = words.chain(vector.values.iter().map(|value| value.to_ne_bytes()));
+    for (item, word) in items.chunks_exact_mut(4).zip(words) {
+        item.copy_from_slice(&word);
+    }
+    Datum::from(pointer)
+}
+
+/// Makes a bit string of `bits` bits, which `fill` finds zero.
+pub(crate) fn new_bit(bits: usize, fill: impl FnOnce(&mut [u8])) -> Datum {
+    let size = HEADER + 4 + bits.div_ceil(8);
+    let pointer = allocate(size);
+    // SAFETY: just allocated with this size.
+    let body = unsafe { body(pointer, size) };
+    let (header, bytes) = body.split_at_mut(4);
+    header.copy_from_slice(&(bits as i32).to_ne_bytes());
+    fill(bytes);
+    Datum::from(pointer)
+}
+
+/// Makes a byte string.
+pub(crate) fn new_bytes(bytes: &[u8]) -> Datum {
+    let size = HEADER + bytes.len();
+    let pointer = allocate(size);
+    // SAFETY: just allocated with this size.
+    unsafe { body(pointer, size) }.copy_from_slice(bytes);
+    Datum::from(pointer)
+}
+
+/// Makes a `cstring`; the bytes hold no NUL.
+pub(crate) fn new_cstring(bytes: &[u8]) -> Datum {
+    // SAFETY: the memory holds the bytes and a NUL, which `palloc0` leaves behind them.
+    unsafe {
+        let pointer = pg_sys::palloc0(bytes.len() + 1).cast::<u8>();
+        slice::from_raw_parts_mut(pointer, bytes.len()).copy_from_slice(bytes);
+        Datum::from(pointer)
+    }
+}
+
+/// Number types that arrays are made of here.
+#[allow(private_bounds, reason = "closed on purpose, as Element is")]
+pub(crate) trait ArrayElement: Stored {
+    /// The SQL type of an element.
+    const TYPE: pg_sys::Oid;
+}
+
+impl Stored for f64 {}
+
+impl ArrayElement for f32 {
+    const TYPE: pg_sys::Oid = pg_sys::FLOAT4OID;
+}
+
+impl ArrayElement for f64 {
+    const TYPE: pg_sys::Oid = pg_sys::FLOAT8OID;
+}
+
+/// Header of a one-dimensional array without nulls, behind which its elements stand (`utils/array.h`).
+const ARRAY_HEADER: usize = 24;
+
+/// A one-dimensional array argument without nulls; derefs to its elements.
+pub(crate) struct ArrayArg<'call, T> {
+    plain: Plain<'call>,
+    count: usize,
+    element: PhantomData<T>,
+}
+
+impl<T: ArrayElement> Deref for ArrayArg<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        // Checked when the argument was taken.
+        self.plain.items(ARRAY_HEADER, self.count).unwrap_or(&[])
+    }
+}
+
+impl<T: ArrayElement> ArrayArg<'_, T> {
+    /// The elements, to be changed in place; `None` where the argument is a copy. Only for the transition value of an
+    /// aggregate, which the executor lets its transition function change.
+    pub(crate) fn in_place(&mut self) -> Option<&mut [T]> {
+        let elements: &[T] = self;
+        let (pointer, count) = (elements.as_ptr().cast_mut(), elements.len());
+        // SAFETY: the elements lie in the argument itself, which nothing else borrows: `self` is borrowed mutably.
+        (!self.plain.copied).then(|| unsafe { slice::from_raw_parts_mut(pointer, count) })
+    }
+}
+
+impl Call {
+    /// The n-th argument as an array of the element type; `None` if it is of another shape or type, or has nulls.
+    pub(crate) fn array<T: ArrayElement>(&self, n: usize) -> Option<ArrayArg<'_, T>> {
+        let plain = Plain::argument(self, n);
+        let word = |place: usize| plain.int4(HEADER * place);
+        // Words of ArrayType: length, dimensions, offset of the data (0: no nulls), element type, size, lower bound.
+        let sound = word(1) == Some(1) && word(2) == Some(0) && word(3) == Some(T::TYPE.to_u32() as i32);
+        let count = sound.then(|| word(4)).flatten().and_then(|count| usize::try_from(count).ok())?;
+        plain.items::<T>(ARRAY_HEADER, count)?;
+        Some(ArrayArg { plain, count, element: PhantomData })
+    }
+}
+
+/// Makes a one-dimensional array of `count` elements, which `fill` finds zero.
+pub(crate) fn new_array<T: ArrayElement>(count: usize, fill: impl FnOnce(&mut [T])) -> Datum {
+    let pointer = allocate(ARRAY_HEADER + count * size_of::<T>());
+    let header = [1, 0, T::TYPE.to_u32() as i32, count as i32, 1];
+    // SAFETY: the allocation has room for header and elements, is aligned for any type (the elements start at byte 24), zero
+    // bits are a valid element, and no other reference to it exists.
+    let elements = unsafe {
+        pointer.cast::<i32>().add(1).cast::<[i32; 5]>().write(header);
+        slice::from_raw_parts_mut(pointer.cast::<u8>().add(ARRAY_HEADER).cast::<T>(), count)
+    };
+    fill(elements);
+    Datum::from(pointer)
+}
