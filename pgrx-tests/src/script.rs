@@ -96,7 +96,7 @@ fn runner(
         let session = connect();
         async move { session }
     });
-    runner.with_normalizer(|line| line.to_owned());
+    runner.with_normalizer(String::clone);
     runner.with_column_validator(|actual, expected| actual.len() == expected.len());
     runner
 }
@@ -110,4 +110,12 @@ pub fn run_script(
     connect: impl Fn() -> Result<Session, SqlError> + 'static,
 ) -> Result<(), TestError> {
     runner(connect).run_file(path)
+}
+
+/// The statements of a plain dump, without comments and without the key that each dump invents anew.
+#[must_use]
+pub fn dump_statements(dump: &str) -> Vec<&str> {
+    let says_nothing =
+        |line: &&str| ["--", "\\restrict ", "\\unrestrict "].iter().any(|start| line.starts_with(start));
+    dump.lines().filter(|line| !says_nothing(line)).collect()
 }
