@@ -3,10 +3,20 @@
 //! [`kernels`] answers the fastest set of functions for the CPU it runs on. Resolve it once per scan or build and keep the
 //! reference: a call is then one indirect call, with no feature test in it.
 
+mod convert;
+mod dispatch;
+mod lanes;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod neon;
+mod pass;
 mod portable;
+mod set;
+mod sums;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
+pub use dispatch::{available, kernels};
 pub use half::f16;
-use std::sync::OnceLock;
 
 /// The three sums that cosine distance needs, accumulated in `f32` lanes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,17 +88,11 @@ pub struct Kernels {
     pub u8: Bytes<u8, u32>,
     /// Bit strings.
     pub bits: Bits,
-}
-
-/// The fastest set for this CPU, found at the first call.
-pub fn kernels() -> &'static Kernels {
-    static BEST: OnceLock<&'static Kernels> = OnceLock::new();
-    BEST.get_or_init(|| available().last().copied().unwrap_or(&portable::KERNELS))
-}
-
-/// Every set that this CPU can run, slowest first. The first is the portable one.
-pub fn available() -> Vec<&'static Kernels> {
-    vec![&portable::KERNELS]
+    /// Widens each element, exactly, into a slice of equal length (panics otherwise).
+    pub f16_to_f32: fn(&[f16], &mut [f32]),
+    /// Rounds each element to nearest, ties to even, into a slice of equal length (panics otherwise). What is too large
+    /// becomes infinite.
+    pub f32_to_f16: fn(&[f32], &mut [f16]),
 }
 
 /// A float type that a [`Dense`] table exists for.

@@ -1,47 +1,200 @@
-//! Plain loops that every CPU runs. The compiler vectorises them for the baseline.
+//! Plain Rust on arrays of the width of a small vector register. The compiler turns it into vector code for whatever
+//! features the function around it has.
 
-use crate::{Bits, Bytes, CosineSums, Dense, Element, Kernels, Overlap, f16};
+#![allow(unsafe_code)]
 
-pub(crate) static KERNELS: Kernels = Kernels {
-    name: "portable",
-    f32: dense::<f32>(),
-    f16: dense::<f16>(),
-    i8: Bytes {
-        dot: |a, b| pairs(a, b).map(|(x, y)| i32::from(x) * i32::from(y)).sum(),
-        l2_squared: |a, b| pairs(a, b).map(|(x, y)| (i32::from(x) - i32::from(y)).pow(2).unsigned_abs()).sum(),
-    },
-    u8: Bytes {
-        dot: |a, b| pairs(a, b).map(|(x, y)| u32::from(x) * u32::from(y)).sum(),
-        l2_squared: |a, b| pairs(a, b).map(|(x, y)| u32::from(x.abs_diff(y)).pow(2)).sum(),
-    },
-    bits: Bits {
-        hamming: |a, b| pairs(a, b).map(|(x, y)| u64::from((x ^ y).count_ones())).sum(),
-        overlap: |a, b| {
-            pairs(a, b).fold(Overlap { and: 0, or: 0 }, |sum, (x, y)| Overlap {
-                and: sum.and + u64::from((x & y).count_ones()),
-                or: sum.or + u64::from((x | y).count_ones()),
-            })
-        },
-        and_popcount: |a, b| pairs(a, b).map(|(x, y)| u64::from((x & y).count_ones())).sum(),
-    },
-};
+use crate::Kernels;
+use crate::convert::{Halves, f16_to_f32, f32_to_f16};
+use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token};
+use crate::set::kernel_set;
+use half::f16;
 
-const fn dense<E: Element>() -> Dense<E> {
-    Dense {
-        l2_squared: |a, b| pairs(a, b).map(|(x, y)| (x.to_f32() - y.to_f32()).powi(2)).sum(),
-        dot: |a, b| pairs(a, b).map(|(x, y)| x.to_f32() * y.to_f32()).sum(),
-        l1: |a, b| pairs(a, b).map(|(x, y)| (x.to_f32() - y.to_f32()).abs()).sum(),
-        cosine: |a, b| {
-            pairs(a, b).fold(CosineSums { dot: 0.0, norm_a: 0.0, norm_b: 0.0 }, |sum, (x, y)| {
-                let (x, y) = (x.to_f32(), y.to_f32());
-                CosineSums { dot: sum.dot + x * y, norm_a: sum.norm_a + x * x, norm_b: sum.norm_b + y * y }
-            })
-        },
-        norm_squared: |a| a.iter().map(|x| f64::from(x.to_f32()).powi(2)).sum(),
+/// Stands for no feature at all.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable(());
+
+pub(crate) static KERNELS: Kernels = kernel_set!("portable", Portable, []);
+
+const FLOATS: usize = 4;
+const BYTES: usize = 16;
+
+impl Token for Portable {
+    #[inline(always)]
+    unsafe fn assume() -> Self {
+        Self(())
     }
 }
 
-fn pairs<'a, T: Copy>(a: &'a [T], b: &'a [T]) -> impl Iterator<Item = (T, T)> + 'a {
-    assert_eq!(a.len(), b.len(), "kernels need slices of equal length");
-    a.iter().copied().zip(b.iter().copied())
+macro_rules! lanes {
+    ($e:ty, $lane:ty, $n:expr, $widen:expr) => {
+        impl Lanes<$e> for Portable {
+            type Chunk = [$e; $n];
+            type V = [$lane; $n];
+            #[inline(always)]
+            fn split(of: &[$e]) -> (&[[$e; $n]], &[$e]) {
+                of.as_chunks()
+            }
+            #[inline(always)]
+            fn load(self, chunk: &[$e; $n]) -> [$lane; $n] {
+                chunk.map($widen)
+            }
+            #[inline(always)]
+            fn load_partial(self, rest: &[$e]) -> [$lane; $n] {
+                let mut lanes = [<$lane>::default(); $n];
+                for (lane, element) in lanes.iter_mut().zip(rest) {
+                    *lane = $widen(*element);
+                }
+                lanes
+            }
+        }
+    };
+}
+
+lanes!(f32, f32, FLOATS, |x| x);
+lanes!(f16, f32, FLOATS, f16_to_f32);
+lanes!(u8, u8, BYTES, |x| x);
+lanes!(i8, u8, BYTES, i8::cast_unsigned);
+
+/// Applies `f` lane by lane.
+#[inline(always)]
+fn zip<A: Copy, B: Copy, C: Copy + Default, const N: usize>(
+    a: [A; N],
+    b: [B; N],
+    f: impl Fn(A, B) -> C,
+) -> [C; N] {
+    let mut result = [C::default(); N];
+    for i in 0..N {
+        result[i] = f(a[i], b[i]);
+    }
+    result
+}
+
+impl Floats for Portable {
+    type V = [f32; FLOATS];
+    type Wide = [f64; FLOATS];
+    #[inline(always)]
+    fn zero(self) -> Self::V {
+        [0.0; FLOATS]
+    }
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| a - b)
+    }
+    #[inline(always)]
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // Not `f32::mul_add`, which is a function call where the CPU has no such instruction.
+        zip(zip(a, b, |a, b| a * b), c, |product, c| product + c)
+    }
+    #[inline(always)]
+    fn abs(self, a: Self::V) -> Self::V {
+        a.map(f32::abs)
+    }
+    #[inline(always)]
+    fn total(self, a: Self::V) -> f32 {
+        let [a, b, c, d] = a;
+        (a + c) + (b + d)
+    }
+    #[inline(always)]
+    fn wide_zero(self) -> Self::Wide {
+        [0.0; FLOATS]
+    }
+    #[inline(always)]
+    fn wide_add_square(self, sum: Self::Wide, a: Self::V) -> Self::Wide {
+        zip(sum, a, |sum, a| sum + f64::from(a) * f64::from(a))
+    }
+    #[inline(always)]
+    fn wide_add(self, a: Self::Wide, b: Self::Wide) -> Self::Wide {
+        zip(a, b, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn wide_total(self, a: Self::Wide) -> f64 {
+        let [a, b, c, d] = a;
+        (a + c) + (b + d)
+    }
+}
+
+impl Integers for Portable {
+    type Acc = u32;
+    #[inline(always)]
+    fn zero(self) -> u32 {
+        0
+    }
+    #[inline(always)]
+    fn merge(self, a: u32, b: u32) -> u32 {
+        a.wrapping_add(b)
+    }
+    #[inline(always)]
+    fn dot_u8(self, sum: u32, a: [u8; BYTES], b: [u8; BYTES]) -> u32 {
+        // At most 16·255², so only the last addition can wrap.
+        sum.wrapping_add(a.into_iter().zip(b).map(|(a, b)| u32::from(a) * u32::from(b)).sum())
+    }
+    #[inline(always)]
+    fn dot_i8(self, sum: u32, a: [u8; BYTES], b: [u8; BYTES]) -> u32 {
+        let products =
+            a.into_iter().zip(b).map(|(a, b)| i32::from(a.cast_signed()) * i32::from(b.cast_signed()));
+        sum.wrapping_add(products.sum::<i32>().cast_unsigned())
+    }
+    #[inline(always)]
+    fn difference_u8(self, a: [u8; BYTES], b: [u8; BYTES]) -> [u8; BYTES] {
+        zip(a, b, u8::abs_diff)
+    }
+    #[inline(always)]
+    fn difference_i8(self, a: [u8; BYTES], b: [u8; BYTES]) -> [u8; BYTES] {
+        zip(a, b, |a, b| a.cast_signed().abs_diff(b.cast_signed()))
+    }
+    #[inline(always)]
+    fn total_u8(self, sum: u32) -> u32 {
+        sum
+    }
+    #[inline(always)]
+    fn total_i8(self, sum: u32) -> i32 {
+        sum.cast_signed()
+    }
+}
+
+impl Bitwise for Portable {
+    type Acc = u64;
+    #[inline(always)]
+    fn zero(self) -> u64 {
+        0
+    }
+    #[inline(always)]
+    fn merge(self, a: u64, b: u64) -> u64 {
+        a + b
+    }
+    #[inline(always)]
+    fn and(self, a: [u8; BYTES], b: [u8; BYTES]) -> [u8; BYTES] {
+        zip(a, b, |a, b| a & b)
+    }
+    #[inline(always)]
+    fn or(self, a: [u8; BYTES], b: [u8; BYTES]) -> [u8; BYTES] {
+        zip(a, b, |a, b| a | b)
+    }
+    #[inline(always)]
+    fn xor(self, a: [u8; BYTES], b: [u8; BYTES]) -> [u8; BYTES] {
+        zip(a, b, |a, b| a ^ b)
+    }
+    #[inline(always)]
+    fn count(self, sum: u64, a: [u8; BYTES]) -> u64 {
+        sum + u64::from(u128::from_ne_bytes(a).count_ones())
+    }
+    #[inline(always)]
+    fn total(self, sum: u64) -> u64 {
+        sum
+    }
+}
+
+impl Halves<8> for Portable {
+    #[inline(always)]
+    fn widen(self, from: &[f16; 8], to: &mut [f32; 8]) {
+        *to = from.map(f16_to_f32);
+    }
+    #[inline(always)]
+    fn narrow(self, from: &[f32; 8], to: &mut [f16; 8]) {
+        *to = from.map(f32_to_f16);
+    }
 }

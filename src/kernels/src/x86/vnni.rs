@@ -1,0 +1,100 @@
+//! Dot products of bytes by VPDPBUSD, which adds four products of an unsigned and a signed byte to a 32-bit lane. Both
+//! register widths and both encodings (AVX-512 and AVX) share this.
+
+use crate::lanes::{Bitwise, ByteVector, Integers, Lanes, Token};
+
+/// The instruction, for a token whose sums of bytes are plain vectors of 32-bit lanes.
+pub(crate) trait Dpbusd: Bitwise + Integers<Acc = ByteVector<Self>> {
+    /// sum + Σ over four bytes each of unsigned a · signed b
+    ///
+    /// # Safety
+    /// The CPU must have the instruction, for which `Self` does not stand.
+    unsafe fn dpbusd(
+        self,
+        sum: ByteVector<Self>,
+        a: ByteVector<Self>,
+        b: ByteVector<Self>,
+    ) -> ByteVector<Self>;
+    /// `byte` in every lane.
+    fn splat(self, byte: i8) -> ByteVector<Self>;
+}
+
+/// `S` with VNNI.
+#[derive(Clone, Copy)]
+pub(crate) struct Vnni<S>(S);
+
+impl<S: Dpbusd> Vnni<S> {
+    #[inline(always)]
+    fn dpbusd(self, sum: ByteVector<S>, a: ByteVector<S>, b: ByteVector<S>) -> ByteVector<S> {
+        // SAFETY: this token stands for the instruction.
+        unsafe { self.0.dpbusd(sum, a, b) }
+    }
+}
+
+impl<S: Token> Token for Vnni<S> {
+    #[inline(always)]
+    unsafe fn assume() -> Self {
+        // SAFETY: the caller vouches for VNNI and for the features of `S`.
+        Self(unsafe { S::assume() })
+    }
+}
+
+impl<E, S: Lanes<E>> Lanes<E> for Vnni<S> {
+    type Chunk = S::Chunk;
+    type V = S::V;
+    #[inline(always)]
+    fn split(of: &[E]) -> (&[S::Chunk], &[E]) {
+        <S as Lanes<E>>::split(of)
+    }
+    #[inline(always)]
+    fn load(self, chunk: &S::Chunk) -> S::V {
+        <S as Lanes<E>>::load(self.0, chunk)
+    }
+    #[inline(always)]
+    fn load_partial(self, rest: &[E]) -> S::V {
+        <S as Lanes<E>>::load_partial(self.0, rest)
+    }
+}
+
+/// One operand has the wrong sign, so its top bit is flipped, which is an offset of 128; a second sum brings back what the
+/// offset took: `ab = a(b − 128) + 2·64a` for unsigned bytes, `ab = (a + 128)b − 2·64b` for signed ones.
+impl<S: Dpbusd> Integers for Vnni<S> {
+    /// The sum with the offset, and the sum of 64a or 64b.
+    type Acc = [ByteVector<S>; 2];
+    #[inline(always)]
+    fn zero(self) -> Self::Acc {
+        [Integers::zero(self.0); 2]
+    }
+    #[inline(always)]
+    fn merge(self, a: Self::Acc, b: Self::Acc) -> Self::Acc {
+        [Integers::merge(self.0, a[0], b[0]), Integers::merge(self.0, a[1], b[1])]
+    }
+    #[inline(always)]
+    fn dot_u8(self, [sum, offset]: Self::Acc, a: ByteVector<Self>, b: ByteVector<Self>) -> Self::Acc {
+        let b = self.0.xor(b, self.0.splat(i8::MIN));
+        [self.dpbusd(sum, a, b), self.dpbusd(offset, a, self.0.splat(64))]
+    }
+    #[inline(always)]
+    fn dot_i8(self, [sum, offset]: Self::Acc, a: ByteVector<Self>, b: ByteVector<Self>) -> Self::Acc {
+        let a = self.0.xor(a, self.0.splat(i8::MIN));
+        [self.dpbusd(sum, a, b), self.dpbusd(offset, self.0.splat(64), b)]
+    }
+    #[inline(always)]
+    fn difference_u8(self, a: ByteVector<Self>, b: ByteVector<Self>) -> ByteVector<Self> {
+        self.0.difference_u8(a, b)
+    }
+    #[inline(always)]
+    fn difference_i8(self, a: ByteVector<Self>, b: ByteVector<Self>) -> ByteVector<Self> {
+        self.0.difference_i8(a, b)
+    }
+    #[inline(always)]
+    fn total_u8(self, [sum, offset]: Self::Acc) -> u32 {
+        let (sum, offset) = (self.0.total_i8(sum), self.0.total_i8(offset));
+        sum.wrapping_add(offset.wrapping_mul(2)).cast_unsigned()
+    }
+    #[inline(always)]
+    fn total_i8(self, [sum, offset]: Self::Acc) -> i32 {
+        let (sum, offset) = (self.0.total_i8(sum), self.0.total_i8(offset));
+        sum.wrapping_sub(offset.wrapping_mul(2))
+    }
+}
