@@ -150,7 +150,8 @@ impl Call {
     #[inline]
     pub(crate) fn dense<E: Element>(&self, n: usize) -> Result<DenseArg<'_, E>> {
         let plain = Plain::argument(self, n);
-        let dims = plain.bytes().get(HEADER..HEADER + 2).map_or(-1, |two| i16::from_ne_bytes([two[0], two[1]]));
+        let dims =
+            plain.bytes().get(HEADER..HEADER + 2).map_or(-1, |two| i16::from_ne_bytes([two[0], two[1]]));
         let dims = usize::try_from(dims).unwrap_or(0);
         if dims == 0 || plain.items::<E>(DENSE_HEADER, dims).is_none() {
             return Err(damaged(E::KIND.name));

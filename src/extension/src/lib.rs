@@ -32,3 +32,19 @@ export! {
     "kite_version" => |_| Ok(call::Text(env!("CARGO_PKG_VERSION"))),
     "kite_kernels" => |_| Ok(call::Text(kite_kernels::kernels().name)),
 }
+
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../../../pgrx-tests/backend/mod.rs"]
+mod backend;
+
+/// What `cargo pgrx test` asks of the crate.
+#[cfg(test)]
+pub mod pg_test {
+    /// Called once before the first test.
+    pub fn setup(_options: Vec<&str>) {}
+
+    /// Lines for the test server's `postgresql.conf`.
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        vec!["max_parallel_workers_per_gather = 2"]
+    }
+}

@@ -10,16 +10,19 @@ use std::ffi::{CStr, CString};
 const SETTINGS: [&CStr; 2] = [c"hnsw.ef_search", c"ivfflat.probes"];
 
 /// Where a server names libraries to load ahead of use.
-const PRELOADS: [&CStr; 3] = [c"shared_preload_libraries", c"session_preload_libraries", c"local_preload_libraries"];
+const PRELOADS: [&CStr; 3] =
+    [c"shared_preload_libraries", c"session_preload_libraries", c"local_preload_libraries"];
 
 /// Raises an ERROR, which says what to change, where another library has defined pgvector's settings.
 pub(crate) fn refuse_foreign_settings() {
     let Some(setting) = SETTINGS.into_iter().find(|name| is_defined(name)) else {
         return;
     };
-    let preloads: Vec<_> = PRELOADS.into_iter().filter(|name| names_pgvector(name)).map(CStr::to_string_lossy).collect();
+    let preloads: Vec<_> =
+        PRELOADS.into_iter().filter(|name| names_pgvector(name)).map(CStr::to_string_lossy).collect();
     let hint = if preloads.is_empty() {
-        "Use a new session in which neither a function of pgvector nor LOAD has loaded its library.".to_owned()
+        "Use a new session in which neither a function of pgvector nor LOAD has loaded its library."
+            .to_owned()
     } else {
         format!("Take \"vector\" out of {} and restart the server (or the session).", preloads.join(" and "))
     };

@@ -145,10 +145,15 @@ unsafe fn operand(root: *mut pg_sys::PlannerInfo, node: *mut pg_sys::Node) -> Op
             }
             NodeTag::T_Var => {
                 let var = node.cast::<pg_sys::Var>();
-                let declared =
-                    if (*var).vartypmod > 0 { bytes_of(&type_name((*var).vartype), (*var).vartypmod) } else { None };
+                let declared = if (*var).vartypmod > 0 {
+                    bytes_of(&type_name((*var).vartype), (*var).vartypmod)
+                } else {
+                    None
+                };
                 let table = table_of(root, var);
-                let width = table.map(|table| pg_sys::get_attavgwidth(table, (*var).varattno)).filter(|&width| width > 0);
+                let width = table
+                    .map(|table| pg_sys::get_attavgwidth(table, (*var).varattno))
+                    .filter(|&width| width > 0);
                 let width = width.map(f64::from);
                 let bytes = declared.or(width.filter(|&width| width > POINTER_BYTES))?;
                 let may_move = table.is_some_and(|table| may_move(table, (*var).varattno));

@@ -79,7 +79,9 @@ fn expand(part: &str) -> String {
         return part.into();
     };
     match first.strip_prefix("-- for each {T} in ") {
-        Some(names) => names.split_whitespace().map(|name| rest.replace("{T}", name)).collect::<Vec<_>>().join("\n"),
+        Some(names) => {
+            names.split_whitespace().map(|name| rest.replace("{T}", name)).collect::<Vec<_>>().join("\n")
+        }
         None => part.into(),
     }
 }
@@ -131,7 +133,11 @@ mod tests {
         for layout in [Layout::Own, Layout::AsVector] {
             for script in scripts(layout) {
                 let upper = script.text.to_uppercase();
-                assert!(!upper.contains("OR REPLACE") && !upper.contains("IF NOT EXISTS"), "{}", script.file_name);
+                assert!(
+                    !upper.contains("OR REPLACE") && !upper.contains("IF NOT EXISTS"),
+                    "{}",
+                    script.file_name
+                );
             }
         }
     }

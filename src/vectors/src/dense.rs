@@ -181,7 +181,11 @@ mod tests {
         assert_eq!(range(5, -1, 4), Ok(0..2));
         assert_eq!(range(5, 5, i32::MAX), Ok(4..5));
         for (start, count) in [(1, 0), (1, -1), (6, 1), (-1, 2), (i32::MIN, i32::MAX), (i32::MAX, i32::MAX)] {
-            assert_eq!(range(5, start, count), Err(Error::NoDimensions { kind: "vector" }), "{start} {count}");
+            assert_eq!(
+                range(5, start, count),
+                Err(Error::NoDimensions { kind: "vector" }),
+                "{start} {count}"
+            );
         }
     }
 

@@ -34,11 +34,7 @@ impl Kind {
 
     /// Refuses two values whose dimensions differ.
     pub fn check_same_dims(&self, left: usize, right: usize) -> Result<()> {
-        if left == right {
-            Ok(())
-        } else {
-            Err(Error::DifferentDimensions { kind: self.name, left, right })
-        }
+        if left == right { Ok(()) } else { Err(Error::DifferentDimensions { kind: self.name, left, right }) }
     }
 
     /// Refuses NaN and infinities, which no vector may hold.

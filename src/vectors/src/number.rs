@@ -107,7 +107,8 @@ fn exponent(text: &[u8], letter: u8) -> (usize, i32) {
     if digits.is_empty() {
         return (0, 0);
     }
-    let size = digits.iter().fold(0i32, |sum, byte| sum.saturating_mul(10).saturating_add(i32::from(byte - b'0')));
+    let size =
+        digits.iter().fold(0i32, |sum, byte| sum.saturating_mul(10).saturating_add(i32::from(byte - b'0')));
     // Far beyond any float's exponent, and far from overflowing what is added to it.
     let size = size.min(1_000_000_000);
     (1 + sign + digits.len(), if text[1] == b'-' { -size } else { size })
@@ -216,7 +217,8 @@ mod tests {
 
     #[test]
     fn range_errors_are_told_apart() {
-        let flags = |text: &str| float(text.as_bytes()).map(|number| (number.overflow, number.underflow)).unwrap();
+        let flags =
+            |text: &str| float(text.as_bytes()).map(|number| (number.overflow, number.underflow)).unwrap();
         assert_eq!(flags("4e38"), (true, false));
         assert_eq!(flags("1e99999999999"), (true, false));
         assert_eq!(flags("1e-46"), (false, true));

@@ -182,7 +182,7 @@ impl<'a> Sparse<'a> {
     }
 
     /// a + b; elements that cancel are left out.
-    pub fn add(self, other: Sparse<'_>) -> Result<SparseBuf> {
+    pub fn plus(self, other: Sparse<'_>) -> Result<SparseBuf> {
         self.check_same_dims(other)?;
         let mut out = SparseBuf { dims: self.dims, indices: Vec::new(), values: Vec::new() };
         let mut outcome = Ok(());
@@ -279,7 +279,7 @@ mod tests {
         fn sums_and_norms_are_those_of_the_dense_vectors((a, b) in pair()) {
             let mut out = vec![0.0; a.len()];
             crate::dense::add(&a, &b, &mut out).unwrap();
-            let sum = sparse(&a).as_ref().add(sparse(&b).as_ref()).unwrap();
+            let sum = sparse(&a).as_ref().plus(sparse(&b).as_ref()).unwrap();
             prop_assert!(sum.values.iter().all(|value| *value != 0.0));
             prop_assert_eq!(dense(&sum), out.clone());
             crate::dense::normalize(&kernels().f32, &a, &mut out).unwrap();
@@ -294,10 +294,10 @@ mod tests {
             Err(Error::TooManyElements { max: 16_000 })
         );
         let a = SparseBuf { dims: 2, indices: vec![0], values: vec![3e38] };
-        assert_eq!(a.as_ref().add(a.as_ref()), Err(Error::Overflow));
+        assert_eq!(a.as_ref().plus(a.as_ref()), Err(Error::Overflow));
         let b = SparseBuf { dims: 3, indices: vec![], values: vec![] };
         let kind = "sparsevec";
-        assert_eq!(a.as_ref().add(b.as_ref()), Err(Error::DifferentDimensions { kind, left: 2, right: 3 }));
+        assert_eq!(a.as_ref().plus(b.as_ref()), Err(Error::DifferentDimensions { kind, left: 2, right: 3 }));
         let tiny = Sparse { dims: 2, indices: &[0, 1], values: &[1e-45, 3e38] };
         assert_eq!(tiny.normalize(&kernels().f32).unwrap().indices, [1]);
     }

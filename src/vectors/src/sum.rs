@@ -134,8 +134,14 @@ impl SparseSum {
             return None;
         }
         let (indices, sums) = body.split_at(elements * 4);
-        let indices: Vec<i32> = indices.chunks_exact(4).filter_map(|four| Some(i32::from_ne_bytes(four.try_into().ok()?))).collect();
-        let sums: Vec<f64> = sums.chunks_exact(8).filter_map(|eight| Some(f64::from_ne_bytes(eight.try_into().ok()?))).collect();
+        let indices: Vec<i32> = indices
+            .chunks_exact(4)
+            .filter_map(|four| Some(i32::from_ne_bytes(four.try_into().ok()?)))
+            .collect();
+        let sums: Vec<f64> = sums
+            .chunks_exact(8)
+            .filter_map(|eight| Some(f64::from_ne_bytes(eight.try_into().ok()?)))
+            .collect();
         let mut previous = None;
         for &index in &indices {
             check_index(index, previous, dims).ok()?;
@@ -177,7 +183,10 @@ mod tests {
         let mut state = SparseSum::of(a);
         state.add(&SparseSum::of(b)).unwrap();
         let state = SparseSum::from_bytes(&state.to_bytes(), "f").unwrap().unwrap();
-        assert_eq!(state.average().unwrap(), SparseBuf { dims: 4, indices: vec![0, 1], values: vec![0.5, 2.0] });
+        assert_eq!(
+            state.average().unwrap(),
+            SparseBuf { dims: 4, indices: vec![0, 1], values: vec![0.5, 2.0] }
+        );
         let other = SparseSum::of(Sparse { dims: 5, indices: &[], values: &[] });
         assert_eq!(state.clone().add(&other), Err(Error::UnexpectedDimensions { expected: 4, found: 5 }));
         assert_eq!(SparseSum::from_bytes(&[], "f"), Ok(None));

@@ -88,8 +88,9 @@ pub fn parse_dense<E: Scalar>(literal: &[u8], type_modifier: i32) -> Result<Vec<
         if elements.len() == kind.max_dims {
             return Err(Error::TooManyDimensions { kind: kind.name, max: kind.max_dims });
         }
-        let value = scanner
-            .finite(|number| number.overflow || (number.value.is_finite() && E::narrow(number.value).is_err()))?;
+        let value = scanner.finite(|number| {
+            number.overflow || (number.value.is_finite() && E::narrow(number.value).is_err())
+        })?;
         elements.push(E::narrow(value)?);
         if scanner.take(b',') {
             continue;
@@ -204,7 +205,10 @@ mod tests {
     fn sparse_literals() {
         let parsed = parse_sparse(b" { 5 : 2.5 , 1:1,3:0 , +2: -1 } / 5 ", 5).unwrap();
         assert_eq!(parsed, SparseBuf { dims: 5, indices: vec![0, 1, 4], values: vec![1.0, -1.0, 2.5] });
-        assert_eq!(parse_sparse(b"{}/3", -1).unwrap(), SparseBuf { dims: 3, indices: vec![], values: vec![] });
+        assert_eq!(
+            parse_sparse(b"{}/3", -1).unwrap(),
+            SparseBuf { dims: 3, indices: vec![], values: vec![] }
+        );
         assert_eq!(parse_sparse(b"{7:0}/3", -1).unwrap().indices, []);
     }
 
@@ -212,7 +216,9 @@ mod tests {
     fn sparse_literals_that_are_refused() {
         let refused = |literal: &str| message(parse_sparse(literal.as_bytes(), -1));
         let syntax = |literal: &str| format!("invalid input syntax for type sparsevec: \"{literal}\" | ");
-        for literal in ["{1:}/2", "{:1}/2", "{1}/2", "{1:1,}/2", "{1:1", "{1:1}/", "{1:1}/x", "{1:1 2:1}/2", "{a:1}/2"] {
+        for literal in
+            ["{1:}/2", "{:1}/2", "{1}/2", "{1:1,}/2", "{1:1", "{1:1}/", "{1:1}/x", "{1:1 2:1}/2", "{a:1}/2"]
+        {
             assert_eq!(refused(literal), syntax(literal) + "-", "{literal}");
         }
         assert_eq!(refused("[1]"), syntax("[1]") + "Vector contents must start with \"{\".");
@@ -228,7 +234,10 @@ mod tests {
         assert_eq!(refused("{}/0"), "sparsevec must have at least 1 dimension | -");
         assert_eq!(refused("{}/-1"), "sparsevec must have at least 1 dimension | -");
         assert_eq!(refused("{}/1000000001"), "sparsevec cannot have more than 1000000000 dimensions | -");
-        assert_eq!(refused("{}/99999999999999999999"), "sparsevec cannot have more than 1000000000 dimensions | -");
+        assert_eq!(
+            refused("{}/99999999999999999999"),
+            "sparsevec cannot have more than 1000000000 dimensions | -"
+        );
         let many = format!("{{{}1:1}}/20000", "1:0,".repeat(16_000));
         assert_eq!(refused(&many), "sparsevec cannot have more than 16000 non-zero elements | -");
     }

@@ -137,10 +137,7 @@ mod tests {
         assert_eq!(encode_dense(&[1.0f32, -2.0]), [0, 2, 0, 0, 0x3f, 0x80, 0, 0, 0xc0, 0, 0, 0]);
         assert_eq!(encode_dense(&[f16::ONE]), [0, 1, 0, 0, 0x3c, 0]);
         let vector = Sparse { dims: 5, indices: &[4], values: &[1.0] };
-        assert_eq!(
-            encode_sparse(vector),
-            [0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 4, 0x3f, 0x80, 0, 0]
-        );
+        assert_eq!(encode_sparse(vector), [0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 4, 0x3f, 0x80, 0, 0]);
     }
 
     #[test]
@@ -165,12 +162,17 @@ mod tests {
 
     #[test]
     fn sparse_messages_that_are_refused() {
-        let refused = |numbers: &[i32], values: &[f32]| decode_sparse(&sparse_message(numbers, values), -1).unwrap_err();
+        let refused = |numbers: &[i32], values: &[f32]| {
+            decode_sparse(&sparse_message(numbers, values), -1).unwrap_err()
+        };
         assert_eq!(refused(&[5, 1], &[]), Error::Truncated);
         assert_eq!(refused(&[0, 0, 0], &[]), Error::NoDimensions { kind: "sparsevec" });
         assert_eq!(refused(&[5, -1, 0], &[]), Error::NegativeElements);
         assert_eq!(refused(&[5, 6, 0], &[]), Error::MoreElementsThanDimensions);
-        assert_eq!(refused(&[i32::MAX, 1, 0], &[]), Error::TooManyDimensions { kind: "sparsevec", max: 1_000_000_000 });
+        assert_eq!(
+            refused(&[i32::MAX, 1, 0], &[]),
+            Error::TooManyDimensions { kind: "sparsevec", max: 1_000_000_000 }
+        );
         assert_eq!(refused(&[20_000, 16_001, 0], &[]), Error::TooManyElements { max: 16_000 });
         assert_eq!(refused(&[5, 1, 3, 0], &[1.0]), Error::UnusedNotZero { found: 3 });
         assert_eq!(refused(&[5, 1, 0, 5], &[1.0]), Error::IndexOutOfBounds);
@@ -190,7 +192,13 @@ mod tests {
     }
 
     fn nearly_sparse() -> impl Strategy<Value = Vec<u8>> {
-        (-1i32..12, -1i32..6, -1i32..2, prop::collection::vec(-1i32..12, 0..6), prop::collection::vec(any::<u8>(), 0..32))
+        (
+            -1i32..12,
+            -1i32..6,
+            -1i32..2,
+            prop::collection::vec(-1i32..12, 0..6),
+            prop::collection::vec(any::<u8>(), 0..32),
+        )
             .prop_map(|(dims, count, unused, indices, body)| {
                 [sparse_message(&[dims, count, unused], &[]), sparse_message(&indices, &[]), body].concat()
             })

@@ -24,7 +24,7 @@ fn accum<E: Element>(call: &Call) -> Result<Datum> {
         let mut sums = Ok(());
         let first = new_array::<f64>(1 + vector.len(), |out| {
             out[0] = state[0];
-            sums = sum::accumulate(out, &*vector);
+            sums = sum::accumulate(out, &vector);
         });
         return sums.map(|()| first);
     }
@@ -32,13 +32,13 @@ fn accum<E: Element>(call: &Call) -> Result<Datum> {
     if call.aggregate_context().is_some()
         && let Some(state) = state.in_place()
     {
-        sum::accumulate(state, &*vector)?;
+        sum::accumulate(state, &vector)?;
         return Ok(call.datum(0));
     }
     let mut sums = Ok(());
     let next = new_array::<f64>(state.len(), |out| {
         out.copy_from_slice(&state);
-        sums = sum::accumulate(out, &*vector);
+        sums = sum::accumulate(out, &vector);
     });
     sums.map(|()| next)
 }

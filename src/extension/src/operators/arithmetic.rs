@@ -9,7 +9,10 @@ use kite_kernels::kernels;
 use kite_vectors::{Result, dense};
 use pgrx::pg_sys::Datum;
 
-fn elementwise<E: Element>(call: &Call, op: fn(&[E], &[E], &mut [E]) -> Result<()>) -> Result<Datum> {
+/// Writes `a op b` into a slice of the same length.
+type Elementwise<E> = fn(&[E], &[E], &mut [E]) -> Result<()>;
+
+fn elementwise<E: Element>(call: &Call, op: Elementwise<E>) -> Result<Datum> {
     let (a, b) = (call.dense::<E>(0)?, call.dense::<E>(1)?);
     E::KIND.check_same_dims(a.len(), b.len())?;
     new_dense(a.len(), |out| op(&a, &b, out))
@@ -61,7 +64,7 @@ fn dims<E: Element>(call: &Call) -> Result<i32> {
 }
 
 fn norm<E: Element>(call: &Call) -> Result<f64> {
-    Ok((E::of(kernels()).norm_squared)(&*call.dense::<E>(0)?).sqrt())
+    Ok((E::of(kernels()).norm_squared)(&call.dense::<E>(0)?).sqrt())
 }
 
 dense_exports! {
@@ -77,7 +80,7 @@ dense_exports! {
 }
 
 export! {
-    "kite_sparsevec_add" => |call| Ok(new_sparse(&call.sparse(0)?.get().add(call.sparse(1)?.get())?)),
+    "kite_sparsevec_add" => |call| Ok(new_sparse(&call.sparse(0)?.get().plus(call.sparse(1)?.get())?)),
     "kite_sparsevec_l2_normalize" => |call| Ok(new_sparse(&call.sparse(0)?.get().normalize(&kernels().f32)?)),
     "kite_sparsevec_norm" => |call| Ok(call.sparse(0)?.get().norm(&kernels().f32)),
 }

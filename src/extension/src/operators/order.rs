@@ -5,7 +5,7 @@ use kite_vectors::{Result, dense};
 use std::cmp::Ordering;
 
 fn dense_cmp<E: Element>(call: &Call) -> Result<Ordering> {
-    Ok(dense::compare::<E>(&*call.dense(0)?, &*call.dense(1)?))
+    Ok(dense::compare::<E>(&call.dense(0)?, &call.dense(1)?))
 }
 
 fn sparse_cmp(call: &Call) -> Result<Ordering> {

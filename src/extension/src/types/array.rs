@@ -15,7 +15,8 @@ use std::slice;
 /// The elements of argument 0, an array of numbers, as `f32`; argument 1 is the type modifier.
 fn array_argument(kind: Kind, call: &Call) -> Result<impl ExactSizeIterator<Item = f32>> {
     // SAFETY: the SQL declarations type this argument as an array; detoasting makes it plain.
-    let array: *mut pg_sys::ArrayType = unsafe { pg_sys::pg_detoast_datum(call.datum(0).cast_mut_ptr()).cast() };
+    let array: *mut pg_sys::ArrayType =
+        unsafe { pg_sys::pg_detoast_datum(call.datum(0).cast_mut_ptr()).cast() };
     // SAFETY: `array` is a valid, plain array.
     let (dimensions, element_type, has_nulls) =
         unsafe { ((*array).ndim, (*array).elemtype, pg_sys::array_contains_nulls(array)) };
