@@ -41,9 +41,9 @@ fn the_pgvector_crate_reads_what_it_wrote() -> Result<()> {
     assert_eq!(round_trip(&mut client, "sparsevec", &empty)?, (empty, "{}/3".into()));
 
     let bit = Bit::new(&[true, false, true, true, false, false, true, true, true]);
-    assert_eq!(round_trip(&mut client, "varbit", &bit)?, (bit, "101100111".into()));
+    assert_eq!(round_trip(&mut client, "bit(9)", &bit)?, (bit, "101100111".into()));
     assert_eq!(
-        client.query_one("SELECT $1::varbit <~> B'101'", &[&Bit::new(&[true; 3])])?.get::<_, f64>(0),
+        client.query_one("SELECT $1::bit(3) <~> B'101'", &[&Bit::new(&[true; 3])])?.get::<_, f64>(0),
         1.0
     );
     Ok(())

@@ -20,10 +20,10 @@ const SCHEMA: &str = "
     );
     INSERT INTO item (id, h, s, b, list, direction, pair)
         SELECT i, ARRAY[i, 65504, -0.1]::real[]::halfvec, ('{1:' || i || ',1000000:1e-45}/1000000')::sparsevec, i::bit(8),
-               ARRAY[ARRAY[i]::vector, '[3.4028235e38,-1e-45,-0]'], '[0.6,0.8]', ROW(ARRAY[i, -i]::vector, '{}/7')
+               ARRAY[ARRAY[i]::vector, '[3.4028235e38,-1e-45,-0]'], '[0.6,0.8]', ROW(ARRAY[i, -i]::vector, '{}/7'::sparsevec)::pair
         FROM generate_series(1, 300) i;
     UPDATE item SET v = ARRAY[sin(id), cos(id), id]::vector WHERE id % 3 > 0;
-    INSERT INTO item (id, v) VALUES (1001, NULL), (1002, '[1e-45,-1e-38,3e29]');
+    INSERT INTO item (id, v) VALUES (1001, NULL), (1002, '[1e-45,-1e-38,3e9]');
     CREATE TABLE wide (id int, v vector(16000));
     INSERT INTO wide SELECT n, (SELECT array_agg(sin(n * i)) FROM generate_series(1, 16000) i)::vector FROM generate_series(1, 8) n;
     CREATE INDEX item_v ON item (v);
