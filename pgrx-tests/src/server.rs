@@ -40,7 +40,7 @@ pub fn pgvector(skipped: &str) -> Result<Option<Cluster>> {
 /// The tree that [`PGVECTOR_TREE`] names; else says on standard error what is skipped.
 #[must_use]
 pub fn pgvector_tree(skipped: &str) -> Option<PathBuf> {
-    let tree = std::env::var_os(PGVECTOR_TREE).map(PathBuf::from);
+    let tree = std::env::var_os(PGVECTOR_TREE).filter(|tree| !tree.is_empty()).map(PathBuf::from);
     if tree.is_none() {
         eprintln!(
             "SKIPPED: {skipped}: set {PGVECTOR_TREE} to a PostgreSQL tree with the real pgvector in it"
