@@ -3,14 +3,19 @@
 use kite_vectors::{Error, SqlState};
 use pgrx::{
     IntoDatum, PgLogLevel, PgSqlErrorCode,
-    pg_sys::{self, Datum, FunctionCallInfo, panic::ErrorReport},
+    pg_sys::{self, Datum, FunctionCallInfo, panic::ErrorReport, varlena},
+    varlena::varatt_is_4b_u,
 };
-use std::ffi::CStr;
+use std::{
+    ffi::{CStr, c_void},
+    ptr,
+};
 
 /// The arguments of one call. Every function of the extension is STRICT, so no argument is NULL.
-#[derive(Clone, Copy)]
 pub(crate) struct Call {
     fcinfo: FunctionCallInfo,
+    /// The first arguments, detoasted ahead of the body; NULL where the body does it by itself.
+    plain: [*const varlena; 2],
 }
 
 impl Call {
@@ -24,6 +29,12 @@ impl Call {
             fcinfo.args.as_slice(usize::from(fcinfo.nargs.unsigned_abs()))
         };
         args[n].value
+    }
+
+    /// The n-th argument, a varlena that was detoasted ahead of the body (see [`guard`]).
+    #[inline]
+    pub(crate) fn plain(&self, n: usize) -> Option<*const varlena> {
+        self.plain.get(n).copied().filter(|pointer| !pointer.is_null())
     }
 
     /// The n-th argument as `int4`.
@@ -112,23 +123,52 @@ impl Return for Text {
     }
 }
 
-/// Runs the body of a function: its errors, and any panic, become an `ERROR`.
+/// Postgres's functions as they are. pgrx's bindings save the signal mask and set a jump point around every call, which costs
+/// more than a distance of a short vector; these may only be called where no Rust frame between here and Postgres has
+/// anything to drop, as an ERROR jumps over it.
+mod raw {
+    use super::{c_void, varlena};
+
+    unsafe extern "C-unwind" {
+        pub(super) fn pg_detoast_datum(datum: *mut varlena) -> *mut varlena;
+        pub(super) fn pfree(pointer: *mut c_void);
+    }
+}
+
+/// Runs the body of a function: its errors, and any panic, become an `ERROR`. The first `PLAIN` arguments are varlenas that
+/// are detoasted before, and freed after, outside the guard.
 ///
 /// # Safety
-/// `fcinfo` is what the function manager passed to an `extern "C-unwind"` function that calls this and nothing else.
+/// `fcinfo` is what the function manager passed to an `extern "C-unwind"` function that calls this and nothing else, and its
+/// first `PLAIN` arguments are of varlena types and not NULL.
 #[inline]
-pub(crate) unsafe fn guard<R: Return>(
+pub(crate) unsafe fn guard<const PLAIN: usize, R: Return>(
     fcinfo: FunctionCallInfo,
     body: impl Fn(&Call) -> kite_vectors::Result<R>,
 ) -> Datum {
-    let call = Call { fcinfo };
+    let mut call = Call { fcinfo, plain: [ptr::null(); 2] };
+    for n in 0..PLAIN {
+        let pointer: *mut varlena = call.datum(n).cast_mut_ptr();
+        // SAFETY: the argument is a varlena, by the caller's promise. An ERROR leaves this frame and the one above by a jump:
+        // neither holds anything that wants dropping (`Call` is plain data, the body is a function or borrows nothing).
+        call.plain[n] =
+            unsafe { if varatt_is_4b_u(pointer) { pointer } else { raw::pg_detoast_datum(pointer) } };
+    }
     // SAFETY: the frame above is an `extern "C-unwind"` function without destructors, as the caller promises.
-    unsafe {
+    let result = unsafe {
         pg_sys::panic::pgrx_extern_c_guard(|| match body(&call) {
             Ok(value) => value.into_datum(&call),
             Err(error) => raise(&error),
         })
+    };
+    for n in 0..PLAIN {
+        let pointer = call.plain[n].cast_mut();
+        if pointer != call.datum(n).cast_mut_ptr() {
+            // SAFETY: it is not the argument, so detoasting allocated it, and the body, which borrowed it, is over.
+            unsafe { raw::pfree(pointer.cast()) }
+        }
     }
+    result
 }
 
 /// Raises an error of the pure crates with its SQLSTATE.
@@ -154,17 +194,19 @@ pub(crate) fn raise(error: &Error) -> ! {
 }
 
 /// Makes C functions of version-1 calling convention: `"symbol" => body`, where the body is a
-/// `fn(&Call) -> kite_vectors::Result<impl Return>`. The symbols are prefixed so that they never meet those of pgvector's
-/// library, should both be loaded into one process.
+/// `fn(&Call) -> kite_vectors::Result<impl Return>`. With `export!([2] …)` the first two arguments, which must be varlenas, are
+/// detoasted the fast way, and no result may point into them. The symbols are prefixed so that they never meet those of
+/// pgvector's library, should both be loaded into one process.
 macro_rules! export {
-    ($($symbol:expr => $body:expr),* $(,)?) => {$(
+    ([$plain:literal] $($symbol:expr => $body:expr),* $(,)?) => {$(
         const _: () = {
             #[unsafe(export_name = $symbol)]
             unsafe extern "C-unwind" fn function(
                 fcinfo: ::pgrx::pg_sys::FunctionCallInfo,
             ) -> ::pgrx::pg_sys::Datum {
-                // SAFETY: this is the whole of an `extern "C-unwind"` function that the function manager calls.
-                unsafe { $crate::call::guard(fcinfo, $body) }
+                // SAFETY: this is the whole of an `extern "C-unwind"` function that the function manager calls, with
+                // arguments of the types that `sql/` declares, none of them NULL since it is STRICT.
+                unsafe { $crate::call::guard::<$plain, _>(fcinfo, $body) }
             }
 
             #[unsafe(export_name = concat!("pg_finfo_", $symbol))]
@@ -173,4 +215,7 @@ macro_rules! export {
             }
         };
     )*};
+    ($($symbol:expr => $body:expr),* $(,)?) => {
+        export! { [0] $($symbol => $body),* }
+    };
 }

@@ -19,7 +19,8 @@ const HEADER: usize = 4;
 const DENSE_HEADER: usize = HEADER + 4;
 const SPARSE_HEADER: usize = HEADER + 12;
 
-/// A plain (not compressed, not external) value. Frees its memory when it had to be made by detoasting.
+/// A plain (not compressed, not external) value. A copy that detoasting made here is left to the memory context of the call;
+/// functions that are called once per row of a sort or scan have theirs made and freed by [`crate::call::guard`].
 struct Plain<'call> {
     pointer: *const varlena,
     copied: bool,
@@ -27,8 +28,11 @@ struct Plain<'call> {
 }
 
 impl<'call> Plain<'call> {
-    #[inline]
+    #[inline(always)]
     fn argument(call: &'call Call, n: usize) -> Self {
+        if let Some(pointer) = call.plain(n) {
+            return Self { pointer, copied: false, call: PhantomData };
+        }
         let pointer: *mut varlena = call.datum(n).cast_mut_ptr();
         // SAFETY: the SQL declaration types this argument with a varlena type and STRICT: it points to a valid varlena, whose
         // first byte tells its form. Detoasting returns that pointer or a fresh allocation, valid for the call.
@@ -43,8 +47,7 @@ impl<'call> Plain<'call> {
     /// All bytes, header included.
     #[inline]
     fn bytes(&self) -> &[u8] {
-        // SAFETY: a plain varlena is as long as its header says, header included, and stays in place while `self` lives:
-        // arguments live as long as the call, copies until `drop`.
+        // SAFETY: a plain varlena is as long as its header says, header included, and stays in place for the call.
         unsafe { slice::from_raw_parts(self.pointer.cast(), varsize_any(self.pointer)) }
     }
 
@@ -64,17 +67,6 @@ impl<'call> Plain<'call> {
     }
 }
 
-impl Drop for Plain<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        // After an ERROR the memory context frees the copy, and Postgres must not be called.
-        if self.copied && !std::thread::panicking() {
-            // SAFETY: `pg_detoast_datum` allocated it, since the argument was not plain, and nothing borrows it any more.
-            unsafe { pg_sys::pfree(self.pointer.cast_mut().cast()) }
-        }
-    }
-}
-
 /// Types that may be read from any bytes.
 trait Stored: Copy {}
 impl Stored for f32 {}
@@ -88,9 +80,8 @@ impl<E: Scalar + Stored> Element for E {}
 
 /// A dense vector argument; derefs to its elements.
 pub(crate) struct DenseArg<'call, E> {
-    plain: Plain<'call>,
-    dims: usize,
-    element: PhantomData<E>,
+    elements: *const [E],
+    call: PhantomData<&'call Call>,
 }
 
 impl<E: Element> Deref for DenseArg<'_, E> {
@@ -98,8 +89,9 @@ impl<E: Element> Deref for DenseArg<'_, E> {
 
     #[inline]
     fn deref(&self) -> &[E] {
-        // Checked when the argument was taken.
-        self.plain.items(DENSE_HEADER, self.dims).unwrap_or(&[])
+        // SAFETY: the elements lie in a plain value, which stays in place for the call, and they were checked to be there when
+        // the argument was taken.
+        unsafe { &*self.elements }
     }
 }
 
@@ -147,16 +139,17 @@ impl BytesArg<'_> {
 
 impl Call {
     /// The n-th argument as a dense vector.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn dense<E: Element>(&self, n: usize) -> Result<DenseArg<'_, E>> {
         let plain = Plain::argument(self, n);
         let dims =
             plain.bytes().get(HEADER..HEADER + 2).map_or(-1, |two| i16::from_ne_bytes([two[0], two[1]]));
         let dims = usize::try_from(dims).unwrap_or(0);
-        if dims == 0 || plain.items::<E>(DENSE_HEADER, dims).is_none() {
-            return Err(damaged(E::KIND.name));
-        }
-        Ok(DenseArg { plain, dims, element: PhantomData })
+        let elements: *const [E] = match plain.items(DENSE_HEADER, dims) {
+            Some(elements) if dims > 0 => elements,
+            _ => return Err(damaged(E::KIND.name)),
+        };
+        Ok(DenseArg { elements, call: PhantomData })
     }
 
     /// The n-th argument as a sparse vector.

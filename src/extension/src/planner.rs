@@ -34,11 +34,31 @@ const OPERATORS_PER_BYTE: f64 = 1.0 / 1024.0;
 const OPERATORS_PER_TOASTED_VALUE: f64 = 50.0;
 const OPERATORS_PER_CHUNK: f64 = 10.0;
 
+/// What is known of an argument before its partner is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Known {
+    /// Size by its declaration or as it stands in the query.
+    bytes: Option<f64>,
+    /// Average width as stored, of a column with statistics.
+    width: Option<f64>,
+    /// Whether its values may be moved out of their row.
+    may_move: bool,
+}
+
 /// Size of an argument, and how much of it is stored outside its row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Operand {
     bytes: f64,
     outside: f64,
+}
+
+impl Known {
+    /// Both sides of a distance have the same dimensions: what is not known of one is taken from the other.
+    fn resolve(self, other: Option<f64>) -> Operand {
+        let width = self.width.filter(|&width| width > POINTER_BYTES + 2.0);
+        let bytes = self.bytes.or(other).or(width).unwrap_or(UNKNOWN_BYTES);
+        Operand { bytes, outside: share_outside(bytes, self.width, self.may_move) }
+    }
 }
 
 /// Cost of one call that reads these arguments.
@@ -59,26 +79,30 @@ fn call_cost(operands: &[Operand], cpu_operator_cost: f64, seq_page_cost: f64) -
 
 /// The share of a column's values that is stored outside: from the average stored width, or by size where nothing is known.
 fn share_outside(bytes: f64, average_width: Option<f64>, may_move: bool) -> f64 {
+    // A value below 127 bytes is stored with a header of one byte instead of four.
+    let inline = if bytes - 3.0 < 127.0 { bytes - 3.0 } else { bytes };
     match average_width {
-        Some(width) if bytes > POINTER_BYTES => ((bytes - width) / (bytes - POINTER_BYTES)).clamp(0.0, 1.0),
+        Some(width) if may_move && inline > POINTER_BYTES => {
+            ((inline - width) / (inline - POINTER_BYTES)).clamp(0.0, 1.0)
+        }
         None if may_move && bytes > INLINE_BYTES => 1.0,
         _ => 0.0,
     }
 }
 
-/// Bytes of a value of `dims` dimensions. Sparse vectors and unknown types answer `None`: dimensions do not tell.
-fn bytes_of(type_name: &str, dims: i32) -> Option<f64> {
-    let dims = f64::from(dims);
-    match type_name {
+/// Bytes of a value of a type that declares its dimensions. Those of a sparse vector do not tell.
+fn declared_bytes(oid: Oid, modifier: i32) -> Option<f64> {
+    let dims = (modifier > 0).then(|| f64::from(modifier))?;
+    match type_name(oid).as_str() {
         "vector" => Some(8.0 + dims * size_of::<f32>() as f64),
         "halfvec" => Some(8.0 + dims * size_of::<f16>() as f64),
-        "bit" => Some(8.0 + dims / 8.0),
+        "bit" => Some(8.0 + (dims / 8.0).ceil()),
         _ => None,
     }
 }
 
 fn type_name(oid: Oid) -> String {
-    // SAFETY: a plain catalog look-up; the answer is NULL or a palloc'd string.
+    // SAFETY: a plain catalog look-up; the name is copied before the tuple is released.
     unsafe {
         let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::TYPEOID as i32, Datum::from(oid));
         if tuple.is_null() {
@@ -131,40 +155,31 @@ unsafe fn table_of(root: *mut pg_sys::PlannerInfo, var: *const pg_sys::Var) -> O
 ///
 /// # Safety
 /// `root` is NULL or a valid planner state, `node` a valid expression.
-unsafe fn operand(root: *mut pg_sys::PlannerInfo, node: *mut pg_sys::Node) -> Option<Operand> {
+unsafe fn known(root: *mut pg_sys::PlannerInfo, node: *mut pg_sys::Node) -> Known {
     // SAFETY: by the caller's promise; each cast follows a test of the node's tag.
     unsafe {
         match (*node).type_ {
             NodeTag::T_Const => {
                 let constant = node.cast::<pg_sys::Const>();
-                if (*constant).constisnull || (*constant).constlen != -1 {
-                    return None;
-                }
-                let bytes = pg_sys::toast_raw_datum_size((*constant).constvalue) as f64;
-                Some(Operand { bytes, outside: 0.0 })
+                let size = || pg_sys::toast_raw_datum_size((*constant).constvalue) as f64;
+                let has_size = !(*constant).constisnull && (*constant).constlen == -1;
+                Known { bytes: has_size.then(size), ..Known::default() }
             }
             NodeTag::T_Var => {
                 let var = node.cast::<pg_sys::Var>();
-                let declared = if (*var).vartypmod > 0 {
-                    bytes_of(&type_name((*var).vartype), (*var).vartypmod)
-                } else {
-                    None
+                let bytes = declared_bytes((*var).vartype, (*var).vartypmod);
+                let Some(table) = table_of(root, var) else {
+                    return Known { bytes, ..Known::default() };
                 };
-                let table = table_of(root, var);
-                let width = table
-                    .map(|table| pg_sys::get_attavgwidth(table, (*var).varattno))
-                    .filter(|&width| width > 0);
-                let width = width.map(f64::from);
-                let bytes = declared.or(width.filter(|&width| width > POINTER_BYTES))?;
-                let may_move = table.is_some_and(|table| may_move(table, (*var).varattno));
-                Some(Operand { bytes, outside: share_outside(bytes, width, may_move) })
+                let width = pg_sys::get_attavgwidth(table, (*var).varattno);
+                let width = (width > 0).then(|| f64::from(width));
+                Known { bytes, width, may_move: may_move(table, (*var).varattno) }
             }
-            NodeTag::T_RelabelType => operand(root, (*node.cast::<pg_sys::RelabelType>()).arg.cast()),
-            _ => {
-                let dims = pg_sys::exprTypmod(node);
-                let bytes = if dims > 0 { bytes_of(&type_name(pg_sys::exprType(node)), dims) } else { None };
-                bytes.map(|bytes| Operand { bytes, outside: 0.0 })
-            }
+            NodeTag::T_RelabelType => known(root, (*node.cast::<pg_sys::RelabelType>()).arg.cast()),
+            _ => Known {
+                bytes: declared_bytes(pg_sys::exprType(node), pg_sys::exprTypmod(node)),
+                ..Known::default()
+            },
         }
     }
 }
@@ -189,11 +204,10 @@ fn distance_support(call: &Call) -> Result<Datum> {
             }
         };
         let arguments = PgList::<pg_sys::Node>::from_pg(arguments);
-        let mut operands: Vec<Operand> =
-            arguments.iter_ptr().filter_map(|argument| operand((*request).root, argument)).collect();
-        if operands.is_empty() {
-            operands.push(Operand { bytes: UNKNOWN_BYTES, outside: 0.0 });
-        }
+        let known: Vec<Known> =
+            arguments.iter_ptr().map(|argument| known((*request).root, argument)).collect();
+        let bytes = known.iter().filter_map(|known| known.bytes).reduce(f64::max);
+        let operands: Vec<Operand> = known.iter().map(|known| known.resolve(bytes)).collect();
         (*request).startup = 0.0;
         (*request).per_tuple = call_cost(&operands, pg_sys::cpu_operator_cost, pg_sys::seq_page_cost);
         Ok(Datum::from(request))

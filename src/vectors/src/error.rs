@@ -44,8 +44,8 @@ pub enum Error {
     UnusedNotZero { found: i32 },
     #[error("insufficient data left in message")]
     Truncated,
-    #[error("{function}: expected state array")]
-    NotAState { function: &'static str },
+    #[error("{kind}_{function}: expected state array")]
+    NotAState { kind: &'static str, function: &'static str },
     #[error("invalid type modifier")]
     InvalidTypeModifier,
     #[error("dimensions for type {kind} must be at least 1")]

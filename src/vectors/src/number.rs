@@ -167,10 +167,11 @@ pub(crate) fn integer(text: &[u8]) -> Option<(i64, usize)> {
     Some((value, space + sign + digits.len()))
 }
 
-/// A finite `f32` as Postgres prints it: the shortest digits that read back, scientific from 1e6 and below 1e-4.
+/// A finite `f32` as Postgres prints it: the fewest digits that read back, scientific from 1e6 and below 1e-4.
 /// Only for messages; the extension prints values by Postgres's own function.
 pub fn shortest(value: f32) -> String {
-    let scientific = format!("{value:e}");
+    let scientific = (0..9).map(|places| format!("{value:.places$e}")).find(|text| reads_back(text, value));
+    let scientific = scientific.unwrap_or_else(|| format!("{value:e}"));
     let Some((digits, exponent)) = scientific.split_once('e') else {
         return scientific;
     };
@@ -180,6 +181,16 @@ pub fn shortest(value: f32) -> String {
         }
         _ => format!("{value}"),
     }
+}
+
+/// Whether the digits lie strictly between the middles to the neighbouring floats. A middle itself would be read back too,
+/// by rounding to even, but Postgres does not count on readers to do that.
+fn reads_back(text: &str, value: f32) -> bool {
+    let (Ok(single), Ok(double)) = (text.parse::<f32>(), text.parse::<f64>()) else {
+        return false;
+    };
+    let middle = |neighbour: f32| f64::midpoint(f64::from(value), f64::from(neighbour));
+    single == value && double != middle(value.next_up()) && double != middle(value.next_down())
 }
 
 #[cfg(test)]
@@ -256,6 +267,8 @@ mod tests {
             (1e-4, "0.0001"),
             (1e-5, "1e-05"),
             (-3.5e20, "-3.5e+20"),
+            // 9.194222e7 lies in the middle of two floats: it reads back, but is not printed.
+            (-91_942_224.0, "-9.1942224e+07"),
             (0.0, "0"),
         ] {
             assert_eq!(shortest(value), text);

@@ -6,6 +6,7 @@
 
 use crate::{
     Error, Result, SPARSEVEC, Scalar, Sparse, check_type_modifier,
+    dense::narrow_into,
     sparse::{MAX_ELEMENTS, SparseBuf, check_index, merge_sums},
 };
 
@@ -16,7 +17,7 @@ const HEADER_BYTES: usize = 16;
 /// Adds a vector to a dense state that has room for it: `state` is `[count, sums…]`.
 pub fn accumulate<E: Scalar>(state: &mut [f64], vector: &[E]) -> Result<()> {
     let [count, sums @ ..] = state else {
-        return Err(Error::NotAState { function: "accumulate" });
+        return Err(Error::NotAState { kind: E::KIND.name, function: "accum" });
     };
     check_state_dims(sums.len(), vector.len())?;
     let mut finite = true;
@@ -42,13 +43,9 @@ pub fn combine(state: &mut [f64], other: &[f64]) -> Result<()> {
 /// `sums / count` of a dense state.
 pub fn average<E: Scalar>(state: &[f64], out: &mut [E]) -> Result<()> {
     let [count, sums @ ..] = state else {
-        return Err(Error::NotAState { function: "average" });
+        return Err(Error::NotAState { kind: E::KIND.name, function: "avg" });
     };
-    for (sum, out) in sums.iter().zip(out) {
-        *out = E::from_f32((sum / count) as f32);
-        E::KIND.check_element(out.to_f32())?;
-    }
-    Ok(())
+    narrow_into(sums.iter().map(|sum| (sum / count) as f32), out)
 }
 
 fn check_state_dims(expected: usize, found: usize) -> Result<()> {
@@ -121,7 +118,7 @@ impl SparseSum {
         if bytes.is_empty() {
             return Ok(None);
         }
-        Self::read(bytes).map(Some).ok_or(Error::NotAState { function })
+        Self::read(bytes).map(Some).ok_or(Error::NotAState { kind: SPARSEVEC.name, function })
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
@@ -190,7 +187,10 @@ mod tests {
         let other = SparseSum::of(Sparse { dims: 5, indices: &[], values: &[] });
         assert_eq!(state.clone().add(&other), Err(Error::UnexpectedDimensions { expected: 4, found: 5 }));
         assert_eq!(SparseSum::from_bytes(&[], "f"), Ok(None));
-        assert_eq!(SparseSum::from_bytes(&[1, 2, 3], "f"), Err(Error::NotAState { function: "f" }));
+        assert_eq!(
+            SparseSum::from_bytes(&[1, 2, 3], "f"),
+            Err(Error::NotAState { kind: "sparsevec", function: "f" })
+        );
     }
 
     proptest! {

@@ -12,13 +12,12 @@ use kite_vectors::{
 use pgrx::pg_sys::Datum;
 
 /// A state: a `double precision[]` of the count and the sums; it may hold the count alone, before the first value.
-fn state<'call>(call: &'call Call, n: usize, function: &'static str) -> Result<ArrayArg<'call, f64>> {
-    let array = call.array::<f64>(n).filter(|array| !array.is_empty());
-    array.ok_or(Error::NotAState { function })
+fn state<'call>(call: &'call Call, n: usize, error: Error) -> Result<ArrayArg<'call, f64>> {
+    call.array::<f64>(n).filter(|array| !array.is_empty()).ok_or(error)
 }
 
 fn accum<E: Element>(call: &Call) -> Result<Datum> {
-    let mut state = state(call, 0, "vector_accum")?;
+    let mut state = state(call, 0, Error::NotAState { kind: E::KIND.name, function: "accum" })?;
     let vector = call.dense::<E>(1)?;
     if state.len() == 1 {
         let mut sums = Ok(());
@@ -44,25 +43,29 @@ fn accum<E: Element>(call: &Call) -> Result<Datum> {
 }
 
 fn combine<E: Element>(call: &Call) -> Result<Datum> {
-    let (a, b) = (state(call, 0, "vector_combine")?, state(call, 1, "vector_combine")?);
+    // pgvector has one such function for both types, which names itself.
+    let error = || Error::NotAState { kind: "vector", function: "combine" };
+    let (a, b) = (state(call, 0, error())?, state(call, 1, error())?);
     // A state of no values has nothing to say, not even dimensions.
-    if b[0] == 0.0 {
-        return Ok(call.datum(0));
+    let (first, second) = if a[0] == 0.0 { ((1, &b), &a) } else { ((0, &a), &b) };
+    let (argument, state) = first;
+    if second[0] == 0.0 && state.len() == 1 && state[0] == 0.0 {
+        return Ok(call.datum(argument));
     }
-    if a[0] == 0.0 {
-        return Ok(call.datum(1));
+    E::KIND.check_dims(state.len() as i64 - 1)?;
+    if second[0] == 0.0 {
+        return Ok(call.datum(argument));
     }
-    E::KIND.check_dims(a.len() as i64 - 1)?;
     let mut sums = Ok(());
-    let next = new_array::<f64>(a.len(), |out| {
-        out.copy_from_slice(&a);
-        sums = sum::combine(out, &b);
+    let next = new_array::<f64>(state.len(), |out| {
+        out.copy_from_slice(state);
+        sums = sum::combine(out, second);
     });
     sums.map(|()| next)
 }
 
 fn avg<E: Element>(call: &Call) -> Result<Option<Datum>> {
-    let state = state(call, 0, "vector_avg")?;
+    let state = state(call, 0, Error::NotAState { kind: E::KIND.name, function: "avg" })?;
     if state[0] == 0.0 {
         return Ok(None);
     }
@@ -75,33 +78,30 @@ dense_exports! {
     "avg" => avg,
 }
 
-/// Adds a further state to the one in argument 0.
-fn sparse_add(call: &Call, function: &'static str, other: Option<SparseSum>) -> Result<Datum> {
-    let Some(other) = other else {
-        return Ok(call.datum(0));
-    };
-    let state = SparseSum::from_bytes(call.bytes(0).get(), function)?;
-    let state = match state {
-        Some(mut state) => {
-            state.add(&other)?;
-            state
+fn sparse_state(call: &Call, n: usize, function: &'static str) -> Result<Option<SparseSum>> {
+    SparseSum::from_bytes(call.bytes(n).get(), function)
+}
+
+/// Adds two states, either of which may be that of no value.
+fn sparse_add(a: Option<SparseSum>, b: Option<SparseSum>) -> Result<Datum> {
+    let sum = match (a, b) {
+        (Some(mut a), Some(b)) => {
+            a.add(&b)?;
+            Some(a)
         }
-        None => other,
+        (a, b) => a.or(b),
     };
-    Ok(new_bytes(&state.to_bytes()))
+    Ok(new_bytes(&sum.map(|sum| sum.to_bytes()).unwrap_or_default()))
 }
 
 export! {
     "kite_sparsevec_accum" => |call: &Call| {
-        let vector = call.sparse(1)?;
-        sparse_add(call, "sparsevec_accum", Some(SparseSum::of(vector.get())))
+        sparse_add(sparse_state(call, 0, "accum")?, Some(SparseSum::of(call.sparse(1)?.get())))
     },
     "kite_sparsevec_combine" => |call: &Call| {
-        let function = "sparsevec_combine";
-        sparse_add(call, function, SparseSum::from_bytes(call.bytes(1).get(), function)?)
+        sparse_add(sparse_state(call, 0, "combine")?, sparse_state(call, 1, "combine")?)
     },
     "kite_sparsevec_avg" => |call: &Call| {
-        let state = SparseSum::from_bytes(call.bytes(0).get(), "sparsevec_avg")?;
-        state.map(|state| Ok(new_sparse(&state.average()?))).transpose()
+        sparse_state(call, 0, "avg")?.map(|state| Ok(new_sparse(&state.average()?))).transpose()
     },
 }

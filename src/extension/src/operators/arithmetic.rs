@@ -67,11 +67,14 @@ fn norm<E: Element>(call: &Call) -> Result<f64> {
     Ok((E::of(kernels()).norm_squared)(&call.dense::<E>(0)?).sqrt())
 }
 
-dense_exports! {
+dense_exports! { [2]
     "add" => add,
     "sub" => sub,
     "mul" => mul,
     "concat" => concat,
+}
+
+dense_exports! { [1]
     "subvector" => subvector,
     "l2_normalize" => l2_normalize,
     "binary_quantize" => binary_quantize,

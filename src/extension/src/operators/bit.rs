@@ -10,7 +10,7 @@ fn on_pair<R>(call: &Call, measure: impl Fn(&Bits, &[u8], &[u8]) -> R) -> Result
     Ok(measure(&kernels().bits, a.get(), b.get()))
 }
 
-export! {
+export! { [2]
     "kite_bit_hamming_distance" => |call| on_pair(call, |kernels, a, b| (kernels.hamming)(a, b) as f64),
     "kite_bit_jaccard_distance" => |call| on_pair(call, bits::jaccard),
     "kite_bit_tanimoto_distance" => |call| on_pair(call, bits::tanimoto),

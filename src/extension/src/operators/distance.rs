@@ -9,13 +9,14 @@ use kite_kernels::{Dense, kernels};
 use kite_vectors::{Result, dense};
 
 /// Both arguments, of equal dimensions, and the kernels for them.
-#[inline]
+#[inline(always)]
 fn pair<E: Element>(call: &Call) -> Result<(DenseArg<'_, E>, DenseArg<'_, E>, &'static Dense<E>)> {
     let (a, b) = (call.dense::<E>(0)?, call.dense::<E>(1)?);
     E::KIND.check_same_dims(a.len(), b.len())?;
     Ok((a, b, E::of(kernels())))
 }
 
+#[inline(always)]
 fn l2_squared_distance<E: Element>(call: &Call) -> Result<f64> {
     let (a, b, kernels) = pair::<E>(call)?;
     Ok((kernels.l2_squared)(&a, &b).into())
@@ -25,6 +26,7 @@ fn l2_distance<E: Element>(call: &Call) -> Result<f64> {
     l2_squared_distance::<E>(call).map(f64::sqrt)
 }
 
+#[inline(always)]
 fn inner_product<E: Element>(call: &Call) -> Result<f64> {
     let (a, b, kernels) = pair::<E>(call)?;
     Ok((kernels.dot)(&a, &b).into())
@@ -49,7 +51,7 @@ fn l1_distance<E: Element>(call: &Call) -> Result<f64> {
     Ok((kernels.l1)(&a, &b).into())
 }
 
-dense_exports! {
+dense_exports! { [2]
     "l2_distance" => l2_distance,
     "l2_squared_distance" => l2_squared_distance,
     "inner_product" => inner_product,
@@ -73,7 +75,7 @@ fn sparse_inner_product(call: &Call) -> Result<f64> {
     sparse_pair(call).map(|(a, b)| a.get().dot(b.get()).into())
 }
 
-export! {
+export! { [2]
     "kite_sparsevec_l2_distance" => |call| sparse_l2_squared(call).map(f64::sqrt),
     "kite_sparsevec_l2_squared_distance" => sparse_l2_squared,
     "kite_sparsevec_inner_product" => sparse_inner_product,

@@ -8,9 +8,9 @@ mod order;
 
 /// Stamps the exports of one dense element type; the bodies are generic functions of the module that calls it.
 macro_rules! dense_exports {
-    ($($symbol:literal => $body:ident),* $(,)?) => {
-        export! { $(concat!("kite_vector_", $symbol) => $body::<f32>,)* }
-        export! { $(concat!("kite_halfvec_", $symbol) => $body::<half::f16>,)* }
+    ($([$plain:literal])? $($symbol:literal => $body:ident),* $(,)?) => {
+        export! { $([$plain])? $(concat!("kite_vector_", $symbol) => $body::<f32>,)* }
+        export! { $([$plain])? $(concat!("kite_halfvec_", $symbol) => $body::<half::f16>,)* }
     };
 }
 use dense_exports;

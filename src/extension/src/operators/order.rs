@@ -54,7 +54,7 @@ fn hash_extended(key: &[u8], seed: i64) -> i64 {
 /// The six comparisons, `_cmp` and the two hashes of one type.
 macro_rules! order_exports {
     ($type:literal, $compare:expr, $key:expr) => {
-        export! {
+        export! { [2]
             concat!("kite_", $type, "_lt") => |call: &Call| $compare(call).map(Ordering::is_lt),
             concat!("kite_", $type, "_le") => |call: &Call| $compare(call).map(Ordering::is_le),
             concat!("kite_", $type, "_eq") => |call: &Call| $compare(call).map(Ordering::is_eq),
@@ -62,6 +62,8 @@ macro_rules! order_exports {
             concat!("kite_", $type, "_ge") => |call: &Call| $compare(call).map(Ordering::is_ge),
             concat!("kite_", $type, "_gt") => |call: &Call| $compare(call).map(Ordering::is_gt),
             concat!("kite_", $type, "_cmp") => |call: &Call| $compare(call).map(|order| order as i32),
+        }
+        export! { [1]
             concat!("kite_", $type, "_hash") => |call: &Call| $key(call).map(|key| hash(&key)),
             concat!("kite_", $type, "_hash_extended") =>
                 |call: &Call| $key(call).map(|key| hash_extended(&key, call.int8(1))),
