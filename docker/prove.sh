@@ -60,9 +60,8 @@ outside() {
     command -v rustc >/dev/null || stop 'missing: rustc. The README at the root of the repository says which'
 
     if [ -n "$folder" ]; then
-        mkdir -p "$folder"
-        folder=$(realpath "$folder")
-        [ -e "$folder/$marker" ] || [ -z "$(ls -A "$folder")" ] ||
+        folder=$(realpath --canonicalize-missing "$folder")
+        [ ! -e "$folder" ] || [ -e "$folder/$marker" ] || [ -z "$(ls -A "$folder")" ] ||
             stop "$folder is neither empty nor from an earlier run: name another folder"
     else
         folder=$(mktemp --directory "${TMPDIR:-/var/tmp}/pgkite-proof.XXXXXX")
@@ -71,6 +70,7 @@ outside() {
     case $folder in
         *[!A-Za-z0-9._/-]*) stop "$folder: choose a folder whose path has letters, digits, '.', '_' and '-' only" ;;
     esac
+    mkdir -p "$folder"
     touch "$folder/$marker"
 
     # shellcheck disable=SC2317  # run by the trap
