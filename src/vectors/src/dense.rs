@@ -1,7 +1,8 @@
 //! Dense vectors as slices: distances as SQL sees them, arithmetic, order.
 
 use crate::{Error, Result, Scalar};
-use kite_kernels::{Dense, Element};
+use half::f16;
+use kite_kernels::{Dense, Element, Kernels};
 use std::{cmp::Ordering, ops::Range};
 
 /// 1 − cos(a, b), from the sums of one pass; NaN where a norm is zero or a sum overflows to NaN.
@@ -117,10 +118,19 @@ pub fn narrow_into<E: Scalar>(values: impl Iterator<Item = f32>, out: &mut [E]) 
     Ok(())
 }
 
+/// Rounds a `vector` to a `halfvec`, or refuses an element that does not fit.
+pub fn narrow(kernels: &Kernels, values: &[f32], out: &mut [f16]) -> Result<()> {
+    (kernels.f32_to_f16)(values, out);
+    // The values are finite, so that an infinity is one that did not fit: the slow way says which.
+    if out.iter().fold(false, |infinite, x| infinite | x.is_infinite()) {
+        narrow_into(values.iter().copied(), out)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use half::f16;
     use kite_kernels::kernels;
 
     fn halves(values: &[f32]) -> Vec<f16> {
@@ -143,6 +153,15 @@ mod tests {
         let mut out = [f16::ZERO; 1];
         assert_eq!(add(&halves(&[65504.0]), &halves(&[65504.0]), &mut out), Err(Error::Overflow));
         assert_eq!(mul(&halves(&[1e-7]), &halves(&[1e-7]), &mut out), Err(Error::Underflow));
+    }
+
+    #[test]
+    fn narrowing_names_what_does_not_fit() {
+        let mut out = [f16::ZERO; 3];
+        narrow(kernels(), &[1.0, -65504.0, 1e-8], &mut out).unwrap();
+        assert_eq!(out, [f16::ONE, f16::MIN, f16::ZERO]);
+        let refused = Err(Error::OutOfRange { kind: "halfvec", text: "-65520".into() });
+        assert_eq!(narrow(kernels(), &[1.0, -65520.0, 1e9], &mut out), refused);
     }
 
     #[test]

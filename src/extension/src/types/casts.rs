@@ -5,6 +5,7 @@ use crate::{
     datum::{Element, new_dense, new_sparse},
 };
 use half::f16;
+use kite_kernels::kernels;
 use kite_vectors::{Result, check_type_modifier, dense, sparse::SparseBuf};
 use pgrx::pg_sys::Datum;
 
@@ -19,10 +20,19 @@ fn sparse_cast(call: &Call) -> Result<Datum> {
     Ok(call.datum(0))
 }
 
-fn dense_to_dense<From: Element, To: Element>(call: &Call) -> Result<Datum> {
-    let vector = call.dense::<From>(0)?;
+fn vector_to_halfvec(call: &Call) -> Result<Datum> {
+    let vector = call.dense::<f32>(0)?;
     check_type_modifier(call.int4(1), vector.len())?;
-    new_dense::<To>(vector.len(), |out| dense::narrow_into(vector.iter().map(|x| x.to_f32()), out))
+    new_dense::<f16>(vector.len(), |out| dense::narrow(kernels(), &vector, out))
+}
+
+fn halfvec_to_vector(call: &Call) -> Result<Datum> {
+    let vector = call.dense::<f16>(0)?;
+    check_type_modifier(call.int4(1), vector.len())?;
+    new_dense::<f32>(vector.len(), |out| {
+        (kernels().f16_to_f32)(&vector, out);
+        Ok(())
+    })
 }
 
 fn dense_to_sparse<E: Element>(call: &Call) -> Result<Datum> {
@@ -51,8 +61,8 @@ export! {
     "kite_vector_cast" => dense_cast::<f32>,
     "kite_halfvec_cast" => dense_cast::<f16>,
     "kite_sparsevec_cast" => sparse_cast,
-    "kite_vector_to_halfvec" => dense_to_dense::<f32, f16>,
-    "kite_halfvec_to_vector" => dense_to_dense::<f16, f32>,
+    "kite_vector_to_halfvec" => vector_to_halfvec,
+    "kite_halfvec_to_vector" => halfvec_to_vector,
     "kite_vector_to_sparsevec" => dense_to_sparse::<f32>,
     "kite_halfvec_to_sparsevec" => dense_to_sparse::<f16>,
     "kite_sparsevec_to_vector" => sparse_to_dense::<f32>,

@@ -14,12 +14,18 @@ unsafe extern "C" {
     fn float_to_shortest_decimal_bufn(value: f32, out: *mut c_char) -> c_int;
 }
 
+/// Postgres's FLOAT_SHORTEST_DECIMAL_LEN.
+const FLOAT_BYTES: usize = 16;
+
 /// Appends a float exactly as `float4` prints it: by Postgres's own function.
 fn push_float(out: &mut Vec<u8>, value: f32) {
-    let mut digits = [0u8; 16];
-    // SAFETY: the buffer has the 16 bytes that Postgres's FLOAT_SHORTEST_DECIMAL_LEN asks for.
-    let length = unsafe { float_to_shortest_decimal_bufn(value, digits.as_mut_ptr().cast()) };
-    out.extend_from_slice(&digits[..length as usize]);
+    out.reserve(FLOAT_BYTES);
+    // SAFETY: the spare room behind the text has the bytes that Postgres asks for, and the function answers how many of them
+    // it wrote.
+    unsafe {
+        let written = float_to_shortest_decimal_bufn(value, out.as_mut_ptr().add(out.len()).cast());
+        out.set_len(out.len() + written as usize);
+    }
 }
 
 fn push_int(out: &mut Vec<u8>, value: i64) {
