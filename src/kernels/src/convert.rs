@@ -29,15 +29,21 @@ fn convert<A: Copy + Default, B: Copy + Default, const N: usize>(
     if from.len() != to.len() {
         unequal(from.len(), to.len());
     }
-    let ((from_chunks, from_rest), (to_chunks, to_rest)) = (from.as_chunks(), to.as_chunks_mut());
+    let ((from_chunks, from_rest), (to_chunks, _)) = (from.as_chunks(), to.as_chunks_mut());
     for (from, to) in from_chunks.iter().zip(to_chunks) {
         chunk(from, to);
     }
-    if !from_rest.is_empty() {
+    if from_rest.is_empty() {
+        return;
+    }
+    if let (Some(from), Some(to)) = (from.last_chunk(), to.last_chunk_mut()) {
+        // Converts some elements once more, to the same values: cheaper than a copy into a padded chunk.
+        chunk(from, to);
+    } else {
         let (mut source, mut target) = ([A::default(); N], [B::default(); N]);
-        source[..from_rest.len()].copy_from_slice(from_rest);
+        source[..from.len()].copy_from_slice(from);
         chunk(&source, &mut target);
-        to_rest.copy_from_slice(&target[..to_rest.len()]);
+        to.copy_from_slice(&target[..to.len()]);
     }
 }
 

@@ -5,9 +5,10 @@
 
 use crate::Kernels;
 use crate::convert::{Halves, f16_to_f32, f32_to_f16};
-use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token};
+use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token, gather};
 use crate::set::kernel_set;
 use half::f16;
+use zerocopy::IntoBytes;
 
 /// Stands for no feature at all.
 #[derive(Clone, Copy)]
@@ -25,37 +26,16 @@ impl Token for Portable {
     }
 }
 
-macro_rules! lanes {
-    ($e:ty, $lane:ty, $n:expr, $widen:expr) => {
-        impl Lanes<$e> for Portable {
-            type Chunk = [$e; $n];
-            type V = [$lane; $n];
-            #[inline(always)]
-            fn split(of: &[$e]) -> (&[[$e; $n]], &[$e]) {
-                of.as_chunks()
-            }
-            #[inline(always)]
-            fn load(self, chunk: &[$e; $n]) -> [$lane; $n] {
-                chunk.map($widen)
-            }
-            #[inline(always)]
-            fn load_partial(self, rest: &[$e]) -> [$lane; $n] {
-                let mut lanes = [<$lane>::default(); $n];
-                for (lane, element) in lanes.iter_mut().zip(rest) {
-                    *lane = $widen(*element);
-                }
-                lanes
-            }
-        }
-    };
+/// Applies `f` lane by lane. (Loops, because `array::map` keeps LLVM from making vectors.)
+#[inline(always)]
+fn map<A: Copy, B: Copy + Default, const N: usize>(a: [A; N], f: impl Fn(A) -> B) -> [B; N] {
+    let mut result = [B::default(); N];
+    for i in 0..N {
+        result[i] = f(a[i]);
+    }
+    result
 }
 
-lanes!(f32, f32, FLOATS, |x| x);
-lanes!(f16, f32, FLOATS, f16_to_f32);
-lanes!(u8, u8, BYTES, |x| x);
-lanes!(i8, u8, BYTES, i8::cast_unsigned);
-
-/// Applies `f` lane by lane.
 #[inline(always)]
 fn zip<A: Copy, B: Copy, C: Copy + Default, const N: usize>(
     a: [A; N],
@@ -68,6 +48,58 @@ fn zip<A: Copy, B: Copy, C: Copy + Default, const N: usize>(
     }
     result
 }
+
+macro_rules! float_lanes {
+    ($e:ty, $widen:expr) => {
+        impl Lanes<$e> for Portable {
+            type Chunk = [$e; FLOATS];
+            type V = [f32; FLOATS];
+            #[inline(always)]
+            fn split(of: &[$e]) -> (&[[$e; FLOATS]], &[$e]) {
+                of.as_chunks()
+            }
+            #[inline(always)]
+            fn load(self, chunk: &[$e; FLOATS]) -> [f32; FLOATS] {
+                map(*chunk, $widen)
+            }
+            #[inline(always)]
+            fn load_partial(self, rest: &[$e]) -> [f32; FLOATS] {
+                let mut lanes = [0.0; FLOATS];
+                for i in 0..FLOATS {
+                    lanes[i] = rest.get(i).map_or(0.0, |element| $widen(*element));
+                }
+                lanes
+            }
+        }
+    };
+}
+
+float_lanes!(f32, |x| x);
+float_lanes!(f16, f16_to_f32);
+
+macro_rules! byte_lanes {
+    ($e:ty) => {
+        impl Lanes<$e> for Portable {
+            type Chunk = [$e; BYTES];
+            type V = [u8; BYTES];
+            #[inline(always)]
+            fn split(of: &[$e]) -> (&[[$e; BYTES]], &[$e]) {
+                of.as_chunks()
+            }
+            #[inline(always)]
+            fn load(self, chunk: &[$e; BYTES]) -> [u8; BYTES] {
+                map(*chunk, |byte| byte as u8)
+            }
+            #[inline(always)]
+            fn load_partial(self, rest: &[$e]) -> [u8; BYTES] {
+                gather(rest.as_bytes()).to_le_bytes()
+            }
+        }
+    };
+}
+
+byte_lanes!(u8);
+byte_lanes!(i8);
 
 impl Floats for Portable {
     type V = [f32; FLOATS];
@@ -91,12 +123,11 @@ impl Floats for Portable {
     }
     #[inline(always)]
     fn abs(self, a: Self::V) -> Self::V {
-        a.map(f32::abs)
+        map(a, f32::abs)
     }
     #[inline(always)]
     fn total(self, a: Self::V) -> f32 {
-        let [a, b, c, d] = a;
-        (a + c) + (b + d)
+        a.into_iter().fold(0.0, |sum, lane| sum + lane)
     }
     #[inline(always)]
     fn wide_zero(self) -> Self::Wide {
@@ -112,8 +143,7 @@ impl Floats for Portable {
     }
     #[inline(always)]
     fn wide_total(self, a: Self::Wide) -> f64 {
-        let [a, b, c, d] = a;
-        (a + c) + (b + d)
+        a.into_iter().fold(0.0, |sum, lane| sum + lane)
     }
 }
 
@@ -144,7 +174,8 @@ impl Integers for Portable {
     }
     #[inline(always)]
     fn difference_i8(self, a: [u8; BYTES], b: [u8; BYTES]) -> [u8; BYTES] {
-        zip(a, b, |a, b| a.cast_signed().abs_diff(b.cast_signed()))
+        // Moving both by 128 makes them unsigned and keeps the difference.
+        zip(a, b, |a, b| (a ^ 0x80).abs_diff(b ^ 0x80))
     }
     #[inline(always)]
     fn total_u8(self, sum: u32) -> u32 {
@@ -168,15 +199,15 @@ impl Bitwise for Portable {
     }
     #[inline(always)]
     fn and(self, a: [u8; BYTES], b: [u8; BYTES]) -> [u8; BYTES] {
-        zip(a, b, |a, b| a & b)
+        (u128::from_ne_bytes(a) & u128::from_ne_bytes(b)).to_ne_bytes()
     }
     #[inline(always)]
     fn or(self, a: [u8; BYTES], b: [u8; BYTES]) -> [u8; BYTES] {
-        zip(a, b, |a, b| a | b)
+        (u128::from_ne_bytes(a) | u128::from_ne_bytes(b)).to_ne_bytes()
     }
     #[inline(always)]
     fn xor(self, a: [u8; BYTES], b: [u8; BYTES]) -> [u8; BYTES] {
-        zip(a, b, |a, b| a ^ b)
+        (u128::from_ne_bytes(a) ^ u128::from_ne_bytes(b)).to_ne_bytes()
     }
     #[inline(always)]
     fn count(self, sum: u64, a: [u8; BYTES]) -> u64 {
@@ -191,10 +222,10 @@ impl Bitwise for Portable {
 impl Halves<8> for Portable {
     #[inline(always)]
     fn widen(self, from: &[f16; 8], to: &mut [f32; 8]) {
-        *to = from.map(f16_to_f32);
+        *to = map(*from, f16_to_f32);
     }
     #[inline(always)]
     fn narrow(self, from: &[f32; 8], to: &mut [f16; 8]) {
-        *to = from.map(f32_to_f16);
+        *to = map(*from, f32_to_f16);
     }
 }

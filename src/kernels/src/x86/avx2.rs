@@ -9,7 +9,7 @@ use core::arch::x86_64::*;
 use half::f16;
 use zerocopy::IntoBytes;
 
-/// Stands for AVX2, FMA, F16C, SSE 4.2 and POPCNT.
+/// Stands for AVX2, FMA, F16C and POPCNT.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
@@ -18,12 +18,12 @@ pub(crate) static KERNELS: Kernels = BASE;
 /// Alder Lake, Sierra Forest, Zen 5 and later.
 pub(crate) static WITH_VNNI: Kernels = Kernels {
     name: "avx2-vnni",
-    i8: bytes!(Vnni<Avx2>, i8 => i32, ["sse4.2,popcnt,avx2,fma,f16c,avxvnni"]),
-    u8: bytes!(Vnni<Avx2>, u8 => u32, ["sse4.2,popcnt,avx2,fma,f16c,avxvnni"]),
+    i8: bytes!(Vnni<Avx2>, i8 => i32, ["popcnt,avx2,fma,f16c,avxvnni"]),
+    u8: bytes!(Vnni<Avx2>, u8 => u32, ["popcnt,avx2,fma,f16c,avxvnni"]),
     ..BASE
 };
 
-const BASE: Kernels = kernel_set!("avx2", Avx2, ["sse4.2,popcnt,avx2,fma,f16c"]);
+const BASE: Kernels = kernel_set!("avx2", Avx2, ["popcnt,avx2,fma,f16c"]);
 
 impl Token for Avx2 {
     #[inline(always)]
@@ -234,6 +234,10 @@ impl Dpbusd for Avx2 {
     unsafe fn dpbusd(self, sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
         // SAFETY: the caller vouches for AVX-VNNI; no memory is touched.
         unsafe { _mm256_dpbusd_avx_epi32(sum, a, b) }
+    }
+    #[inline(always)]
+    fn sub_i32(self, a: __m256i, b: __m256i) -> __m256i {
+        op!(_mm256_sub_epi32(a, b))
     }
     #[inline(always)]
     fn splat(self, byte: i8) -> __m256i {

@@ -8,7 +8,7 @@ use crate::set::{bits, bytes, kernel_set};
 use core::arch::x86_64::*;
 use half::f16;
 
-/// Stands for AVX-512 F, BW, DQ and VL, and all of AVX2, FMA and F16C.
+/// Stands for AVX-512 F, BW, DQ and VL, and what AVX2 stands for.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(());
 
@@ -19,17 +19,17 @@ pub(crate) static WITH_VNNI: Kernels = VNNI;
 /// Ice Lake, Zen 4 and later.
 pub(crate) static WITH_VNNI_AND_VPOPCNTDQ: Kernels = Kernels {
     name: "avx512-vnni-vpopcntdq",
-    bits: bits!(Vpopcnt, ["sse4.2,popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq"]),
+    bits: bits!(Vpopcnt, ["popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq"]),
     ..VNNI
 };
 
 const BASE: Kernels =
-    kernel_set!("avx512", Avx512, ["sse4.2,popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"]);
+    kernel_set!("avx512", Avx512, ["popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"]);
 
 const VNNI: Kernels = Kernels {
     name: "avx512-vnni",
-    i8: bytes!(Vnni<Avx512>, i8 => i32, ["sse4.2,popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"]),
-    u8: bytes!(Vnni<Avx512>, u8 => u32, ["sse4.2,popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"]),
+    i8: bytes!(Vnni<Avx512>, i8 => i32, ["popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"]),
+    u8: bytes!(Vnni<Avx512>, u8 => u32, ["popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"]),
     ..BASE
 };
 
@@ -212,11 +212,15 @@ impl Integers for Avx512 {
     }
 }
 
-/// The feature itself comes with [`Vnni`], the only one to call `dpbusd`.
 impl Dpbusd for Avx512 {
     #[inline(always)]
     unsafe fn dpbusd(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
-        op!(_mm512_dpbusd_epi32(sum, a, b))
+        // SAFETY: the caller vouches for AVX512-VNNI; no memory is touched.
+        unsafe { _mm512_dpbusd_epi32(sum, a, b) }
+    }
+    #[inline(always)]
+    fn sub_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        op!(_mm512_sub_epi32(a, b))
     }
     #[inline(always)]
     fn splat(self, byte: i8) -> __m512i {

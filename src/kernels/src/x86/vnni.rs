@@ -15,6 +15,7 @@ pub(crate) trait Dpbusd: Bitwise + Integers<Acc = ByteVector<Self>> {
         a: ByteVector<Self>,
         b: ByteVector<Self>,
     ) -> ByteVector<Self>;
+    fn sub_i32(self, a: ByteVector<Self>, b: ByteVector<Self>) -> ByteVector<Self>;
     /// `byte` in every lane.
     fn splat(self, byte: i8) -> ByteVector<Self>;
 }
@@ -89,12 +90,12 @@ impl<S: Dpbusd> Integers for Vnni<S> {
     }
     #[inline(always)]
     fn total_u8(self, [sum, offset]: Self::Acc) -> u32 {
-        let (sum, offset) = (self.0.total_i8(sum), self.0.total_i8(offset));
-        sum.wrapping_add(offset.wrapping_mul(2)).cast_unsigned()
+        let twice = Integers::merge(self.0, offset, offset);
+        self.0.total_u8(Integers::merge(self.0, sum, twice))
     }
     #[inline(always)]
     fn total_i8(self, [sum, offset]: Self::Acc) -> i32 {
-        let (sum, offset) = (self.0.total_i8(sum), self.0.total_i8(offset));
-        sum.wrapping_sub(offset.wrapping_mul(2))
+        let twice = Integers::merge(self.0, offset, offset);
+        self.0.total_i8(self.0.sub_i32(sum, twice))
     }
 }

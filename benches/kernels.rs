@@ -1,0 +1,239 @@
+//! Kernels of every set that this CPU runs, beside simsimd's.
+//!
+//! `cargo bench -p kite-bench --bench kernels` measures with criterion (about four minutes);
+//! `cargo bench -p kite-bench --bench kernels -- --table` prints the median nanoseconds per call as a Markdown table (about
+//! half a minute).
+
+use criterion::Criterion;
+use kite_kernels::{Bytes, Element, Kernels, available, f16};
+use simsimd::{BinarySimilarity, SpatialSimilarity};
+use std::collections::BTreeSet;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+const SIMSIMD: &str = "simsimd";
+const DIMENSIONS: [usize; 9] = [3, 16, 64, 128, 384, 768, 1536, 3072, 16_000];
+
+fn main() {
+    if std::env::args().any(|argument| argument == "--table") {
+        let mut table = Table::default();
+        run(&mut table);
+        table.print();
+    } else {
+        let mut criterion = Criterion::default()
+            .sample_size(10)
+            .warm_up_time(Duration::from_millis(50))
+            .measurement_time(Duration::from_millis(150))
+            .configure_from_args();
+        run(&mut criterion);
+        criterion.final_summary();
+    }
+}
+
+/// Something that times a call.
+trait Meter {
+    fn time<R>(&mut self, kernel: &str, set: &str, dimensions: usize, call: impl FnMut() -> R);
+}
+
+impl Meter for Criterion {
+    fn time<R>(&mut self, kernel: &str, set: &str, dimensions: usize, mut call: impl FnMut() -> R) {
+        let mut group = self.benchmark_group(kernel);
+        group.bench_function(format!("{set}/{dimensions}"), |bencher| bencher.iter(&mut call));
+        group.finish();
+    }
+}
+
+/// The rows of the table: kernel, set, and the cells by dimension.
+#[derive(Default)]
+struct Table(Vec<(String, String, Vec<f64>)>);
+
+impl Table {
+    const SAMPLES: usize = 31;
+    const SAMPLE: Duration = Duration::from_millis(1);
+
+    fn print(&self) {
+        let line = |first: &str, second: &str, cells: &mut dyn Iterator<Item = String>| {
+            println!("| {first} | {second} | {} |", cells.collect::<Vec<_>>().join(" | "));
+        };
+        line("kernel", "set", &mut DIMENSIONS.iter().map(usize::to_string));
+        line("---", "---", &mut DIMENSIONS.iter().map(|_| "---:".to_owned()));
+        for (kernel, set, cells) in &self.0 {
+            let mut cells =
+                cells.iter().map(|ns| if *ns < 100.0 { format!("{ns:.1}") } else { format!("{ns:.0}") });
+            line(kernel, set, &mut cells);
+        }
+    }
+}
+
+impl Meter for Table {
+    fn time<R>(&mut self, kernel: &str, set: &str, _: usize, mut call: impl FnMut() -> R) {
+        let mut sample = |calls: u32| {
+            let start = Instant::now();
+            for _ in 0..calls {
+                black_box(call());
+            }
+            start.elapsed()
+        };
+        let mut calls = 1;
+        while sample(calls) < Self::SAMPLE {
+            calls *= 2;
+        }
+        let mut samples: Vec<_> = (0..Self::SAMPLES).map(|_| sample(calls)).collect();
+        samples.sort_unstable();
+        let median = samples[Self::SAMPLES / 2].as_secs_f64() * 1e9 / f64::from(calls);
+        match self.0.iter_mut().find(|(k, s, _)| k == kernel && s == set) {
+            Some((_, _, cells)) => cells.push(median),
+            None => {
+                // Rows of one kernel stand together.
+                let place =
+                    self.0.iter().rposition(|(k, ..)| k == kernel).map_or(self.0.len(), |last| last + 1);
+                self.0.insert(place, (kernel.to_owned(), set.to_owned(), vec![median]));
+            }
+        }
+    }
+}
+
+fn run(meter: &mut impl Meter) {
+    dense::<f32>(meter, "f32");
+    spatial(meter, "f32", float::<f32>);
+    dense::<f16>(meter, "f16");
+    spatial(meter, "f16", |byte| simsimd::f16(float::<f16>(byte).to_bits()));
+    bytes(meter, "i8", |set| set.i8, u8::cast_signed);
+    spatial(meter, "i8", u8::cast_signed);
+    bytes(meter, "u8", |set| set.u8, |byte| byte);
+    bits(meter);
+    conversions(meter);
+}
+
+fn dense<E: Element>(meter: &mut impl Meter, name: &str) {
+    pairs(meter, &format!("{name} l2²"), |set| E::of(set).l2_squared, |d| d, float::<E>);
+    pairs(meter, &format!("{name} dot"), |set| E::of(set).dot, |d| d, float::<E>);
+    pairs(meter, &format!("{name} l1"), |set| E::of(set).l1, |d| d, float::<E>);
+    pairs(meter, &format!("{name} cosine"), |set| E::of(set).cosine, |d| d, float::<E>);
+    let name = format!("{name} norm²");
+    each_set(
+        |set| E::of(set).norm_squared as usize,
+        |set| {
+            for d in DIMENSIONS {
+                let a = values(d, float::<E>)[0].clone();
+                meter.time(&name, set.name, d, || black_box(E::of(set).norm_squared)(black_box(&a)));
+            }
+        },
+    );
+}
+
+fn bytes<E: Copy + 'static, S: 'static>(
+    meter: &mut impl Meter,
+    name: &str,
+    of: impl Fn(&'static Kernels) -> Bytes<E, S>,
+    element: impl Fn(u8) -> E + Copy,
+) {
+    pairs(meter, &format!("{name} l2²"), |set| of(set).l2_squared, |d| d, element);
+    pairs(meter, &format!("{name} dot"), |set| of(set).dot, |d| d, element);
+}
+
+/// Dimensions are bits here.
+fn bits(meter: &mut impl Meter) {
+    let size = |d: usize| d.div_ceil(8);
+    pairs(meter, "bit hamming", |set| set.bits.hamming, size, |byte| byte);
+    time_pair(meter, "bit hamming", SIMSIMD, u8::hamming, size, |byte| byte);
+    pairs(meter, "bit overlap", |set| set.bits.overlap, size, |byte| byte);
+    // The quotient of what `overlap` counts.
+    time_pair(meter, "bit overlap", SIMSIMD, u8::jaccard, size, |byte| byte);
+    pairs(meter, "bit and", |set| set.bits.and_popcount, size, |byte| byte);
+}
+
+fn conversions(meter: &mut impl Meter) {
+    each_set(
+        |set| set.f16_to_f32 as usize,
+        |set| {
+            for d in DIMENSIONS {
+                let [from, _] = values(d, float::<f16>);
+                let mut to = vec![0.0; d];
+                meter.time("f16 → f32", set.name, d, || {
+                    black_box(set.f16_to_f32)(black_box(&from), &mut to);
+                });
+            }
+        },
+    );
+    each_set(
+        |set| set.f32_to_f16 as usize,
+        |set| {
+            for d in DIMENSIONS {
+                let [from, _] = values(d, float::<f32>);
+                let mut to = vec![f16::ZERO; d];
+                meter.time("f32 → f16", set.name, d, || {
+                    black_box(set.f32_to_f16)(black_box(&from), &mut to);
+                });
+            }
+        },
+    );
+}
+
+/// What simsimd has of these. Its cosine is the distance, which takes the three sums and a root.
+fn spatial<E: SpatialSimilarity + Clone>(
+    meter: &mut impl Meter,
+    name: &str,
+    element: impl Fn(u8) -> E + Copy,
+) {
+    time_pair(meter, &format!("{name} l2²"), SIMSIMD, E::l2sq, |d| d, element);
+    time_pair(meter, &format!("{name} dot"), SIMSIMD, E::dot, |d| d, element);
+    if name != "i8" {
+        time_pair(meter, &format!("{name} cosine"), SIMSIMD, E::cos, |d| d, element);
+    }
+}
+
+/// Visits each set whose kernel at `address` is not that of a set before it.
+fn each_set(address: impl Fn(&'static Kernels) -> usize, mut visit: impl FnMut(&'static Kernels)) {
+    let mut seen = BTreeSet::new();
+    for set in available() {
+        if seen.insert(address(set)) {
+            visit(set);
+        }
+    }
+}
+
+fn pairs<E: Clone, R>(
+    meter: &mut impl Meter,
+    kernel: &str,
+    of: impl Fn(&'static Kernels) -> fn(&[E], &[E]) -> R,
+    size: impl Fn(usize) -> usize,
+    element: impl Fn(u8) -> E + Copy,
+) {
+    each_set(|set| of(set) as usize, |set| time_pair(meter, kernel, set.name, of(set), &size, element));
+}
+
+/// `size` tells how many elements so many dimensions take.
+fn time_pair<E: Clone, R>(
+    meter: &mut impl Meter,
+    kernel: &str,
+    set: &str,
+    function: fn(&[E], &[E]) -> R,
+    size: impl Fn(usize) -> usize,
+    element: impl Fn(u8) -> E + Copy,
+) {
+    for d in DIMENSIONS {
+        let [a, b] = values(size(d), element);
+        // `black_box` keeps the call an indirect one, as in use.
+        meter.time(kernel, set, d, || black_box(function)(black_box(&a), black_box(&b)));
+    }
+}
+
+/// In [−1, 1).
+fn float<E: Element>(byte: u8) -> E {
+    E::from_f32(f32::from(byte) / 128.0 - 1.0)
+}
+
+/// Two vectors of reproducible noise.
+fn values<E>(length: usize, element: impl Fn(u8) -> E) -> [Vec<E>; 2] {
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    [0, 1].map(|_| {
+        let next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            element((state >> 56) as u8)
+        };
+        std::iter::repeat_with(next).take(length).collect()
+    })
+}
