@@ -1,0 +1,42 @@
+//! SQL benches: pgkite beside other engines, each in a throw-away cluster, on the same rows with the same settings.
+//!
+//! `cargo xtask bench <command>` builds and installs the extension and runs this. README.md says what each command measures.
+
+mod clock;
+mod cost;
+mod dataset;
+mod engine;
+mod exact;
+mod metric;
+mod peer;
+mod plan;
+mod report;
+mod scan;
+mod settings;
+mod stats;
+mod table;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask bench", about = "Measure pgkite through SQL, beside other engines")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Exact k-NN by sequential scan
+    Scan(scan::Options),
+    /// What a distance takes beside a plain scan: the planner's constants
+    Cost(cost::Options),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Scan(options) => scan::run(&options),
+        Command::Cost(options) => cost::run(&options),
+    }
+}

@@ -1,0 +1,134 @@
+//! The searched table, with its vectors where a bench wants them: in the rows, or in TOAST.
+
+use crate::dataset::Dataset;
+use crate::metric::Element;
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+use postgres::Client;
+use postgres::binary_copy::BinaryCopyInWriter;
+use serde::Serialize;
+
+/// A value of this many bytes makes any row too long to stay whole: the vector moves out with it.
+const PADDING: usize = 1800;
+/// What is too short to be moved out by itself.
+const NEEDS_PADDING: usize = 2000;
+
+/// Where the vectors lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Storage {
+    /// In the table's own pages (STORAGE PLAIN).
+    Inline,
+    /// In the TOAST relation, not compressed (STORAGE EXTERNAL, the types' default).
+    Toasted,
+}
+
+/// The shape of the table `items (id int4, embedding …)`; ids count from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Shape {
+    pub(crate) element: Element,
+    pub(crate) dims: usize,
+    pub(crate) storage: Storage,
+}
+
+/// What the server says about the filled table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Placement {
+    pub(crate) heap_bytes: i64,
+    pub(crate) toast_bytes: i64,
+}
+
+impl Shape {
+    pub(crate) fn column(&self) -> String {
+        format!("{}({})", self.element.sql(), self.dims)
+    }
+
+    fn padded(&self) -> bool {
+        self.storage == Storage::Toasted && self.element.bytes(self.dims) <= NEEDS_PADDING
+    }
+
+    fn create(&self) -> String {
+        let column = self.column();
+        let table = format!("DROP TABLE IF EXISTS items; CREATE TABLE items (id int4, embedding {column}");
+        match self.storage {
+            Storage::Inline => {
+                format!("{table}); ALTER TABLE items ALTER embedding SET STORAGE PLAIN")
+            }
+            // The target only says how far a row is cut once it is too long; the padding makes it so.
+            Storage::Toasted if self.padded() => format!(
+                "{table}, padding text DEFAULT repeat('x', {PADDING})) WITH (toast_tuple_target = 128);
+                 ALTER TABLE items ALTER embedding SET STORAGE EXTERNAL, ALTER padding SET STORAGE EXTERNAL"
+            ),
+            Storage::Toasted => format!(
+                "{table}) WITH (toast_tuple_target = 128);
+                 ALTER TABLE items ALTER embedding SET STORAGE EXTERNAL"
+            ),
+        }
+    }
+
+    /// Makes the table, fills it by binary COPY, and proves that the vectors lie where they should.
+    pub(crate) fn load(&self, client: &mut Client, data: &Dataset) -> Result<Placement> {
+        client.batch_execute(&self.create())?;
+        let types: Vec<_> = client
+            .prepare("SELECT id, embedding FROM items")?
+            .columns()
+            .iter()
+            .map(|column| column.type_().clone())
+            .collect();
+        let copy = client.copy_in("COPY items (id, embedding) FROM STDIN (FORMAT binary)")?;
+        let mut writer = BinaryCopyInWriter::new(copy, &types);
+        for (id, row) in (0_i32..).zip(data.rows()) {
+            writer.write(&[&id, self.element.bind(row).as_ref()])?;
+        }
+        let copied = writer.finish()?;
+        ensure!(copied == data.rows().len() as u64, "{copied} rows were copied");
+        client.batch_execute("VACUUM (FREEZE, ANALYZE) items")?;
+        client.batch_execute("CHECKPOINT")?;
+        self.placement(client, data.rows().len())
+    }
+
+    fn placement(&self, client: &mut Client, rows: usize) -> Result<Placement> {
+        let row = client.query_one(
+            "SELECT pg_relation_size(oid), nullif(reltoastrelid, 0)::regclass::text,
+                    coalesce(pg_relation_size(nullif(reltoastrelid, 0)), 0)
+             FROM pg_class WHERE oid = 'items'::regclass",
+            &[],
+        )?;
+        let (heap_bytes, toast, toast_bytes): (i64, Option<String>, i64) =
+            (row.get(0), row.get(1), row.get(2));
+        let outside: i64 = match toast {
+            Some(toast) => client
+                .query_one(
+                    &format!("SELECT coalesce(sum(octet_length(chunk_data)), 0)::int8 FROM {toast}"),
+                    &[],
+                )?
+                .get(0),
+            None => 0,
+        };
+        // The varlena header of 4 stays behind.
+        let value = self.element.bytes(self.dims);
+        let wanted = match self.storage {
+            Storage::Inline => 0,
+            Storage::Toasted => rows * (value - 4 + if self.padded() { PADDING } else { 0 }),
+        };
+        ensure!(
+            usize::try_from(outside)? == wanted,
+            "{} bytes of {} lie in TOAST instead of {wanted}",
+            outside,
+            self.column()
+        );
+        let sizes = client
+            .query_one(
+                "SELECT min(pg_column_size(embedding)), max(pg_column_size(embedding)) FROM items",
+                &[],
+            )
+            .context("no sizes")?;
+        let stored = i32::try_from(if self.storage == Storage::Inline { value } else { value - 4 })?;
+        ensure!(
+            (sizes.get::<_, i32>(0), sizes.get::<_, i32>(1)) == (stored, stored),
+            "values of {} are stored in other than {stored} bytes",
+            self.column()
+        );
+        Ok(Placement { heap_bytes, toast_bytes })
+    }
+}
