@@ -2,7 +2,7 @@
 //! datums into slices, calls the pure crates, and turns their errors into `ERROR`s.
 //!
 //! The SQL side is written in `sql/` and composed by `kite-script`. Every function there names a C symbol that
-//! [`call::export!`] makes here.
+//! `export!` (in `call`) makes here.
 
 #![allow(unsafe_code, reason = "the boundary to Postgres; each block proves its own safety")]
 
