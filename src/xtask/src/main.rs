@@ -25,7 +25,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Install what is missing: PostgreSQL 15 with its headers, libclang, and (for the backend tests) cargo-pgrx
+    /// Install what is missing: PostgreSQL 15 with its headers, libclang, and what the tests need besides
     Setup,
     /// Search real data on a private server that stays up until `demo --stop`
     Demo {

@@ -23,7 +23,8 @@ pub(crate) fn everything() -> Result<()> {
         );
     }
     backend_test_tools()?;
-    println!("everything is there");
+    client_test_tools();
+    println!("ready: `cargo xtask demo`, `cargo xtask test`");
     Ok(())
 }
 
@@ -71,6 +72,16 @@ pub(crate) fn backend_test_tools() -> Result<OsString> {
         step(cargo("install").args(["cargo-pgrx", "--version", CARGO_PGRX, "--locked", "--root"]).arg(root))?;
     }
     Ok(path)
+}
+
+/// Python's virtual environments, in which its drivers are tested. Where they cannot be had, those tests say what they miss.
+pub(crate) fn client_test_tools() {
+    if succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
+        return;
+    }
+    if let Err(error) = apt_install(&["python3-venv".into()]) {
+        println!("note: the drivers of Python cannot be tested: {error:#}");
+    }
 }
 
 fn has_cargo_pgrx(path: &OsString) -> bool {

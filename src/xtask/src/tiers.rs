@@ -75,6 +75,7 @@ impl Suite {
                 tests(&["--package", "kite-tests", "--test", "sql"])
             }
             Tier::Client => {
+                setup::client_test_tools();
                 self.install()?;
                 tests(&["--package", "kite-cluster"])?;
                 tests(&["--package", "kite-tests", "--lib", "--test", "client*"])

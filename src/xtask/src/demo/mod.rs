@@ -6,7 +6,7 @@ mod npy;
 
 use crate::{extension, setup};
 use anyhow::{Context, Result, ensure};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
 use data::Package;
 use kite_cluster::{Cluster, PrivateTree};
 use kite_script::Layout;
@@ -20,7 +20,13 @@ const NAME: &str = "demo";
 const RUNS: usize = 21;
 
 /// Width at which summaries are cut, so that a row fits a line.
-const SUMMARY: usize = 56;
+const SUMMARY: usize = 44;
+
+/// Tables as psql prints them.
+const LIKE_PSQL: TableStyle = TableStyle::new()
+    .header_lines(ContentLineStyle::none().junction('|'))
+    .header_separator(LineStyle::none().fill('-').junction('+'))
+    .content_lines(ContentLineStyle::none().junction('|'));
 
 /// One question, in SQL that answers a name, a distance and columns to show.
 struct Search<'a> {
@@ -132,7 +138,7 @@ fn show(client: &mut Client, search: &Search<'_>) -> Result<()> {
     let last = statement.columns().len() - 1;
 
     let mut table = Table::new();
-    table.load_style(presets::ASCII_NO_BORDERS);
+    table.load_style(LIKE_PSQL);
     table.set_header(statement.columns().iter().map(postgres::Column::name));
     for row in &rows {
         table.add_row((0..=last).map(|column| text(row, column)));
@@ -142,7 +148,7 @@ fn show(client: &mut Client, search: &Search<'_>) -> Result<()> {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    println!("{table}");
+    println!("{table}\n");
 
     let answer: Vec<(String, f64)> = rows.iter().map(|row| (row.get(0), row.get(last))).collect();
     let recall = check::recall(&answer, &search.exact)
