@@ -237,7 +237,8 @@ fn line(cell: &Cell<'_>) -> Vec<String> {
         line.push(format!("{value:.3} [{low:.3}, {high:.3}]"));
         line.push(match cell.target {
             None => "–".into(),
-            Some(target) if value > target => format!("MISSED: over {target:.2}"),
+            Some(target) if low > target => format!("MISSED: over {target:.2}"),
+            Some(target) if value > target => format!("missed, within noise of {target:.2}"),
             Some(target) if high > target => format!("met, within noise of {target:.2}"),
             Some(_) => "met".into(),
         });
