@@ -4,10 +4,11 @@ use kite_vectors::{Error, SqlState};
 use pgrx::{
     IntoDatum, PgLogLevel, PgSqlErrorCode,
     pg_sys::{self, Datum, FunctionCallInfo, panic::ErrorReport, varlena},
-    varlena::varatt_is_4b_u,
+    varlena::{set_varsize_4b, varatt_is_1b, varatt_is_1b_e, varatt_is_4b_u, vardata_1b, varsize_any_exhdr},
 };
 use std::{
     ffi::{CStr, c_void},
+    mem::MaybeUninit,
     ptr,
 };
 
@@ -135,6 +136,27 @@ mod raw {
     }
 }
 
+/// Room for a value of a one-byte header (at most 126 bytes behind it) with a header of four, aligned for any type.
+#[repr(C, align(8))]
+struct Widened([u8; 4 + 126]);
+
+/// Copies a value with a one-byte header, which stands at any address, to an aligned place, with a header of four bytes.
+///
+/// # Safety
+/// `short` is such a value. What is answered points into `place` and lives as long.
+#[inline]
+unsafe fn widen(short: *const varlena, place: &mut MaybeUninit<Widened>) -> *const varlena {
+    let pointer: *mut u8 = place.as_mut_ptr().cast();
+    // SAFETY: a one-byte header counts at most 127 bytes, itself included, so the rest fits behind four bytes of header; the
+    // places do not overlap, as one of them is on the stack.
+    unsafe {
+        let length = varsize_any_exhdr(short);
+        ptr::copy_nonoverlapping(vardata_1b(short).cast(), pointer.add(4), length);
+        set_varsize_4b(pointer.cast(), 4 + length as i32);
+    }
+    pointer.cast()
+}
+
 /// Runs the body of a function: its errors, and any panic, become an `ERROR`. The first `PLAIN` arguments are varlenas that
 /// are detoasted before, and freed after, outside the guard.
 ///
@@ -147,12 +169,22 @@ pub(crate) unsafe fn guard<const PLAIN: usize, R: Return>(
     body: impl Fn(&Call) -> kite_vectors::Result<R>,
 ) -> Datum {
     let mut call = Call { fcinfo, plain: [ptr::null(); 2] };
+    let mut widened = [const { MaybeUninit::<Widened>::uninit() }; PLAIN];
+    let mut detoasted = [false; PLAIN];
     for n in 0..PLAIN {
         let pointer: *mut varlena = call.datum(n).cast_mut_ptr();
         // SAFETY: the argument is a varlena, by the caller's promise. An ERROR leaves this frame and the one above by a jump:
         // neither holds anything that wants dropping (`Call` is plain data, the body is a function or borrows nothing).
-        call.plain[n] =
-            unsafe { if varatt_is_4b_u(pointer) { pointer } else { raw::pg_detoast_datum(pointer) } };
+        call.plain[n] = unsafe {
+            if varatt_is_4b_u(pointer) {
+                pointer
+            } else if varatt_is_1b(pointer) && !varatt_is_1b_e(pointer) {
+                widen(pointer, &mut widened[n])
+            } else {
+                detoasted[n] = true;
+                raw::pg_detoast_datum(pointer)
+            }
+        };
     }
     // SAFETY: the frame above is an `extern "C-unwind"` function without destructors, as the caller promises.
     let result = unsafe {
@@ -161,12 +193,9 @@ pub(crate) unsafe fn guard<const PLAIN: usize, R: Return>(
             Err(error) => raise(&error),
         })
     };
-    for n in 0..PLAIN {
-        let pointer = call.plain[n].cast_mut();
-        if pointer != call.datum(n).cast_mut_ptr() {
-            // SAFETY: it is not the argument, so detoasting allocated it, and the body, which borrowed it, is over.
-            unsafe { raw::pfree(pointer.cast()) }
-        }
+    for (pointer, _) in call.plain.iter().zip(detoasted).filter(|(_, detoasted)| *detoasted) {
+        // SAFETY: detoasting allocated it, as the argument was neither plain nor short, and the body, which borrowed it, is over.
+        unsafe { raw::pfree(pointer.cast_mut().cast()) }
     }
     result
 }

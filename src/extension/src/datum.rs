@@ -152,6 +152,20 @@ impl Call {
         Ok(DenseArg { elements, call: PhantomData })
     }
 
+    /// Asks for the value that a scan of a table reads after the n-th argument, whose elements these are. A page is filled
+    /// from its end, so the next row lies just below this one; without the hint a scan waits for memory at every row.
+    #[inline(always)]
+    pub(crate) fn expect_next_row<E>(&self, n: usize, elements: &[E]) {
+        // Header of the value, the row's own header and item padding, and a few narrow columns.
+        const BETWEEN: usize = 64;
+        let start = elements.as_ptr().cast::<u8>();
+        // A detoasted copy has no neighbours.
+        if start.wrapping_sub(DENSE_HEADER) == self.datum(n).cast_mut_ptr() {
+            let bytes = size_of_val(elements) + BETWEEN;
+            kite_kernels::prefetch(start.wrapping_sub(bytes), bytes);
+        }
+    }
+
     /// The n-th argument as a sparse vector.
     pub(crate) fn sparse(&self, n: usize) -> Result<SparseArg<'_>> {
         let plain = Plain::argument(self, n);

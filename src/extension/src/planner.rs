@@ -27,12 +27,12 @@ const INLINE_BYTES: f64 = 2000.0;
 /// Size taken for a column that declares no dimensions and has no statistics: 768 single-precision elements.
 const UNKNOWN_BYTES: f64 = 3080.0;
 
-/// Costs in units of `cpu_operator_cost`, which stands for about 10 ns (a row's share of a sequential scan, `cpu_tuple_cost`,
-/// is four of them, and takes about 40 ns). The README of this crate holds the measurements.
-const CALL_OPERATORS: f64 = 1.5;
-const OPERATORS_PER_BYTE: f64 = 1.0 / 1024.0;
-const OPERATORS_PER_TOASTED_VALUE: f64 = 50.0;
-const OPERATORS_PER_CHUNK: f64 = 10.0;
+/// Costs in units of `cpu_operator_cost`, which stands for 7.5 ns: a row's share of a sequential scan, `cpu_tuple_cost`, is
+/// four of them, and takes 30 ns. The README of this crate holds the measurements.
+const CALL_OPERATORS: f64 = 3.0;
+const OPERATORS_PER_BYTE: f64 = 3.0 / 1024.0;
+const OPERATORS_PER_TOASTED_VALUE: f64 = 125.0;
+const OPERATORS_PER_CHUNK: f64 = 17.0;
 
 /// What is known of an argument before its partner is looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -22,7 +22,13 @@ pub(crate) enum Tier {
 }
 
 /// The library crates whose tests need no server.
-const PURE: &[&str] = &["kite-kernels", "kite-vectors", "kite-script"];
+const LIBRARIES: &[&str] = &["kite-kernels", "kite-vectors", "kite-script"];
+
+/// The programs whose tests need no server.
+const PROGRAMS: &[&str] = &["xtask", "kite-bench"];
+
+/// Crates whose optimised code is tested too: what the compiler makes of their loops is not what it makes in a debug build.
+const OPTIMISED: &[&str] = &["kite-kernels"];
 
 /// Runs the named tiers (all, when none is named), goes on after a failure, and fails at the end if one did.
 pub(crate) fn run(named: &[Tier]) -> Result<()> {
@@ -63,11 +69,10 @@ impl Suite {
     fn run(&mut self, tier: Tier) -> Result<()> {
         match tier {
             Tier::Pure => {
-                let mut packages: Vec<&str> = PURE.iter().flat_map(|name| ["--package", name]).collect();
                 // Examples in comments, which nextest does not run.
-                step(cargo("test").args(["--doc", "--package", "kite-cluster"]).args(&packages))?;
-                packages.extend(["--package", "xtask"]);
-                tests(&packages)
+                step(cargo("test").args(["--doc", "--package", "kite-cluster"]).args(packages(LIBRARIES)))?;
+                tests(&[packages(LIBRARIES), packages(PROGRAMS)].concat())?;
+                tests(&[vec!["--release"], packages(OPTIMISED)].concat())
             }
             Tier::Backend => backend(),
             Tier::Sql => {
@@ -91,6 +96,11 @@ impl Suite {
         }
         Ok(())
     }
+}
+
+/// Arguments that select packages.
+fn packages(names: &[&'static str]) -> Vec<&'static str> {
+    names.iter().flat_map(|name| ["--package", name]).collect()
 }
 
 /// Runs tests by nextest, or by cargo where nextest is not installed.

@@ -13,6 +13,8 @@ use kite_vectors::{Result, dense};
 fn pair<E: Element>(call: &Call) -> Result<(DenseArg<'_, E>, DenseArg<'_, E>, &'static Dense<E>)> {
     let (a, b) = (call.dense::<E>(0)?, call.dense::<E>(1)?);
     E::KIND.check_same_dims(a.len(), b.len())?;
+    // The left side is the column, as everybody writes it.
+    call.expect_next_row(0, &a);
     Ok((a, b, E::of(kernels())))
 }
 
