@@ -9,6 +9,7 @@ use kite_kernels::{Bytes, Element, Kernels, available, f16};
 use simsimd::{BinarySimilarity, SpatialSimilarity};
 use std::collections::BTreeSet;
 use std::hint::black_box;
+use std::ops::{Deref, Range};
 use std::time::{Duration, Instant};
 
 const SIMSIMD: &str = "simsimd";
@@ -48,8 +49,9 @@ impl Meter for Criterion {
 struct Table(Vec<(String, String, Vec<f64>)>);
 
 impl Table {
-    const SAMPLES: usize = 31;
-    const SAMPLE: Duration = Duration::from_millis(1);
+    const SAMPLES: usize = 101;
+    /// Short beside a scheduler's time slice, so that most samples are whole even where other work runs.
+    const SAMPLE: Duration = Duration::from_micros(200);
 
     fn print(&self) {
         let line = |first: &str, second: &str, cells: &mut dyn Iterator<Item = String>| {
@@ -115,14 +117,15 @@ fn dense<E: Element>(meter: &mut impl Meter, name: &str) {
         |set| E::of(set).norm_squared as usize,
         |set| {
             for d in DIMENSIONS {
-                let a = values(d, float::<E>)[0].clone();
-                meter.time(&name, set.name, d, || black_box(E::of(set).norm_squared)(black_box(&a)));
+                let [a, _] = Values::pair(d, float::<E>);
+                let a: &[E] = &a;
+                meter.time(&name, set.name, d, || black_box(E::of(set).norm_squared)(black_box(a)));
             }
         },
     );
 }
 
-fn bytes<E: Copy + 'static, S: 'static>(
+fn bytes<E: 'static, S: 'static>(
     meter: &mut impl Meter,
     name: &str,
     of: impl Fn(&'static Kernels) -> Bytes<E, S>,
@@ -148,10 +151,11 @@ fn conversions(meter: &mut impl Meter) {
         |set| set.f16_to_f32 as usize,
         |set| {
             for d in DIMENSIONS {
-                let [from, _] = values(d, float::<f16>);
+                let [from, _] = Values::pair(d, float::<f16>);
+                let from: &[f16] = &from;
                 let mut to = vec![0.0; d];
                 meter.time("f16 → f32", set.name, d, || {
-                    black_box(set.f16_to_f32)(black_box(&from), &mut to);
+                    black_box(set.f16_to_f32)(black_box(from), &mut to);
                 });
             }
         },
@@ -160,10 +164,11 @@ fn conversions(meter: &mut impl Meter) {
         |set| set.f32_to_f16 as usize,
         |set| {
             for d in DIMENSIONS {
-                let [from, _] = values(d, float::<f32>);
+                let [from, _] = Values::pair(d, float::<f32>);
+                let from: &[f32] = &from;
                 let mut to = vec![f16::ZERO; d];
                 meter.time("f32 → f16", set.name, d, || {
-                    black_box(set.f32_to_f16)(black_box(&from), &mut to);
+                    black_box(set.f32_to_f16)(black_box(from), &mut to);
                 });
             }
         },
@@ -171,11 +176,7 @@ fn conversions(meter: &mut impl Meter) {
 }
 
 /// What simsimd has of these. Its cosine is the distance, which takes the three sums and a root.
-fn spatial<E: SpatialSimilarity + Clone>(
-    meter: &mut impl Meter,
-    name: &str,
-    element: impl Fn(u8) -> E + Copy,
-) {
+fn spatial<E: SpatialSimilarity>(meter: &mut impl Meter, name: &str, element: impl Fn(u8) -> E + Copy) {
     time_pair(meter, &format!("{name} l2²"), SIMSIMD, E::l2sq, |d| d, element);
     time_pair(meter, &format!("{name} dot"), SIMSIMD, E::dot, |d| d, element);
     if name != "i8" {
@@ -193,7 +194,7 @@ fn each_set(address: impl Fn(&'static Kernels) -> usize, mut visit: impl FnMut(&
     }
 }
 
-fn pairs<E: Clone, R>(
+fn pairs<E, R>(
     meter: &mut impl Meter,
     kernel: &str,
     of: impl Fn(&'static Kernels) -> fn(&[E], &[E]) -> R,
@@ -204,7 +205,7 @@ fn pairs<E: Clone, R>(
 }
 
 /// `size` tells how many elements so many dimensions take.
-fn time_pair<E: Clone, R>(
+fn time_pair<E, R>(
     meter: &mut impl Meter,
     kernel: &str,
     set: &str,
@@ -213,9 +214,10 @@ fn time_pair<E: Clone, R>(
     element: impl Fn(u8) -> E + Copy,
 ) {
     for d in DIMENSIONS {
-        let [a, b] = values(size(d), element);
+        let [a, b] = Values::pair(size(d), element);
+        let (a, b): (&[E], &[E]) = (&a, &b);
         // `black_box` keeps the call an indirect one, as in use.
-        meter.time(kernel, set, d, || black_box(function)(black_box(&a), black_box(&b)));
+        meter.time(kernel, set, d, || black_box(function)(black_box(a), black_box(b)));
     }
 }
 
@@ -224,16 +226,34 @@ fn float<E: Element>(byte: u8) -> E {
     E::from_f32(f32::from(byte) / 128.0 - 1.0)
 }
 
-/// Two vectors of reproducible noise.
-fn values<E>(length: usize, element: impl Fn(u8) -> E) -> [Vec<E>; 2] {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    [0, 1].map(|_| {
-        let next = || {
+/// Reproducible noise that begins 16 bytes past a multiple of 64, as the data behind a Postgres header may: so all rows
+/// meet the same alignment, and wide loads the cache line ends that they meet in use.
+struct Values<E> {
+    all: Vec<E>,
+    range: Range<usize>,
+}
+
+impl<E> Deref for Values<E> {
+    type Target = [E];
+    fn deref(&self) -> &[E] {
+        &self.all[self.range.clone()]
+    }
+}
+
+impl<E> Values<E> {
+    fn pair(length: usize, element: impl Fn(u8) -> E) -> [Self; 2] {
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let mut next = || {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
             element((state >> 56) as u8)
         };
-        std::iter::repeat_with(next).take(length).collect()
-    })
+        [0, 1].map(|_| {
+            let all: Vec<E> = (0..length + 64).map(|_| next()).collect();
+            let misaligned = |i: &usize| (all.as_ptr().wrapping_add(*i) as usize) % 64 == 16;
+            let start = (0..64).find(misaligned).expect("an element size that divides 16");
+            Self { all, range: start..start + length }
+        })
+    }
 }
