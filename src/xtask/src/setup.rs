@@ -69,7 +69,9 @@ pub(crate) fn backend_test_tools() -> Result<OsString> {
     let path = env::join_paths(std::iter::once(bin).chain(env::split_paths(&path)))?;
     if !has_cargo_pgrx(&path) {
         println!("cargo-pgrx {CARGO_PGRX} is not installed; it takes some minutes");
-        step(cargo("install").args(["cargo-pgrx", "--version", CARGO_PGRX, "--locked", "--root"]).arg(root))?;
+        // Its default features want OpenSSL, for a command that downloads PostgreSQL.
+        let install = ["cargo-pgrx", "--version", CARGO_PGRX, "--locked", "--no-default-features", "--root"];
+        step(cargo("install").args(install).arg(root))?;
     }
     Ok(path)
 }
