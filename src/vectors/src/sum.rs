@@ -10,8 +10,9 @@ use crate::{
     sparse::{MAX_ELEMENTS, SparseBuf, check_index, merge_sums},
 };
 
-/// The most elements that a sparse state may hold: 192 MiB of state, far more than its result can have.
-const MAX_STATE_ELEMENTS: usize = 1 << 24;
+/// The most elements that a sparse state may hold: 12 MiB. A result has at most 16,000, so a state beyond this, which would have
+/// to cancel to nearly nothing, is refused before it grows without bound.
+const MAX_STATE_ELEMENTS: usize = 1 << 20;
 const HEADER_BYTES: usize = 16;
 
 /// Adds a vector to a dense state that has room for it: `state` is `[count, sums…]`.
@@ -127,7 +128,10 @@ impl SparseSum {
         let dims = i32::from_ne_bytes(header[8..12].try_into().ok()?);
         let elements = usize::try_from(i32::from_ne_bytes(header[12..].try_into().ok()?)).ok()?;
         let dims = SPARSEVEC.check_dims(i64::from(dims)).ok()?;
-        if !(count.is_finite() && count >= 1.0) || elements.checked_mul(12) != Some(body.len()) {
+        if !(count.is_finite() && count >= 1.0)
+            || elements > MAX_STATE_ELEMENTS
+            || elements * 12 != body.len()
+        {
             return None;
         }
         let (indices, sums) = body.split_at(elements * 4);
@@ -187,6 +191,18 @@ mod tests {
         let other = SparseSum::of(Sparse { dims: 5, indices: &[], values: &[] });
         assert_eq!(state.clone().add(&other), Err(Error::UnexpectedDimensions { expected: 4, found: 5 }));
         assert_eq!(SparseSum::from_bytes(&[], "f"), Ok(None));
+        let wide = SPARSEVEC.max_dims;
+        let half = |start: i32| SparseSum {
+            count: 1.0,
+            dims: wide,
+            indices: (start..).take(MAX_STATE_ELEMENTS / 2 + 1).collect(),
+            sums: vec![1.0; MAX_STATE_ELEMENTS / 2 + 1],
+        };
+        assert_eq!(
+            half(0).add(&half(MAX_STATE_ELEMENTS as i32)),
+            Err(Error::TooManyElements { max: 16_000 })
+        );
+        assert!(half(0).add(&half(0)).is_ok());
         assert_eq!(
             SparseSum::from_bytes(&[1, 2, 3], "f"),
             Err(Error::NotAState { kind: "sparsevec", function: "f" })
