@@ -1,5 +1,6 @@
 //! Builds the extension and writes its files.
 
+use crate::files::Writer;
 use crate::shell::cargo;
 use anyhow::{Context, Result, ensure};
 use cargo_metadata::Message;
@@ -48,7 +49,7 @@ pub(crate) fn into_private_trees() -> Result<[PrivateTree; 2]> {
     ];
     let library = build(&trees[0].0.pg_config(), trees[0].0.major())?;
     for (tree, layout) in &trees {
-        write(&library, *layout, &tree.pkglib_dir(), &tree.extension_dir())?;
+        write(&library, *layout, &tree.pkglib_dir(), &tree.extension_dir(), &Writer::Caller)?;
     }
     Ok(trees.map(|(tree, _)| tree))
 }
@@ -59,30 +60,16 @@ pub(crate) fn write(
     layout: Layout,
     pkglib_dir: &Path,
     extension_dir: &Path,
+    writer: &Writer,
 ) -> Result<Vec<PathBuf>> {
     let suffix = library.extension().unwrap_or_default().to_string_lossy();
     let target = pkglib_dir.join(format!("pgkite.{suffix}"));
-    replace(&target, &fs::read(library)?, 0o755)?;
+    writer.put(&fs::read(library)?, &target, "755")?;
     let mut written = vec![target];
     for script in scripts(layout) {
         let target = extension_dir.join(&script.file_name);
-        replace(&target, script.text.as_bytes(), 0o644)?;
+        writer.put(script.text.as_bytes(), &target, "644")?;
         written.push(target);
     }
     Ok(written)
-}
-
-/// Puts a new file in place of an old one. A running server that has the old library mapped keeps it.
-fn replace(target: &Path, content: &[u8], mode: u32) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let new = target.with_added_extension("new");
-    fs::write(&new, content)
-        .and_then(|()| fs::set_permissions(&new, fs::Permissions::from_mode(mode)))
-        .and_then(|()| fs::rename(&new, target))
-        .with_context(|| {
-            format!(
-                "cannot write {}; if only root may, run the same command with `sudo env \"PATH=$PATH\"` before it",
-                target.display()
-            )
-        })
 }

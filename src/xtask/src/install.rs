@@ -1,6 +1,7 @@
 //! `cargo xtask install`: the real installation.
 
 use crate::extension::{build, write};
+use crate::files::Writer;
 use crate::setup;
 use anyhow::{Context, Result, bail, ensure};
 use kite_cluster::run;
@@ -28,13 +29,14 @@ pub(crate) fn into_server(pg_config: &Path, layout: Layout, replace: bool) -> Re
     if !aside.is_empty() && !replace {
         bail!("{}", refusal(&aside, layout));
     }
+    let writer = Writer::of(&[&server.pkglib_dir, &server.extension_dir])?;
     let library = build(&server.pg_config, server.major)?;
     for file in &aside {
         let kept = file.with_added_extension(ASIDE);
-        fs::rename(file, &kept).with_context(|| format!("cannot rename {}", file.display()))?;
+        writer.rename(file, &kept)?;
         println!("put aside  {}", kept.display());
     }
-    for file in write(&library, layout, &server.pkglib_dir, &server.extension_dir)? {
+    for file in write(&library, layout, &server.pkglib_dir, &server.extension_dir, &writer)? {
         println!("wrote      {}", file.display());
     }
     match layout {
@@ -63,7 +65,10 @@ impl Server {
         };
         let version = ask("--version")?;
         let server = Self {
-            major: major(&version).with_context(|| format!("cannot read the version in `{version}`"))?,
+            major: major(&version).with_context(|| {
+                let line = version.lines().next().unwrap_or_default();
+                format!("{} is no pg_config: it calls itself `{line}`", pg_config.display())
+            })?,
             pkglib_dir: ask("--pkglibdir")?.into(),
             extension_dir: Path::new(&ask("--sharedir")?).join("extension"),
             pg_config: pg_config.clone(),

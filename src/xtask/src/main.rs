@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod extension;
+mod files;
 mod install;
 mod package;
 mod setup;

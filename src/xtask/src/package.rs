@@ -1,6 +1,7 @@
 //! `cargo xtask package`: the extension's files in an archive.
 
 use crate::extension::{build, write};
+use crate::files::Writer;
 use crate::setup;
 use crate::shell::step;
 use anyhow::{Context, Result};
@@ -29,7 +30,7 @@ pub(crate) fn run(layout: Layout) -> Result<()> {
     for made in [&pkglib_dir, &extension_dir, &doc_dir] {
         fs::create_dir_all(made)?;
     }
-    write(&library, layout, &pkglib_dir, &extension_dir)?;
+    write(&library, layout, &pkglib_dir, &extension_dir, &Writer::Caller)?;
     fs::copy(workspace_root().join("LICENSE"), doc_dir.join("copyright"))?;
 
     let archive = folder.join(format!("{name}.tar.gz"));

@@ -4,6 +4,7 @@ mod check;
 mod data;
 mod npy;
 
+use crate::files::Writer;
 use crate::{extension, setup};
 use anyhow::{Context, Result, ensure};
 use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
@@ -42,7 +43,7 @@ pub(crate) fn run() -> Result<()> {
     setup::server_and_headers()?;
     let tree = setup::private_tree(PrivateTree::OWN)?;
     let library = extension::build(&tree.pg_config(), tree.major())?;
-    extension::write(&library, Layout::Own, &tree.pkglib_dir(), &tree.extension_dir())?;
+    extension::write(&library, Layout::Own, &tree.pkglib_dir(), &tree.extension_dir(), &Writer::Caller)?;
 
     let start = Instant::now();
     let cluster = Cluster::builder(&tree).kept_as(NAME).socket_only().setting("fsync", "on").start()?;
