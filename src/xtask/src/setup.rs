@@ -142,7 +142,8 @@ fn apt_install(packages: &[String]) -> Result<()> {
             "(Debian's server package also makes a cluster `main` on port 5432; pgkite does not use it)"
         );
     }
-    step(apt_get().args(["update", "-q"]))?;
+    let advice = || format!("packages are missing. To install them as root: {by_hand}");
+    step(apt_get().args(["update", "-q"])).with_context(advice)?;
     for package in packages {
         // A package that is known but not available has a policy without a candidate.
         let policy = Command::new("apt-cache").args(["policy", package]).env("LC_ALL", "C").output()?;
@@ -156,5 +157,5 @@ fn apt_install(packages: &[String]) -> Result<()> {
         }
     }
     step(apt_get().args(["install", "-q", "-y", "--no-install-recommends"]).args(packages))
-        .with_context(|| format!("as root: {by_hand}"))
+        .with_context(advice)
 }
