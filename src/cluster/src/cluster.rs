@@ -270,8 +270,7 @@ fn close(tree: &PrivateTree, folder: &Path) -> Result<()> {
 /// Ends the servers whose owners were killed before they could do it.
 fn end_orphans(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let owner = entry.path().join("owner");
-        let orphaned = owner.exists() && folders::open_lock(&owner).is_ok_and(|lock| lock.try_lock().is_ok());
+        let orphaned = folders::is_abandoned(&entry.path().join("owner"));
         if orphaned && let Err(error) = end(&entry.path()) {
             tools::say(format_args!("{error:#}"));
         }

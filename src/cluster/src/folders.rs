@@ -39,20 +39,14 @@ pub(crate) fn readable_and_mine(path: &Path) -> Result<()> {
 
 /// Waits for the lock named by `path` and holds it until the answer is dropped, or the process ends.
 pub(crate) fn lock(path: &Path) -> Result<File> {
-    let file = open_lock(path)?;
+    let file = File::create(path).with_context(|| format!("cannot open the lock file {}", path.display()))?;
     file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
     Ok(file)
 }
 
-/// The lock named by `path`, not taken yet.
-pub(crate) fn open_lock(path: &Path) -> Result<File> {
-    File::options()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(path)
-        .with_context(|| format!("cannot open the lock file {}", path.display()))
+/// Whether the lock file exists and nobody holds it.
+pub(crate) fn is_abandoned(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 /// Copies files, folders and links of `from` into the new folder `to`, leaving out what `keep` refuses by its path below

@@ -23,16 +23,16 @@ pub(crate) fn run_bytes(command: &mut Command) -> Result<Vec<u8>> {
     Ok(stdout)
 }
 
-/// Takes the caller's libpq settings away from a command: a PGHOST or PGSERVICE in the environment must not lead it to
-/// another server.
-pub(crate) fn without_pg_environment(command: &mut Command) {
+/// Takes the caller's settings away from a command: a PGHOST or PGSERVICE in the environment must not lead it to another
+/// server, and what a server answers must not depend on who started it.
+pub(crate) fn clean_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let bytes = name.as_encoded_bytes();
         if bytes.starts_with(b"PG") && !bytes.starts_with(b"PGRX") {
             command.env_remove(&name);
         }
     }
-    // pgrx adds a backtrace to the DETAIL of errors where these ask for one; what a server answers must not depend on them.
+    // pgrx adds a backtrace to the DETAIL of errors where these ask for one.
     command.env_remove("RUST_BACKTRACE").env_remove("RUST_LIB_BACKTRACE");
     command.env("LC_ALL", "C");
 }

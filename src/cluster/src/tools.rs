@@ -1,7 +1,7 @@
 //! Talking to a cluster: a client, and the programs of the tree.
 
 use crate::cluster::Cluster;
-use crate::process::{run, run_bytes, without_pg_environment};
+use crate::process::{clean_environment, run, run_bytes};
 use anyhow::{Context, Result};
 use postgres::{Client, Config, NoTls};
 use std::io::{Seek, Write};
@@ -51,7 +51,7 @@ impl Cluster {
 
     /// Makes any libpq program talk to `database` of this cluster.
     pub fn aim(&self, command: &mut Command, database: &str) {
-        without_pg_environment(command);
+        clean_environment(command);
         command
             .env("PGHOST", self.socket_dir())
             .env("PGPORT", self.port().to_string())

@@ -155,7 +155,7 @@ impl PrivateTree {
     /// A server program (`initdb`, `pg_ctl`, `pg_basebackup`), to run as the server's account.
     pub(crate) fn server_program(&self, name: &str) -> Command {
         let mut command = self.as_server_user(self.bin_dir().join(name));
-        crate::process::without_pg_environment(&mut command);
+        crate::process::clean_environment(&mut command);
         command
     }
 

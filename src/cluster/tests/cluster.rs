@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use kite_cluster::{Cluster, DEFAULT_MAJOR, PrivateTree, Shutdown, run};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 fn tree() -> Result<PrivateTree> {
     PrivateTree::open(DEFAULT_MAJOR, PrivateTree::OWN)
@@ -26,7 +28,7 @@ fn every_folder_that_pg_config_names_for_builds_is_in_the_tree() -> Result<()> {
         "--pkgincludedir",
         "--pgxs",
     ] {
-        let answer = run(std::process::Command::new(tree.pg_config()).arg(option))?;
+        let answer = run(Command::new(tree.pg_config()).arg(option))?;
         let path = Path::new(answer.trim());
         assert!(path.starts_with(root), "{option} is {answer}, outside {}", root.display());
         assert!(path.exists(), "{option} is {answer}, which does not exist");
@@ -199,5 +201,33 @@ fn a_kept_cluster_outlives_its_value_until_it_is_discarded() -> Result<()> {
 fn a_server_that_cannot_start_says_why() -> Result<()> {
     let error = Cluster::builder(&tree()?).setting("shared_buffers", "plenty").start().unwrap_err();
     assert!(format!("{error:#}").contains("invalid value for parameter \"shared_buffers\""), "{error:#}");
+    Ok(())
+}
+
+#[test]
+fn a_server_whose_owner_was_killed_is_ended_by_the_next() -> Result<()> {
+    const OWNER: &str = "KITE_TEST_OWNER";
+    let cluster = Cluster::builder(&tree()?).start()?;
+    if std::env::var_os(OWNER).is_some() {
+        println!("data={}", cluster.data_dir().display());
+        loop {
+            std::thread::park();
+        }
+    }
+    // This test again, in a process that never comes to drop its cluster.
+    let mut owner = Command::new(std::env::current_exe()?)
+        .args(["--exact", "--nocapture", "a_server_whose_owner_was_killed_is_ended_by_the_next"])
+        .env(OWNER, "1")
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let lines = BufReader::new(owner.stdout.take().unwrap()).lines();
+    let data =
+        lines.map_while(Result::ok).find_map(|line| Some(line.split_once("data=")?.1.to_owned())).unwrap();
+    owner.kill()?;
+    owner.wait()?;
+
+    let _next = Cluster::builder(&tree()?).start()?;
+    assert!(!Path::new(&data).exists(), "{data} is still there");
+    assert!(cluster.is_running(), "the cluster of a living owner was ended");
     Ok(())
 }
