@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use kite_cluster::{PrivateTree, run};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
@@ -56,39 +55,15 @@ impl Peer {
         let (theirs, ours) =
             (ask("--version")?, run(Command::new(tree.pg_config()).arg("--version"))?.trim().to_owned());
         ensure!(theirs == ours, "{} is built for {theirs}, and the bench runs {ours}", self.name);
-        let sql = PathBuf::from(ask("--sharedir")?).join("extension");
-        for (from, to) in
-            [(PathBuf::from(ask("--pkglibdir")?), tree.pkglib_dir()), (sql, tree.extension_dir())]
-        {
-            self.copy(&from, &to)?;
-        }
-        Ok(())
-    }
-
-    /// Copies `vector.so`, `vector.control`, `vector--0.8.6.sql` and the like, but no other extension's `vector_more.so`.
-    fn copy(&self, from: &Path, to: &Path) -> Result<()> {
-        let mut copied = 0;
-        for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let rest = name.strip_prefix(self.extension).unwrap_or_default();
-            if path.is_file() && (rest.starts_with('.') || rest.starts_with("--")) {
-                // Renamed into place: a running server keeps the file that it has mapped.
-                let (new, target) = (to.join(format!("{name}.new")), to.join(&name));
-                fs::copy(&path, &new)
-                    .and_then(|_| fs::rename(&new, &target))
-                    .with_context(|| format!("cannot write {}", target.display()))?;
-                copied += 1;
-            }
-        }
-        ensure!(copied > 0, "no file of extension {} in {}", self.extension, from.display());
-        Ok(())
+        let scripts = PathBuf::from(ask("--sharedir")?).join("extension");
+        tree.add_extension(self.extension, Path::new(&ask("--pkglibdir")?), &scripts)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_peer_is_a_known_name_and_a_place() {

@@ -1,10 +1,8 @@
 //! Servers with the extension, and with its neighbours.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use kite_cluster::{Cluster, DEFAULT_MAJOR, PrivateTree};
 use postgres::Client;
-use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Names a PostgreSQL tree, laid out as the private ones, that has the real pgvector installed. Tests then also compare with it.
@@ -69,8 +67,7 @@ pub fn installed(variant: &str) -> Result<PrivateTree> {
 /// As [`own`].
 pub fn tree_with_pgkite(variant: &str) -> Result<PrivateTree> {
     let (own, tree) = (installed(PrivateTree::OWN)?, PrivateTree::open(DEFAULT_MAJOR, variant)?);
-    lend(&own.pkglib_dir(), &tree.pkglib_dir(), "pgkite")?;
-    lend(&own.extension_dir(), &tree.extension_dir(), "pgkite")?;
+    tree.add_extension("pgkite", &own.pkglib_dir(), &own.extension_dir())?;
     Ok(tree)
 }
 
@@ -80,38 +77,8 @@ pub fn tree_with_pgkite(variant: &str) -> Result<PrivateTree> {
 /// Where `peer` has none for this PostgreSQL version.
 pub fn lend_pgvector(peer: &Path, tree: &PrivateTree) -> Result<()> {
     let major = DEFAULT_MAJOR;
-    lend(&peer.join(format!("usr/lib/postgresql/{major}/lib")), &tree.pkglib_dir(), "vector")?;
-    lend(&peer.join(format!("usr/share/postgresql/{major}/extension")), &tree.extension_dir(), "vector")
-}
-
-/// Copies the files of an extension from one folder to another.
-fn lend(from: &Path, to: &Path, extension: &str) -> Result<()> {
-    let mut copied = 0;
-    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-        let rest = name.strip_prefix(extension).unwrap_or_default();
-        if path.is_file() && (rest.starts_with('.') || rest.starts_with("--")) {
-            put(&to.join(name), &fs::read(&path)?)?;
-            copied += 1;
-        }
-    }
-    ensure!(copied > 0, "no file of extension {extension} in {}", from.display());
-    Ok(())
-}
-
-/// Puts a file into a tree that servers of other tests may be running from: whole, or not at all.
-///
-/// # Errors
-/// Where it cannot be written.
-pub fn put(target: &Path, content: &[u8]) -> Result<()> {
-    if fs::read(target).is_ok_and(|old| old == content) {
-        return Ok(());
-    }
-    let new = target.with_added_extension(format!("new-{}", std::process::id()));
-    fs::write(&new, content)
-        .and_then(|()| fs::rename(&new, target))
-        .with_context(|| format!("cannot write {}", target.display()))
+    let libraries = peer.join(format!("usr/lib/postgresql/{major}/lib"));
+    tree.add_extension("vector", &libraries, &peer.join(format!("usr/share/postgresql/{major}/extension")))
 }
 
 /// A session in a new database in which `extension` has been created.

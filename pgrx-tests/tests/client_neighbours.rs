@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use kite_cluster::{Cluster, PrivateTree, run};
 use kite_tests::script::{Session, describe, dump_statements, run_script};
-use kite_tests::server::{self, lend_pgvector, pgvector_tree, put, tree_with_pgkite};
+use kite_tests::server::{self, lend_pgvector, pgvector_tree, tree_with_pgkite};
 use postgres::Client;
 use std::path::Path;
 use std::process::Command;
@@ -101,8 +101,8 @@ fn restore(cluster: &Cluster) -> Result<()> {
 fn creation_beside_an_extension_named_vector_is_refused() -> Result<()> {
     let tree = tree_with_pgkite("beside-another-vector")?;
     // The smallest extension that has the name.
-    put(&tree.extension_dir().join("vector.control"), b"default_version = '1.0'\n")?;
-    put(&tree.extension_dir().join("vector--1.0.sql"), b"CREATE DOMAIN vector AS real[];\n")?;
+    tree.put_script("vector.control", b"default_version = '1.0'\n")?;
+    tree.put_script("vector--1.0.sql", b"CREATE DOMAIN vector AS real[];\n")?;
     refused(&tree)
 }
 
@@ -173,7 +173,7 @@ fn a_preloaded_library_with_the_same_settings_is_named() -> Result<()> {
         .args(["-shared", "-fPIC", "-O1", "-I", include.trim(), "-o"])
         .arg(&built)
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/neighbours/settings.c")))?;
-    put(&tree.pkglib_dir().join("vector.so"), &std::fs::read(built)?)?;
+    tree.put_library("vector.so", &std::fs::read(built)?)?;
     preloaded(&tree)
 }
 

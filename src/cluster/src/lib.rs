@@ -18,6 +18,7 @@
 //! they run as the caller. Several processes may use the same trees and start clusters at the same time.
 
 mod cluster;
+mod extensions;
 mod folders;
 mod place;
 mod process;
