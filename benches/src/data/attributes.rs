@@ -83,6 +83,8 @@ pub(crate) struct Attributes {
     near: Arc<[u32]>,
     /// Where each query would stand among the rows by `near`.
     positions: Vec<u32>,
+    /// Where the rows stand that are far from each query.
+    far: Vec<u32>,
 }
 
 impl Attributes {
@@ -92,7 +94,8 @@ impl Attributes {
         let shuffle = Shuffle::new(data.len() as u64, SEED);
         let uncorrelated = (0..data.len() as u64).map(|row| shuffle.of(row) as u32).collect();
         let positions = data.queries().map(|query| order.position(query)).collect();
-        Ok(Self { uncorrelated, near: order.into_ranks().into(), positions })
+        let far = data.queries().map(|query| order.far_position(query)).collect();
+        Ok(Self { uncorrelated, near: order.into_ranks().into(), positions, far })
     }
 
     /// Rows in random order.
@@ -111,14 +114,15 @@ impl Attributes {
     }
 
     /// The filter that lets this share of the rows pass, exactly, up to whole rows and at least one: those around the query's
-    /// place in the order of the vectors, those as far from it in that order as can be, or those around a random number.
+    /// place in the order of the vectors, those around the place that is farthest from the query, or those around a random
+    /// number.
     pub(crate) fn window(&self, correlation: Correlation, share: f64) -> Filter {
         let rows = self.near.len() as u64;
         let size = ((rows as f64 * share).round() as u64).clamp(1, rows);
-        let windows = (0..).zip(&self.positions).map(|(query, &position)| {
+        let windows = (0..).zip(self.positions.iter().zip(&self.far)).map(|(query, (&position, &far))| {
             let middle = match correlation {
                 Correlation::Positive => u64::from(position),
-                Correlation::Negative => (u64::from(position) + rows / 2) % rows,
+                Correlation::Negative => u64::from(far),
                 Correlation::None => Stream::new(&[SEED, query]).bits() % rows,
             };
             // Moved inside where it would reach over an end, so that it is whole.
@@ -218,7 +222,7 @@ mod tests {
         let near = [0.1, 0.01].map(|share| passing(Correlation::Positive, share));
         assert!(near[0] > 0.3 && near[1] > 0.1, "{near:?}");
         let far = passing(Correlation::Negative, 0.1);
-        assert!(far < 0.06, "{far}");
+        assert!(far < 0.02, "{far}");
         let none = passing(Correlation::None, 0.1);
         assert!((0.05..0.15).contains(&none), "{none}");
         assert_eq!(passing(Correlation::None, 1.0), 1.0);

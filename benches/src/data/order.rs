@@ -12,6 +12,8 @@ const SAMPLE: usize = 1 << 16;
 const SAMPLE_VALUES: usize = 1 << 26;
 /// Rows of the sample that stay together.
 const LEAF: usize = 16;
+/// Parts of the order among which a far one is sought.
+const PARTS: usize = 64;
 /// Rows that decide about a split.
 const TRIED: usize = 256;
 /// Rounds of 2-means for a split.
@@ -31,6 +33,8 @@ struct Tree {
     unit: bool,
     root: Node,
     leaves: u32,
+    /// The means of the sample's rows, taken along the leaves in runs of equal length.
+    means: Vec<Vec<f32>>,
 }
 
 enum Node {
@@ -77,6 +81,16 @@ impl Order {
         u32::midpoint(self.starts[leaf], self.starts[leaf + 1]).min(last)
     }
 
+    /// The middle of that part of the order whose mean is farthest from a vector.
+    pub(super) fn far_position(&self, vector: &[f32]) -> u32 {
+        let scale = if self.tree.unit { inverse_length(vector) } else { 1.0 };
+        let vector: Vec<f32> = vector.iter().map(|x| scale * x).collect();
+        let distance = |mean: &Vec<f32>| (kernels().f32.l2_squared)(mean, &vector);
+        let far = (0_u64..).zip(&self.tree.means).max_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
+        let part = far.map_or(0, |(part, _)| part);
+        ((2 * part + 1) * self.ranks.len() as u64 / (2 * self.tree.means.len() as u64)) as u32
+    }
+
     /// The rank of each row.
     pub(super) fn into_ranks(self) -> Vec<u32> {
         self.ranks
@@ -102,7 +116,9 @@ impl Tree {
         let mut growing =
             Growing { dims, sample, random: Stream::new(&[dims as u64, count as u64]), leaves: 0 };
         let root = growing.node(&mut numbers, None);
-        Ok(Self { dims, unit, root, leaves: growing.leaves })
+        // The splits have put the numbers in the order of the leaves.
+        let means = numbers.chunks(count.div_ceil(PARTS)).map(|part| growing.mean(part)).collect();
+        Ok(Self { dims, unit, root, leaves: growing.leaves, means })
     }
 
     fn leaf(&self, vector: &[f32]) -> u32 {
@@ -131,6 +147,14 @@ struct Growing {
 impl Growing {
     fn row(&self, number: usize) -> &[f32] {
         &self.sample[number * self.dims..][..self.dims]
+    }
+
+    fn mean(&self, numbers: &[usize]) -> Vec<f32> {
+        let mut mean = vec![0.0; self.dims];
+        for &number in numbers {
+            mean.iter_mut().zip(self.row(number)).for_each(|(mean, x)| *mean += x / numbers.len() as f32);
+        }
+        mean
     }
 
     fn node(&mut self, numbers: &mut [usize], above: Option<&[f32]>) -> Node {

@@ -13,9 +13,6 @@ use std::path::{Path, PathBuf};
 
 /// Values of the rows that all queries are compared with before the next rows: they stay in a core's second cache.
 const TILE: usize = 1 << 15;
-const MAGIC: &[u8; 8] = b"kitetrue";
-/// Of the file and of what decides its contents.
-const VERSION: u32 = 1;
 
 /// The k nearest rows of each query, by distance and then by row number.
 ///
@@ -96,13 +93,16 @@ impl Truth {
         .to_string();
         let path = Self::path(folder, &about);
         if path.exists() {
-            match fs::read(&path).context("it cannot be read").and_then(|bytes| decode(&bytes, &about)) {
+            match fs::read(&path).context("it cannot be read").and_then(|bytes| store::decode(&bytes, &about))
+            {
                 Ok(found) => return Ok(Self { metric, k, filter: filter.cloned(), found }),
                 Err(error) => eprintln!("{} is made anew: {error:#}", path.display()),
             }
         }
         let truth = Self::compute(data, metric, k, filter, progress)?;
-        store::replace(&path, |file| Ok(std::io::Write::write_all(file, &encode(&truth.found, &about))?))?;
+        store::replace(&path, |file| {
+            Ok(std::io::Write::write_all(file, &store::encode(&truth.found, &about))?)
+        })?;
         Ok(truth)
     }
 
@@ -223,51 +223,6 @@ impl<'a> Search<'a> {
     }
 }
 
-fn encode(found: &[Vec<Neighbour>], about: &str) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&(about.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(about.as_bytes());
-    for found in found {
-        bytes.extend_from_slice(&(found.len() as u32).to_le_bytes());
-        for Neighbour { distance, id } in found {
-            bytes.extend_from_slice(&id.to_le_bytes());
-            bytes.extend_from_slice(&distance.to_le_bytes());
-        }
-    }
-    let sum = Hash::default().bytes(&bytes).finish();
-    bytes.extend_from_slice(&sum.to_le_bytes());
-    bytes
-}
-
-/// What [`encode`] was given, if it was about the same and no bit has changed.
-fn decode(bytes: &[u8], about: &str) -> Result<Vec<Vec<Neighbour>>> {
-    let (body, sum) = bytes.split_last_chunk::<8>().context("it is too short")?;
-    ensure!(Hash::default().bytes(body).finish() == u64::from_le_bytes(*sum), "it is damaged");
-    let mut rest = body;
-    ensure!(take::<8>(&mut rest)? == *MAGIC, "it is something else");
-    ensure!(u32::from_le_bytes(take(&mut rest)?) == VERSION, "it is of another version");
-    let length = u32::from_le_bytes(take(&mut rest)?) as usize;
-    let (said, mut rest) = rest.split_at_checked(length).context("it is too short")?;
-    ensure!(said == about.as_bytes(), "it is about other data");
-    let mut found = Vec::new();
-    while !rest.is_empty() {
-        let count = u32::from_le_bytes(take(&mut rest)?);
-        let one = (0..count).map(|_| {
-            let id = u32::from_le_bytes(take(&mut rest)?);
-            Ok(Neighbour { distance: f64::from_le_bytes(take(&mut rest)?), id })
-        });
-        found.push(one.collect::<Result<_>>()?);
-    }
-    Ok(found)
-}
-
-fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N]> {
-    let (taken, rest) = bytes.split_first_chunk().context("it is too short")?;
-    *bytes = rest;
-    Ok(*taken)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::by_hand;
@@ -379,15 +334,6 @@ mod tests {
             fs::write(&path, bytes).unwrap();
         }
         assert_eq!((get(Metric::L2, 5, None), get(Metric::L2, 5, None)), (6, 6));
-    }
-
-    #[test]
-    fn damaged_files_are_refused() {
-        let found = vec![vec![Neighbour { distance: 0.5, id: 7 }; 2], vec![]];
-        let bytes = encode(&found, "about");
-        assert_eq!(decode(&bytes, "about").unwrap(), found);
-        assert!(decode(&bytes, "other").is_err());
-        assert!((0..bytes.len()).all(|length| decode(&bytes[..length], "about").is_err()));
     }
 
     #[test]
