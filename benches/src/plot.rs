@@ -42,6 +42,8 @@ pub(crate) struct Chart {
 /// One entry of the legend. Points are where the axes have them.
 #[derive(Debug, Clone)]
 pub(crate) struct Series {
+    /// Which colour and sign; the same in all pictures that belong together.
+    pub(crate) style: usize,
     pub(crate) label: String,
     /// Joined by a line.
     pub(crate) line: Vec<(f64, f64)>,
@@ -62,7 +64,8 @@ pub(crate) struct Axis {
 #[derive(Debug, Clone)]
 pub(crate) struct Bars {
     pub(crate) title: String,
-    pub(crate) names: Vec<String>,
+    /// Each with the number of its colour.
+    pub(crate) names: Vec<(usize, String)>,
     pub(crate) panels: Vec<Panel>,
 }
 
@@ -86,7 +89,7 @@ impl Axis {
     }
 
     /// Logarithmic; `values` are logarithms to base 10 already.
-    pub(crate) fn logarithmic(label: &str, values: &[f64], name: impl Fn(f64) -> String) -> Self {
+    pub(crate) fn logarithmic(label: &str, values: &[f64]) -> Self {
         let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let steps: &[f64] = match highest - lowest {
@@ -95,8 +98,14 @@ impl Axis {
             _ => &[1.0],
         };
         // Within the range of any measured number.
-        let ticks = (-9..=12).flat_map(|power| steps.iter().map(move |step| step * 10_f64.powi(power)));
-        Self::around(label, values, ticks.map(|value| (value.log10(), name(value))))
+        let ticks = (-9..=12).flat_map(|power| steps.iter().map(move |step| (power, step)));
+        let tick = |(power, step): (i32, &f64)| {
+            let value = step * 10_f64.powi(power);
+            let decimals =
+                usize::try_from(-power).unwrap_or(0) + usize::from(step.fract() > 0.0 && power <= 0);
+            (value.log10(), format!("{value:.decimals$}"))
+        };
+        Self::around(label, values, ticks.map(tick))
     }
 
     /// Recall, stretched towards 1: `values` are what [`stretch`] made of recalls.
@@ -195,7 +204,8 @@ impl Draw for Chart {
             points.iter().map(|point| chart.backend_coord(point)).collect()
         };
         // The first entries lie on top.
-        for (n, series) in self.series.iter().enumerate().rev() {
+        for series in self.series.iter().rev() {
+            let n = series.style;
             for point in place(&series.others) {
                 marker(root, n, point, false)?;
             }
@@ -206,7 +216,8 @@ impl Draw for Chart {
             }
         }
         let mut y = 60;
-        for (n, series) in self.series.iter().enumerate() {
+        for series in &self.series {
+            let n = series.style;
             stroke(root, n, &[(LEGEND, y), (LEGEND + 28, y)])?;
             marker(root, n, (LEGEND + 14, y), true)?;
             y = lines(root, &wrapped(&series.label, LEGEND_CHARACTERS), (LEGEND + 36, y), 13)? + 6;
@@ -223,8 +234,8 @@ impl Draw for Bars {
         text(root, &self.title, (SIZE.0 as i32 / 2, 18), 18, Place::Middle)?;
         let panels = self.panels.len().max(1) as i32;
         let (width, top) = ((SIZE.0 as i32 - NAMES - 10) / panels, 84);
-        let step = ((SIZE.1 as i32 - top - 20) / self.names.len().max(1) as i32).min(56);
-        for (n, name) in self.names.iter().enumerate() {
+        let step = ((SIZE.1 as i32 - top - 20) / self.names.len().max(1) as i32).min(84);
+        for (n, (_, name)) in self.names.iter().enumerate() {
             let middle = top + step * n as i32 + step / 2;
             let name = wrapped(name, 31);
             let first = middle - 8 * (name.len() as i32 - 1);
@@ -238,7 +249,7 @@ impl Draw for Bars {
             let longest = bars.iter().flatten().map(|(value, _)| *value).fold(0.0, f64::max);
             // What is left behind the longest bar holds its words.
             let room = f64::from(width - 76);
-            for (n, bar) in bars.iter().enumerate() {
+            for (n, (bar, (style, _))) in bars.iter().zip(&self.names).enumerate() {
                 let middle = top + step * n as i32 + step / 2;
                 let Some((value, words)) = bar else {
                     text(root, "not measured", (left + 6, middle), 12, Place::Start)?;
@@ -247,7 +258,7 @@ impl Draw for Bars {
                 let end = left + (value / longest.max(f64::MIN_POSITIVE) * room).round() as i32;
                 let half = (step * 3 / 10).max(2);
                 let corners = [(left, middle - half), (end.max(left + 1), middle + half)];
-                root.draw(&Rectangle::new(corners, COLOURS[n % COLOURS.len()].filled()))?;
+                root.draw(&Rectangle::new(corners, COLOURS[style % COLOURS.len()].filled()))?;
                 text(root, words, (end + 6, middle), 12, Place::Start)?;
             }
             let bottom = top + step * self.names.len() as i32;

@@ -122,6 +122,7 @@ pub(crate) struct Pass {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Floor {
     pub(crate) run: String,
+    /// As its arms name it.
     pub(crate) engine: String,
     pub(crate) clients: usize,
     pub(crate) repeat: usize,
@@ -270,7 +271,8 @@ pub(crate) fn read(file: &Path) -> Result<(Vec<Record>, Option<String>)> {
     let name = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
     let (records, torn) = parse(&text).with_context(|| format!("{name} is not a journal of this bench"))?;
-    Ok((records, torn.then(|| format!("{name} ends within a line: the run was interrupted"))))
+    let short = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    Ok((records, torn.then(|| format!("{short} ends within a line: the run was interrupted"))))
 }
 
 /// The records of a text, and whether it ends within a line: that line is left out.

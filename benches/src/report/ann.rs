@@ -32,8 +32,9 @@ pub(super) fn markdown(section: &Section, wanted: Option<&str>) -> String {
                 text += &at_targets(&swept, |curve, recall| {
                     let [whole, net] =
                         [Cost::Mean, Cost::Net].map(|cost| ratio(curve, baseline, cost, recall));
-                    if whole == NONE { whole } else { format!("{whole} ({net})") }
+                    if whole == NONE || whole == "1" { whole } else { format!("{whole} ({net})") }
                 });
+                text += &floors(section, clients);
                 text += "\n99 % of the queries take less than these microseconds:\n\n";
                 text += &at_targets(&swept, |curve, recall| time(curve, Cost::P99, recall));
             }
@@ -62,6 +63,16 @@ pub(super) fn baseline(entrants: &[&Entrant], wanted: Option<&str>) -> usize {
         exact.or_else(|| entrants.iter().position(|entrant| entrant.label.starts_with(with)))
     };
     wanted.and_then(begins).or_else(|| begins(BASELINE)).unwrap_or(0)
+}
+
+/// What was subtracted.
+fn floors(section: &Section, clients: usize) -> String {
+    let floors: Vec<String> = section
+        .floors(clients)
+        .into_iter()
+        .map(|(engine, means)| format!("{engine} {} µs", measured(&means)))
+        .collect();
+    if floors.is_empty() { String::new() } else { format!("\n`SELECT 1` takes: {}.\n", floors.join(", ")) }
 }
 
 fn at_targets(curves: &[&Curve<'_>], cell: impl Fn(&Curve<'_>, f64) -> String) -> String {
@@ -97,6 +108,9 @@ fn ratio(curve: &Curve<'_>, baseline: &Curve<'_>, cost: Cost, recall: f64) -> St
         return NONE.into();
     };
     let (Some(above), Some(below)) = (own.cost(), other.cost()) else { return NONE.into() };
+    if std::ptr::eq(curve, baseline) {
+        return "1".into();
+    }
     // Without its floor a baseline may be lost in noise, and nothing is a multiple of that.
     if below <= 0.0 {
         return NONE.into();

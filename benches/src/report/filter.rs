@@ -61,9 +61,9 @@ pub(super) fn markdown(section: &Section) -> String {
     let header = [
         "arm",
         "correlation",
+        "passes",
         "plan chosen",
         "fastest way with recall 0.95",
-        "passes",
         "recall",
         "rows",
         "mean µs",
@@ -71,7 +71,7 @@ pub(super) fn markdown(section: &Section) -> String {
         "fastest µs",
         "chosen / fastest",
     ];
-    format!("### With a filter\n\n{}\n", table(4, &header, &rows))
+    format!("### With a filter\n\n{}\n", table(5, &header, &rows))
 }
 
 /// What a share of the rows takes in the mean, in microseconds.
@@ -120,9 +120,9 @@ fn row(entrant: &Entrant, (correlation, selectivity): (Correlation, f64)) -> Opt
     let row = vec![
         entrant.label.clone(),
         format!("{correlation:?}").to_lowercase(),
+        format!("{} %", 100.0 * selectivity),
         of_chosen(&|chosen| chosen.passes[0].plan.clone()),
         fastest.map_or("no way reaches it".into(), |fastest| fastest.name().into()),
-        format!("{} %", number(100.0 * selectivity)),
         of_chosen(&|chosen| format!("{:.4}", chosen.median(|pass| pass.recall))),
         of_chosen(&|chosen| number(chosen.median(|pass| pass.rows))),
         of_chosen(&|chosen| measured(&chosen.all(|pass| pass.mean_us))),

@@ -74,9 +74,23 @@ impl Section {
         self.floors.get(&(run.into(), arm.engine.clone(), clients)).map(|means| median(means))
     }
 
+    /// What such statements took in all runs, by engine.
+    pub(super) fn floors(&self, clients: usize) -> BTreeMap<&str, Vec<f64>> {
+        let mut floors: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for ((_, engine, _), means) in self.floors.iter().filter(|((_, _, of), _)| *of == clients) {
+            floors.entry(engine).or_default().extend(means);
+        }
+        floors
+    }
+
     /// Entrants of which there are such measurements.
     pub(super) fn having<'a, T: 'a>(&'a self, of: impl Fn(&'a Entrant) -> &'a [T]) -> Vec<&'a Entrant> {
         self.entrants.iter().filter(|entrant| !of(entrant).is_empty()).collect()
+    }
+
+    /// Which of the section's entrants this is: what it looks like in pictures.
+    pub(super) fn place(&self, entrant: &Entrant) -> usize {
+        self.entrants.iter().position(|one| std::ptr::eq(one, entrant)).unwrap_or(0)
     }
 
     fn label(&mut self) {

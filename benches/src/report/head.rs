@@ -1,7 +1,7 @@
 //! What a reader has to know before the figures.
 
 use super::gather::{Gathered, Section, short};
-use super::{number, table};
+use super::table;
 use crate::record::{Arm, Run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -77,7 +77,7 @@ fn load(all: &Gathered) -> Option<String> {
     let loads: Vec<f64> = passes.filter_map(|pass| pass.load).chain(starts).collect();
     let lowest = loads.iter().copied().reduce(f64::min)?;
     let highest = loads.iter().copied().reduce(f64::max)?;
-    Some(format!("{} to {}", number(lowest), number(highest)))
+    Some(format!("{lowest:.1} to {highest:.1}"))
 }
 
 fn engine(arm: &Arm) -> String {

@@ -92,6 +92,7 @@ fn recall_chart(section: &Section, curves: &[Curve<'_>], clients: usize) -> Char
         .iter()
         .zip(&points)
         .map(|(curve, (front, all))| Series {
+            style: section.place(curve.entrant),
             label: curve.entrant.label.clone(),
             line: front.iter().map(place).collect(),
             others: all.iter().filter(|point| !front.contains(point)).map(place).collect(),
@@ -102,7 +103,7 @@ fn recall_chart(section: &Section, curves: &[Curve<'_>], clients: usize) -> Char
         format!("{}, {who}", heading(section)),
         series,
         |x| Axis::recall(&format!("recall@{} (stretched towards 1)", section.k), x, one),
-        |y| Axis::logarithmic("queries per second", y, thousands),
+        |y| Axis::logarithmic("queries per second", y),
         "Lines join the fronts; hollow signs are settings that another one beats.",
     )
 }
@@ -118,20 +119,25 @@ fn filter_chart(section: &Section, correlation: Correlation) -> Option<Chart> {
                 cells.iter().filter_map(|cell| Some(place(cell.selectivity, cell.chosen?))).collect();
             let others = cells.iter().filter_map(|cell| Some(place(cell.selectivity, cell.fastest?)));
             let others = others.filter(|point| !line.contains(point)).collect();
-            (!cells.is_empty()).then(|| Series { label: entrant.label.clone(), line, others })
+            (!cells.is_empty()).then(|| Series {
+                style: section.place(entrant),
+                label: entrant.label.clone(),
+                line,
+                others,
+            })
         })
         .collect();
     let relation = match correlation {
-        Correlation::None => "not correlated with",
-        Correlation::Positive => "near",
-        Correlation::Negative => "far from",
+        Correlation::None => "that has nothing to do with the query",
+        Correlation::Positive => "that favours rows near the query",
+        Correlation::Negative => "that favours rows far from the query",
     };
     (!series.is_empty()).then(|| {
         chart(
-            format!("{}, with a filter {relation} the query", heading(section)),
+            format!("{}, filter {relation}", heading(section)),
             series,
-            |x| Axis::logarithmic("% of the rows pass", x, |share| share.to_string()),
-            |y| Axis::logarithmic("mean µs per query", y, thousands),
+            |x| Axis::logarithmic("% of the rows pass", x),
+            |y| Axis::logarithmic("mean µs per query", y),
             "Lines join the plans that were chosen; hollow signs are the fastest ways with recall 0.95.",
         )
     })
@@ -173,18 +179,7 @@ fn build_bars(section: &Section, mode: BuildMode, what: &str) -> Option<Bars> {
     ];
     (!entrants.is_empty()).then(|| Bars {
         title: format!("{}: {what}", heading(section)),
-        names: entrants.iter().map(|entrant| entrant.label.clone()).collect(),
+        names: entrants.iter().map(|entrant| (section.place(entrant), entrant.label.clone())).collect(),
         panels,
     })
-}
-
-/// A number with its digits in groups, as axes have them.
-fn thousands(value: f64) -> String {
-    if value < 10_000.0 {
-        return value.to_string();
-    }
-    let digits = format!("{value:.0}");
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or("")).collect();
-    groups.join(",")
 }
