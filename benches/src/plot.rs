@@ -10,9 +10,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::OnceLock;
 
-const SIZE: (u32, u32) = (900, 600);
+/// Twice what they are made to be looked at in, so that PNG files stay sharp.
+const SIZE: (u32, u32) = (1800, 1200);
 /// Where the legend begins.
-const LEGEND: i32 = 650;
+const LEGEND: i32 = 1300;
 /// Characters of a line of the legend.
 const LEGEND_CHARACTERS: usize = 29;
 const FONT: &str = "sans-serif";
@@ -152,7 +153,7 @@ type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorTy
 
 /// Something that can be drawn anywhere.
 pub(crate) trait Draw {
-    /// Draws on a white area of 900 × 600.
+    /// Draws on a white area of `SIZE`.
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Drawn<DB>;
 }
 
@@ -182,19 +183,20 @@ fn whole<DB: DrawingBackend>(picture: &impl Draw, backend: DB) -> Drawn<DB> {
 
 impl Draw for Chart {
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Drawn<DB> {
-        text(root, &self.title, (SIZE.0 as i32 / 2, 18), 18, Place::Middle)?;
-        let (left, _) = root.margin(44, 8, 8, 8).split_horizontally(LEGEND - 24);
+        text(root, &self.title, (SIZE.0 as i32 / 2, 36), 36, Place::Middle)?;
+        let (left, _) = root.margin(88, 16, 16, 16).split_horizontally(LEGEND - 48);
         let mut chart = ChartBuilder::on(&left)
-            .x_label_area_size(46)
-            .y_label_area_size(66)
+            .x_label_area_size(92)
+            .y_label_area_size(132)
             .build_cartesian_2d(self.x.clone(), self.y.clone())?;
         chart
             .configure_mesh()
-            .bold_line_style(GRID)
+            .bold_line_style(GRID.stroke_width(2))
             .light_line_style(WHITE)
-            .axis_style(BLACK)
-            .label_style((FONT, 13))
-            .axis_desc_style((FONT, 15))
+            .axis_style(BLACK.stroke_width(2))
+            .set_all_tick_mark_size(10)
+            .label_style((FONT, 26))
+            .axis_desc_style((FONT, 30))
             .x_desc(&self.x.label)
             .y_desc(&self.y.label)
             .x_label_formatter(&|value| self.x.format_ext(value))
@@ -215,14 +217,14 @@ impl Draw for Chart {
                 marker(root, n, point, true)?;
             }
         }
-        let mut y = 60;
+        let mut y = 120;
         for series in &self.series {
             let n = series.style;
-            stroke(root, n, &[(LEGEND, y), (LEGEND + 28, y)])?;
-            marker(root, n, (LEGEND + 14, y), true)?;
-            y = lines(root, &wrapped(&series.label, LEGEND_CHARACTERS), (LEGEND + 36, y), 13)? + 6;
+            stroke(root, n, &[(LEGEND, y), (LEGEND + 56, y)])?;
+            marker(root, n, (LEGEND + 28, y), true)?;
+            y = lines(root, &wrapped(&series.label, LEGEND_CHARACTERS), (LEGEND + 72, y), 26)? + 12;
         }
-        lines(root, &wrapped(&self.remark, LEGEND_CHARACTERS + 6), (LEGEND, y + 10), 12)?;
+        lines(root, &wrapped(&self.remark, LEGEND_CHARACTERS + 6), (LEGEND, y + 20), 24)?;
         Ok(())
     }
 }
@@ -230,39 +232,39 @@ impl Draw for Chart {
 impl Draw for Bars {
     fn draw<DB: DrawingBackend>(&self, root: &Area<DB>) -> Drawn<DB> {
         /// Where the first panel begins.
-        const NAMES: i32 = 230;
-        text(root, &self.title, (SIZE.0 as i32 / 2, 18), 18, Place::Middle)?;
+        const NAMES: i32 = 460;
+        text(root, &self.title, (SIZE.0 as i32 / 2, 36), 36, Place::Middle)?;
         let panels = self.panels.len().max(1) as i32;
-        let (width, top) = ((SIZE.0 as i32 - NAMES - 10) / panels, 84);
-        let step = ((SIZE.1 as i32 - top - 20) / self.names.len().max(1) as i32).min(84);
+        let (width, top) = ((SIZE.0 as i32 - NAMES - 20) / panels, 168);
+        let step = ((SIZE.1 as i32 - top - 40) / self.names.len().max(1) as i32).min(168);
         for (n, (_, name)) in self.names.iter().enumerate() {
             let middle = top + step * n as i32 + step / 2;
             let name = wrapped(name, 31);
-            let first = middle - 8 * (name.len() as i32 - 1);
-            for (line, y) in name.iter().zip((first..).step_by(16)) {
-                text(root, line, (NAMES - 10, y), 13, Place::End)?;
+            let first = middle - 16 * (name.len() as i32 - 1);
+            for (line, y) in name.iter().zip((first..).step_by(32)) {
+                text(root, line, (NAMES - 20, y), 26, Place::End)?;
             }
         }
         for (column, Panel { what, bars }) in self.panels.iter().enumerate() {
             let left = NAMES + width * column as i32;
-            text(root, what, (left, top - 20), 14, Place::Start)?;
+            text(root, what, (left, top - 40), 28, Place::Start)?;
             let longest = bars.iter().flatten().map(|(value, _)| *value).fold(0.0, f64::max);
             // What is left behind the longest bar holds its words.
-            let room = f64::from(width - 76);
+            let room = f64::from(width - 152);
             for (n, (bar, (style, _))) in bars.iter().zip(&self.names).enumerate() {
                 let middle = top + step * n as i32 + step / 2;
                 let Some((value, words)) = bar else {
-                    text(root, "not measured", (left + 6, middle), 12, Place::Start)?;
+                    text(root, "not measured", (left + 12, middle), 24, Place::Start)?;
                     continue;
                 };
                 let end = left + (value / longest.max(f64::MIN_POSITIVE) * room).round() as i32;
                 let half = (step * 3 / 10).max(2);
-                let corners = [(left, middle - half), (end.max(left + 1), middle + half)];
+                let corners = [(left, middle - half), (end.max(left + 2), middle + half)];
                 root.draw(&Rectangle::new(corners, COLOURS[style % COLOURS.len()].filled()))?;
-                text(root, words, (end + 6, middle), 12, Place::Start)?;
+                text(root, words, (end + 12, middle), 24, Place::Start)?;
             }
             let bottom = top + step * self.names.len() as i32;
-            root.draw(&PathElement::new(vec![(left, top), (left, bottom)], BLACK))?;
+            root.draw(&PathElement::new(vec![(left, top), (left, bottom)], BLACK.stroke_width(2)))?;
         }
         Ok(())
     }
@@ -303,7 +305,7 @@ fn lines<DB: DrawingBackend>(
 ) -> Result<i32, DrawingAreaErrorKind<DB::ErrorType>> {
     for line in lines {
         text(root, line, (x, y), size, Place::Start)?;
-        y += size + 4;
+        y += size + 8;
     }
     Ok(y)
 }
@@ -324,11 +326,11 @@ fn wrapped(text: &str, characters: usize) -> Vec<String> {
 
 /// The n-th series' line: solid for the first round through the colours, dashed for the next.
 fn stroke<DB: DrawingBackend>(root: &Area<DB>, n: usize, points: &[(i32, i32)]) -> Drawn<DB> {
-    let style = COLOURS[n % COLOURS.len()].stroke_width(2);
+    let style = COLOURS[n % COLOURS.len()].stroke_width(4);
     if (n / COLOURS.len()).is_multiple_of(2) {
         root.draw(&PathElement::new(points.to_vec(), style))
     } else {
-        root.draw(&DashedPathElement::new(points.to_vec(), 6, 4, style))
+        root.draw(&DashedPathElement::new(points.to_vec(), 14, 8, style))
     }
 }
 
@@ -336,19 +338,61 @@ fn stroke<DB: DrawingBackend>(root: &Area<DB>, n: usize, points: &[(i32, i32)]) 
 fn marker<DB: DrawingBackend>(root: &Area<DB>, n: usize, (x, y): (i32, i32), filled: bool) -> Drawn<DB> {
     let colour = COLOURS[n % COLOURS.len()];
     let corners = match (n + n / COLOURS.len()) % 4 {
-        0 if filled => return root.draw(&Circle::new((x, y), 5, colour.filled())),
-        0 => return root.draw(&Circle::new((x, y), 4, faint(colour).stroke_width(1))),
-        1 => vec![(x - 4, y - 4), (x + 4, y - 4), (x + 4, y + 4), (x - 4, y + 4)],
-        2 => vec![(x - 5, y + 4), (x + 5, y + 4), (x, y - 5)],
-        _ => vec![(x - 6, y), (x, y - 6), (x + 6, y), (x, y + 6)],
+        0 if filled => return root.draw(&Circle::new((x, y), 10, colour.filled())),
+        0 => return root.draw(&Circle::new((x, y), 9, faint(colour).stroke_width(2))),
+        1 => vec![(x - 8, y - 8), (x + 8, y - 8), (x + 8, y + 8), (x - 8, y + 8)],
+        2 => vec![(x - 11, y + 8), (x + 11, y + 8), (x, y - 11)],
+        _ => vec![(x - 11, y), (x, y - 11), (x + 11, y), (x, y + 11)],
     };
     if filled {
         return root.draw(&Polygon::new(corners, colour.filled()));
     }
     let closed = corners.iter().chain(&corners[..1]).copied().collect::<Vec<_>>();
-    root.draw(&PathElement::new(closed, faint(colour).stroke_width(1)))
+    root.draw(&PathElement::new(closed, faint(colour).stroke_width(2)))
 }
 
 fn faint(colour: RGBColor) -> RGBAColor {
     colour.mix(0.55)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_broken_where_they_may() {
+        assert_eq!(wrapped("engine:index,m=16,ef=64", 14), ["engine:index,", "m=16,ef=64"]);
+        assert_eq!(wrapped("whatdoesnotbreak", 4), ["whatdoesnotbreak"]);
+        assert_eq!(wrapped("a few short words", 8), ["a few", "short", "words"]);
+    }
+
+    #[test]
+    fn recall_is_stretched_towards_one() {
+        let way = |from: f64, to: f64| stretch(to, 9.0) - stretch(from, 9.0);
+        assert!((way(0.9, 0.99) - 1.0).abs() < 1e-9 && (way(0.99, 0.999) - 1.0).abs() < 1e-9);
+        assert_eq!((stretch(1.0, 4.0), stretch(0.0, 4.0)), (4.0, 0.0));
+        let axis = Axis::recall("recall", &[stretch(0.9, 2.5), stretch(0.98, 2.5), 2.5], 2.5);
+        let names: Vec<&str> = axis.ticks.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, ["0.9", "0.95", "0.98", "0.99", "0.995", "1"]);
+    }
+
+    #[test]
+    fn logarithmic_ticks_are_round_numbers() {
+        let names = |low: f64, high: f64| -> Vec<String> {
+            let axis = Axis::logarithmic("", &[low.log10(), high.log10()]);
+            axis.ticks.into_iter().map(|(_, name)| name).collect()
+        };
+        assert_eq!(names(0.09, 1.1), ["0.1", "0.2", "0.5", "1"]);
+        assert_eq!(names(90.0, 2100.0), ["100", "200", "500", "1000", "2000"]);
+        assert_eq!(names(1.0, 1.9), ["1", "1.5"]);
+        assert_eq!(names(5.0, 50_000.0), ["10", "100", "1000", "10000"]);
+    }
+
+    #[test]
+    fn a_single_point_has_room_around_it() {
+        let axis = Axis::logarithmic("", &[2.0]);
+        assert!(axis.low < 2.0 && 2.0 < axis.high && axis.ticks.len() == 1);
+        assert_eq!(axis.map(&axis.low, (10, 110)), 10);
+        assert_eq!(axis.map(&2.0, (10, 110)), 60);
+    }
 }
