@@ -121,7 +121,7 @@ fn ratio(curve: &Curve<'_>, baseline: &Curve<'_>, cost: Cost, recall: f64) -> St
         (false, false) => "",
         (true, false) => "≤ ",
         (false, true) => "≥ ",
-        (true, true) => "≈ ",
+        (true, true) => "~ ",
     };
     format!("{sign}{:.2}", above / below)
 }
