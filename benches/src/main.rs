@@ -8,7 +8,6 @@ mod dataset;
 mod engine;
 mod exact;
 mod metric;
-mod peer;
 mod plan;
 mod report;
 mod scan;
