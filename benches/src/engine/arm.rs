@@ -82,6 +82,44 @@ impl fmt::Display for Arm {
 }
 
 impl Arm {
+    /// The arm with `lists=auto` turned into what the engine's documentation advises. pgvector's: a list for a thousand rows,
+    /// above a million rows their square root. VectorChord's: a list for 500 rows, above two millions four times the square
+    /// root.
+    pub(crate) fn resolved(&self, rows: usize) -> Self {
+        let mut arm = self.clone();
+        let lists = match self.method.style {
+            Style::Reloptions => (rows / 1000).min(rows.isqrt()),
+            Style::Toml { .. } => (rows / 500).min(4 * rows.isqrt()),
+        };
+        for (key, value) in &mut arm.options {
+            if key == "lists" && value == "auto" {
+                *value = lists.max(1).to_string();
+            }
+        }
+        arm
+    }
+
+    /// What each session sets.
+    pub(crate) fn set_up(&self) -> Vec<String> {
+        let quoted = |value: &str| value.replace('\'', "''");
+        self.session.iter().map(|(name, value)| format!("SET {name} = '{}'", quoted(value))).collect()
+    }
+
+    /// The value for a bench that looks at one point: the only one that the caller named, else the usual one.
+    pub(crate) fn steady(&self) -> &str {
+        match (&self.values[..], &self.method.sweep) {
+            ([only], _) => only,
+            (_, Some(sweep)) => sweep.steady,
+            ([first, ..], None) => first,
+            ([], None) => "",
+        }
+    }
+
+    /// The same arm by another name.
+    pub(crate) fn named(&self, name: String) -> Self {
+        Self { name: Some(name), ..self.clone() }
+    }
+
     /// What is swept, where anything is.
     pub(crate) fn parameter(&self) -> Option<&'static str> {
         self.method.sweep.as_ref().map(|sweep| sweep.setting)
@@ -184,6 +222,17 @@ mod tests {
         let index = vchord.create_index("t", 3, Metric::L2).unwrap().unwrap();
         let expected = "WITH (options = $$\nresidual_quantization = true\n[build.internal]\nlists = [70, 4900]\nbuild_threads = 2\n$$)";
         assert!(index.ends_with(expected), "{index}");
+    }
+
+    #[test]
+    fn lists_follow_the_rows() {
+        let lists = |rows| arm("pgvector:ivfflat,lists=auto").resolved(rows).to_string();
+        assert_eq!(lists(61_440), "pgvector:ivfflat,lists=61");
+        assert_eq!(lists(4_000_000), "pgvector:ivfflat,lists=2000");
+        let theirs = arm("vchord:vchordrq,lists=auto").resolved(200_000);
+        assert_eq!(theirs.options, [("lists".to_owned(), "400".to_owned())]);
+        assert_eq!(lists(5), "pgvector:ivfflat,lists=1");
+        assert_eq!(arm("pgvector:hnsw,hnsw.x=a'b").set_up(), ["SET hnsw.x = 'a''b'"]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) home: Home,
     pub(crate) methods: &'static [Method],
+    /// Arms that compete unless the caller names others.
+    pub(crate) usual: &'static [&'static str],
 }
 
 /// Where an engine runs.
@@ -49,8 +51,12 @@ pub(crate) enum Style {
 pub(crate) struct Sweep {
     /// The session setting, or the library's name for the parameter.
     pub(crate) setting: &'static str,
+    /// Further settings that get the same value.
+    pub(crate) also: &'static [&'static str],
     /// Values from fast to exact, unless the caller names others.
     pub(crate) values: &'static [&'static str],
+    /// The value for benches that look at one point only.
+    pub(crate) steady: &'static str,
 }
 
 use Element::{Halfvec, Vector};
@@ -59,7 +65,9 @@ use Metric::{Cosine, Ip, L1, L2};
 const ALL: &[Metric] = &[L2, Ip, Cosine, L1];
 const COMMON: &[Metric] = &[L2, Ip, Cosine];
 const EF: &[&str] = &["10", "16", "24", "40", "64", "100", "160", "250", "400", "600", "1000"];
-const PROBES: &[&str] = &["1", "2", "4", "8", "16", "32", "64", "128", "256"];
+const PROBES: &[&str] = &["1", "2", "4", "6", "8", "12", "16", "24", "40", "64", "100", "160"];
+/// VectorChord's graph searches wider than its setting says.
+const VCHORDG: &[&str] = &["1", "2", "4", "8", "16", "32", "64", "96", "128", "200", "400"];
 const VCHORD: Style = Style::Toml {
     internal: &["lists", "spherical_centroids", "sampling_factor", "kmeans_iterations", "build_threads"],
 };
@@ -84,7 +92,9 @@ const fn index(
     setting: &'static str,
     values: &'static [&'static str],
 ) -> Method {
-    let sweep = Some(Sweep { setting, values });
+    // A good recall on most data: what happens to it shows better there than near 1.
+    let steady = values[values.len() / 2];
+    let sweep = Some(Sweep { setting, also: &[], values, steady });
     Method { name, access_method: Some(access_method), element, metrics, style, sweep }
 }
 
@@ -107,14 +117,14 @@ const PGKITE: &[Method] = &[
 
 /// All engines. `pgkite-other` is another build of this workspace's, to see what a change does.
 pub(crate) const KNOWN: &[Kind] = &[
-    Kind { name: OWN, home: Home::Server { extensions: &["pgkite"], preload: None }, methods: PGKITE },
+    Kind { name: OWN, usual: &["pgkite:exact"], home: Home::Server { extensions: &["pgkite"], preload: None }, methods: PGKITE },
     Kind {
-        name: "pgkite-other",
+        name: "pgkite-other", usual: &["pgkite-other:exact"],
         home: Home::Server { extensions: &["pgkite"], preload: None },
         methods: PGKITE,
     },
     Kind {
-        name: "pgvector",
+        name: "pgvector", usual: &["pgvector:hnsw", "pgvector:halfvec", "pgvector:ivfflat,lists=auto"],
         home: Home::Server { extensions: &["vector"], preload: None },
         methods: &[
             hnsw("hnsw", Vector),
@@ -125,15 +135,15 @@ pub(crate) const KNOWN: &[Kind] = &[
         ],
     },
     Kind {
-        name: "vchord",
+        name: "vchord", usual: &["vchord:vchordrq,lists=auto,residual_quantization=true,spherical_centroids=true,build_threads=2", "vchord:vchordg"],
         home: Home::Server { extensions: &["vector", "vchord"], preload: Some("vchord") },
         methods: &[
             index("vchordrq", "vchordrq", Vector, COMMON, VCHORD, "vchordrq.probes", PROBES),
-            index("vchordg", "vchordg", Vector, COMMON, VCHORD, "vchordg.ef_search", EF),
+            index("vchordg", "vchordg", Vector, COMMON, VCHORD, "vchordg.ef_search", VCHORDG),
         ],
     },
     Kind {
-        name: "pgvectorscale",
+        name: "pgvectorscale", usual: &["pgvectorscale:diskann"],
         home: Home::Server { extensions: &["vector", "vectorscale"], preload: None },
         methods: &[index(
             "diskann",
@@ -146,12 +156,12 @@ pub(crate) const KNOWN: &[Kind] = &[
         )],
     },
     Kind {
-        name: "hnswlib",
+        name: "hnswlib", usual: &["hnswlib:hnsw"],
         home: Home::InProcess,
         methods: &[index("hnsw", "hnsw", Vector, COMMON, Style::Reloptions, "ef", EF)],
     },
     Kind {
-        name: "faiss",
+        name: "faiss", usual: &["faiss:hnsw"],
         home: Home::InProcess,
         methods: &[
             index("hnsw", "hnsw", Vector, COMMON, Style::Reloptions, "ef", EF),
@@ -172,6 +182,13 @@ impl Kind {
 
     pub(crate) fn in_process(&self) -> bool {
         matches!(self.home, Home::InProcess)
+    }
+}
+
+impl Sweep {
+    /// All settings that get the value.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.setting).chain(self.also.iter().copied())
     }
 }
 
@@ -196,6 +213,10 @@ mod tests {
     fn names_are_unique() {
         for (n, kind) in KNOWN.iter().enumerate() {
             assert!(KNOWN[..n].iter().all(|other| other.name != kind.name), "{}", kind.name);
+            for arm in kind.usual {
+                let arm: super::super::Arm = arm.parse().unwrap();
+                assert_eq!(arm.kind.name, kind.name);
+            }
             for (n, method) in kind.methods.iter().enumerate() {
                 assert!(kind.methods[..n].iter().all(|other| other.name != method.name), "{}", method.name);
                 assert_eq!(method.access_method.is_none(), method.sweep.is_none(), "{}", method.name);
