@@ -1,10 +1,9 @@
 //! Answers held against the truth.
 
 use crate::data::{Dataset, Truth};
-use crate::metric::Metric;
 use crate::sessions::Answers;
 use crate::stats::quantiles;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 /// How good the answers of a pass are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,11 +33,9 @@ pub(crate) struct Times {
 pub(crate) fn quality(answers: &Answers, data: &Dataset, truth: &Truth, k: usize) -> Result<Quality> {
     ensure!(!answers.queries.is_empty(), "nothing was asked");
     let metric = data.metric();
-    let mut row = vec![0.0; data.dims()];
     let mut all = Quality { recall: 0.0, recall_min: 1.0, short: 0, rows: 0.0 };
     for (&query, found) in answers.queries.iter().zip(&answers.found) {
-        let asked = data.query(query);
-        let recall = truth.recall(query, found, k, |id| distance(data, metric, asked, id, &mut row))?;
+        let recall = truth.recall(query, found, k, |id| data.distance(metric, query, id))?;
         all.recall += recall;
         all.recall_min = all.recall_min.min(recall);
         all.short += usize::from(found.len() < k);
@@ -47,13 +44,6 @@ pub(crate) fn quality(answers: &Answers, data: &Dataset, truth: &Truth, k: usize
     all.recall /= answers.queries.len() as f64;
     all.rows /= answers.queries.len() as f64;
     Ok(all)
-}
-
-fn distance(data: &Dataset, metric: Metric, query: &[f32], id: i64, row: &mut [f32]) -> Result<f64> {
-    let number = usize::try_from(id).ok().filter(|number| *number < data.len());
-    data.read(number.with_context(|| format!("there is no row {id}"))?, row)?;
-    let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
-    Ok(metric.exact(&wide(query), &wide(row)))
 }
 
 /// Sums up the times of a pass.

@@ -1,6 +1,6 @@
 //! What every cluster of a bench is started with, and what it runs on.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::{fmt, fs};
 
@@ -76,19 +76,43 @@ impl fmt::Display for Settings {
     }
 }
 
-/// The machine, as far as a reader of the results needs to know it.
-#[derive(Debug, Clone, Serialize)]
+/// The machine, as far as a reader of the results needs to know it. What only Linux tells is missing elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) cpu: String,
     pub(crate) cores: usize,
+    pub(crate) memory_bytes: Option<u64>,
+    /// Release of the kernel.
+    pub(crate) kernel: Option<String>,
+    /// Load average over the minute before.
+    pub(crate) load: Option<f64>,
 }
 
 impl Machine {
     pub(crate) fn here() -> Self {
         let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { cpu: cpu(&info).unwrap_or_else(|| std::env::consts::ARCH.into()), cores }
+        let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
+        Self {
+            cpu: cpu(&info).unwrap_or_else(|| std::env::consts::ARCH.into()),
+            cores,
+            memory_bytes: memory_bytes(&memory),
+            kernel: kernel.map(|release| release.trim().into()),
+            load: load_average(),
+        }
     }
+}
+
+/// Processes that ran or waited to run, over the last minute (Linux only).
+pub(crate) fn load_average() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_ascii_whitespace().next()?.parse().ok()
+}
+
+fn memory_bytes(info: &str) -> Option<u64> {
+    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    total.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }
 
 /// Model of the first processor; x86 names such as "AMD EPYC" are vague without family and model.
@@ -126,5 +150,11 @@ mod tests {
         assert_eq!(cpu(info).unwrap(), "AMD EPYC (family 26, model 2)");
         assert_eq!(cpu("model name\t: Some ARM"), Some("Some ARM".into()));
         assert_eq!(cpu("BogoMIPS : 50"), None);
+    }
+
+    #[test]
+    fn memory_is_counted_in_bytes() {
+        assert_eq!(memory_bytes("MemTotal:       2048 kB\nMemFree: 1 kB\n"), Some(2_097_152));
+        assert_eq!(memory_bytes("MemFree: 1 kB"), None);
     }
 }

@@ -54,8 +54,7 @@ impl<'a> Stage<'a> {
         for name in &absent {
             eprintln!("{name} was not given (--peer {name}=PLACE): nothing is compared with it");
         }
-        let mut run = journal.run(facts, common.k, common.repeats, absent);
-        run.settings.clone_from(settings.map());
+        let run = journal.run(facts, &settings, common.k, common.repeats, absent);
         journal.write(&Record::Run(run))?;
         let mut stage = Self { common, data, journal, servers: BTreeMap::new(), arms: Vec::new() };
         for arm in common.arms()? {
