@@ -117,14 +117,21 @@ const PGKITE: &[Method] = &[
 
 /// All engines. `pgkite-other` is another build of this workspace's, to see what a change does.
 pub(crate) const KNOWN: &[Kind] = &[
-    Kind { name: OWN, usual: &["pgkite:exact"], home: Home::Server { extensions: &["pgkite"], preload: None }, methods: PGKITE },
     Kind {
-        name: "pgkite-other", usual: &["pgkite-other:exact"],
+        name: OWN,
+        usual: &["pgkite:exact"],
         home: Home::Server { extensions: &["pgkite"], preload: None },
         methods: PGKITE,
     },
     Kind {
-        name: "pgvector", usual: &["pgvector:hnsw", "pgvector:halfvec", "pgvector:ivfflat,lists=auto"],
+        name: "pgkite-other",
+        usual: &["pgkite-other:exact"],
+        home: Home::Server { extensions: &["pgkite"], preload: None },
+        methods: PGKITE,
+    },
+    Kind {
+        name: "pgvector",
+        usual: &["pgvector:hnsw", "pgvector:halfvec", "pgvector:ivfflat,lists=auto"],
         home: Home::Server { extensions: &["vector"], preload: None },
         methods: &[
             hnsw("hnsw", Vector),
@@ -135,7 +142,11 @@ pub(crate) const KNOWN: &[Kind] = &[
         ],
     },
     Kind {
-        name: "vchord", usual: &["vchord:vchordrq,lists=auto,residual_quantization=true,spherical_centroids=true,build_threads=2", "vchord:vchordg"],
+        name: "vchord",
+        usual: &[
+            "vchord:vchordrq,lists=auto,residual_quantization=true,spherical_centroids=true,build_threads=2",
+            "vchord:vchordg",
+        ],
         home: Home::Server { extensions: &["vector", "vchord"], preload: Some("vchord") },
         methods: &[
             index("vchordrq", "vchordrq", Vector, COMMON, VCHORD, "vchordrq.probes", PROBES),
@@ -143,7 +154,8 @@ pub(crate) const KNOWN: &[Kind] = &[
         ],
     },
     Kind {
-        name: "pgvectorscale", usual: &["pgvectorscale:diskann"],
+        name: "pgvectorscale",
+        usual: &["pgvectorscale:diskann"],
         home: Home::Server { extensions: &["vector", "vectorscale"], preload: None },
         methods: &[index(
             "diskann",
@@ -156,12 +168,14 @@ pub(crate) const KNOWN: &[Kind] = &[
         )],
     },
     Kind {
-        name: "hnswlib", usual: &["hnswlib:hnsw"],
+        name: "hnswlib",
+        usual: &["hnswlib:hnsw"],
         home: Home::InProcess,
         methods: &[index("hnsw", "hnsw", Vector, COMMON, Style::Reloptions, "ef", EF)],
     },
     Kind {
-        name: "faiss", usual: &["faiss:hnsw"],
+        name: "faiss",
+        usual: &["faiss:hnsw"],
         home: Home::InProcess,
         methods: &[
             index("hnsw", "hnsw", Vector, COMMON, Style::Reloptions, "ef", EF),
