@@ -1,8 +1,8 @@
 -- A database from before may hold pgvector's own extension of that name, which `requires` is content with.
 DO LANGUAGE plpgsql $guard$
 BEGIN
-    IF NOT EXISTS (
-        SELECT FROM pg_catalog.pg_extension AS extension
+    IF 0 OPERATOR(pg_catalog.=) (
+        SELECT pg_catalog.count(*) FROM pg_catalog.pg_extension AS extension
         JOIN pg_catalog.pg_depend AS member
             ON member.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
             AND member.refobjid OPERATOR(pg_catalog.=) extension.oid
