@@ -7,11 +7,12 @@ mod cost;
 mod dataset;
 mod engine;
 mod exact;
+mod front;
 #[allow(dead_code, reason = "the commands that measure come next")]
 mod journal;
 mod metric;
 mod plan;
-#[allow(dead_code, reason = "the commands that measure come next")]
+mod plot;
 mod record;
 mod report;
 mod scan;
@@ -35,11 +36,14 @@ enum Command {
     Scan(scan::Options),
     /// What a distance takes beside a plain scan: the planner's constants
     Cost(cost::Options),
+    /// Tables and pictures from the journals of other commands
+    Report(report::Options),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Scan(options) => scan::run(&options),
         Command::Cost(options) => cost::run(&options),
+        Command::Report(options) => report::run(&options),
     }
 }
