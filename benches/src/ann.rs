@@ -57,7 +57,8 @@ pub(crate) fn sweep(stage: &mut Stage<'_>, truth: &Truth, clients: &[usize]) -> 
     let mut done = 0;
     for repeat in 0..stage.common.repeats {
         for &clients in clients {
-            floors.measure(&mut stage.journal, clients, repeat, stage.queries())?;
+            let queries = stage.queries();
+            floors.measure(&mut stage.journal, clients, repeat, queries)?;
             for step in 0..steps {
                 for n in turns(contenders.len(), repeat + step) {
                     let Some(value) = stage.arms[n].arm.values.get(step).cloned() else { continue };

@@ -93,8 +93,7 @@ fn ask(observer: &mut Client, backend: i32, progress: &Progress) -> Result<Vec<i
 
 /// Bytes of WAL that the server has written since it was made.
 pub(crate) fn wal_position(client: &mut Client) -> Result<u64> {
-    let bytes: i64 =
-        client.query_one("SELECT (pg_current_wal_insert_lsn() - '0/0')::int8", &[])?.get(0);
+    let bytes: i64 = client.query_one("SELECT (pg_current_wal_insert_lsn() - '0/0')::int8", &[])?.get(0);
     Ok(bytes.unsigned_abs())
 }
 

@@ -52,13 +52,7 @@ fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
     Ok(stage.journal.path().to_owned())
 }
 
-fn count(
-    stage: &mut Stage<'_>,
-    n: usize,
-    value: &str,
-    truth: &Truth,
-    cache: &str,
-) -> Result<record::Cold> {
+fn count(stage: &mut Stage<'_>, n: usize, value: &str, truth: &Truth, cache: &str) -> Result<record::Cold> {
     let mut contender = stage.contender(n, 1)?;
     contender.command("SET enable_seqscan = off")?;
     contender.set(value)?;

@@ -79,7 +79,8 @@ impl Common {
 
     /// What the throw-away servers are started with.
     pub(crate) fn settings(&self) -> Settings {
-        let changes: Vec<_> = self.set.iter().map(|Setting(name, value)| (name.clone(), value.clone())).collect();
+        let changes: Vec<_> =
+            self.set.iter().map(|Setting(name, value)| (name.clone(), value.clone())).collect();
         Settings::for_indexes().with(&changes)
     }
 
@@ -155,7 +156,10 @@ mod tests {
     #[test]
     fn settings_can_be_changed() {
         let settings = common("--set shared_buffers=1GB --set jit=on").settings();
-        assert_eq!((settings.map()["shared_buffers"].as_str(), settings.map()["jit"].as_str()), ("1GB", "on"));
+        assert_eq!(
+            (settings.map()["shared_buffers"].as_str(), settings.map()["jit"].as_str()),
+            ("1GB", "on")
+        );
         assert!("jit".parse::<Setting>().is_err());
         assert!(common("--k 0").check().is_err() && common("").check().is_ok());
     }

@@ -29,19 +29,15 @@ impl Contender {
         let statement = format!("SELECT id FROM {} ORDER BY {order} LIMIT {k}", act.table);
         let sessions = Sessions::open(server, clients, &act.arm.set_up(), &statement)
             .with_context(|| format!("cannot open sessions for {}", act.name))?;
-        let queries = data
-            .queries()
-            .take(queries)
-            .map(|query| vec![act.arm.method.element.bind(query)])
-            .collect();
+        let queries =
+            data.queries().take(queries).map(|query| vec![act.arm.method.element.bind(query)]).collect();
         let settings = act.arm.method.sweep.iter().flat_map(|sweep| sweep.settings()).collect();
         Ok(Self::Server { sessions, statement, queries, settings })
     }
 
-    /// Hands the queries to a library whose index is built.
-    pub(crate) fn library(mut library: InProcess, data: &Dataset, k: usize, queries: usize) -> Result<Self> {
-        library.load_queries(&data.queries_npy()?, queries)?;
-        Ok(Self::Library { library, k, value: String::new() })
+    /// A library whose index is built and that has the queries.
+    pub(crate) fn library(library: InProcess, k: usize) -> Self {
+        Self::Library { library, k, value: String::new() }
     }
 
     /// Runs a command in all sessions, where there are any.

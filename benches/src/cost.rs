@@ -1,7 +1,7 @@
 //! `cost`: what a distance takes beside a scan, for the constants of the extension's planner support function.
 
 use crate::clock::Clock;
-use crate::dataset::Dataset;
+use crate::data::Dataset;
 use crate::engine::{Engine, interleave};
 use crate::metric::Element;
 use crate::report;
@@ -58,7 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     {
         for &dims in all {
             let shape = Shape { element: Element::Vector, dims, storage };
-            let data = Dataset::generate(options.rows, 1, dims, 1);
+            let data = Dataset::generate(options.rows, 1, dims, 1)?;
             shape.load(&mut engines[0].client, &data)?;
             cells.push(measure(&mut engines, shape, &data, options)?);
         }

@@ -6,7 +6,7 @@ use crate::engine::turns;
 use crate::judge::{quality, times};
 use crate::plan;
 use crate::progress::Progress;
-use crate::record::{self, FilterPass, Record, Way};
+use crate::record::{FilterPass, Record, Way};
 use crate::sessions::{Parameters, Sessions};
 use crate::stage::Stage;
 use anyhow::{Context, Result, ensure};
@@ -34,11 +34,8 @@ const WAYS: &[(Way, &[&str])] = &[
     (Way::Seqscan, &["enable_indexscan", "enable_bitmapscan"]),
 ];
 
-const CORRELATIONS: &[(Correlation, record::Correlation, &str)] = &[
-    (Correlation::None, record::Correlation::None, "spread"),
-    (Correlation::Positive, record::Correlation::Positive, "near"),
-    (Correlation::Negative, record::Correlation::Negative, "near"),
-];
+const CORRELATIONS: &[(Correlation, &str)] =
+    &[(Correlation::None, "spread"), (Correlation::Positive, "near"), (Correlation::Negative, "near")];
 
 /// Measures the grid on every data set.
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -52,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 struct Cell<'a> {
     filter: &'a Filter,
     column: &'a str,
-    correlation: record::Correlation,
+    correlation: Correlation,
     selectivity: f64,
 }
 
@@ -66,7 +63,9 @@ fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
         stage.load(act, 0..data.len(), Some(&attributes))?;
         if !options.no_btree {
             let (mut client, table) = (stage.server(act)?.connect()?, &act.table);
-            client.batch_execute(&format!("CREATE INDEX ON {table} (spread); CREATE INDEX ON {table} (near)"))?;
+            client.batch_execute(&format!(
+                "CREATE INDEX ON {table} (spread); CREATE INDEX ON {table} (near)"
+            ))?;
         }
         stage.build(n, 0)?;
     }
@@ -74,14 +73,15 @@ fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
     let cells = options.common.repeats * CORRELATIONS.len() * options.selectivity.len();
     let mut done = 0;
     for repeat in 0..options.common.repeats {
-        for &(correlation, recorded, column) in CORRELATIONS {
+        for &(correlation, column) in CORRELATIONS {
             for &selectivity in &options.selectivity {
                 let filter = attributes.window(correlation, selectivity);
                 let truth = stage.truth(Some(&filter))?;
-                let cell = Cell { filter: &filter, column, correlation: recorded, selectivity };
+                let cell = Cell { filter: &filter, column, correlation, selectivity };
                 for n in turns(stage.arms.len(), repeat + done) {
-                    ask(&mut stage, n, repeat, &cell, &truth)
-                        .with_context(|| format!("{} at {recorded:?} {selectivity}", stage.arms[n].name))?;
+                    ask(&mut stage, n, repeat, &cell, &truth).with_context(|| {
+                        format!("{} at {correlation:?} {selectivity}", stage.arms[n].name)
+                    })?;
                 }
                 done += 1;
                 progress.say("cells", done as u64, cells as u64);
@@ -105,8 +105,9 @@ fn ask(stage: &mut Stage<'_>, n: usize, repeat: usize, cell: &Cell<'_>, truth: &
         .data
         .queries()
         .take(stage.queries())
-        .zip(&cell.filter.windows)
-        .map(|(query, &(low, high))| -> Parameters {
+        .enumerate()
+        .map(|(n, query)| -> Parameters {
+            let (low, high) = cell.filter.window(n);
             let ends = [low.cast_signed(), high.cast_signed()];
             vec![act.arm.method.element.bind(query), Box::new(ends[0]), Box::new(ends[1])]
         })

@@ -99,7 +99,7 @@ fn recalls(stage: &mut Stage<'_>, rows: Option<usize>) -> Result<Vec<Option<f64>
 
 /// Recall among the first so many rows, or all, at the arm's steady value.
 fn recall(stage: &mut Stage<'_>, n: usize, rows: Option<usize>) -> Result<f64> {
-    let filter = rows.map(|rows| Filter::first(stage.data, rows)).transpose()?;
+    let filter = rows.map(|rows| Filter::rows_where(stage.data, format!("first {rows}"), |row| row < rows));
     let truth = stage.truth(filter.as_ref())?;
     let mut contender = stage.contender(n, 1)?;
     contender.command("SET enable_seqscan = off")?;

@@ -33,7 +33,8 @@ pub(crate) fn copy(
         .iter()
         .map(|column| column.type_().clone())
         .collect();
-    let copy = client.copy_in(&format!("COPY {table} (id, spread, near, embedding) FROM STDIN (FORMAT binary)"))?;
+    let copy =
+        client.copy_in(&format!("COPY {table} (id, spread, near, embedding) FROM STDIN (FORMAT binary)"))?;
     let mut writer = BinaryCopyInWriter::new(copy, &types);
     let total = rows.len();
     data.for_each_row(rows.clone(), |row, values| {

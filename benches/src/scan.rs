@@ -1,7 +1,7 @@
 //! `scan`: exact k-NN by sequential scan and top-N sort, beside peers.
 
 use crate::clock::Clock;
-use crate::dataset::Dataset;
+use crate::data::Dataset;
 use crate::engine::{Engine, Facts, Peer, interleave};
 use crate::exact::Truth;
 use crate::metric::{Element, Metric};
@@ -102,7 +102,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let around = Circumstances { options, settings: &settings, facts: &facts, machine: &Machine::here() };
     let mut cells = Vec::new();
     for &dims in &options.dims {
-        let data = Dataset::generate(options.rows, options.queries, dims, options.seed);
+        let data = Dataset::generate(options.rows, options.queries, dims, options.seed)?;
         for (&element, &storage) in options
             .types
             .iter()
@@ -172,7 +172,7 @@ fn nearest(
     let text =
         format!("SELECT id FROM items ORDER BY embedding {} $1 LIMIT {}", metric.operator(), options.k);
     let queries: Vec<_> = data.queries().map(|query| element.bind(query)).collect();
-    let truth = Truth::of(data, element, metric);
+    let truth = Truth::of(data, element, metric)?;
     let (mut prepared, mut answers) = (Vec::new(), Vec::new());
     let ids = |rows: Vec<postgres::Row>| rows.iter().map(|row| row.get(0)).collect::<Vec<i32>>();
     for engine in engines.iter_mut() {

@@ -59,7 +59,12 @@ impl Sessions {
 
     /// Lets the first `clients` sessions ask all queries once, each its share of them one after the other, until the budget
     /// is spent. A few are asked beforehand, untimed.
-    pub(crate) fn pass(&mut self, clients: usize, queries: &[Parameters], budget: Duration) -> Result<Answers> {
+    pub(crate) fn pass(
+        &mut self,
+        clients: usize,
+        queries: &[Parameters],
+        budget: Duration,
+    ) -> Result<Answers> {
         ensure!(clients <= self.open.len() && clients > 0, "{} sessions are open", self.open.len());
         let start = Barrier::new(clients);
         let shares = std::thread::scope(|scope| {
@@ -95,9 +100,8 @@ fn ask(
     budget: Duration,
 ) -> Result<Answers> {
     let refer = |query: usize| queries[query].iter().map(AsRef::as_ref).collect::<Vec<_>>();
-    let warm = own.clone().take(SETTLED).try_for_each(|query| {
-        client.query(&*statement, &refer(query)).map(drop)
-    });
+    let warm =
+        own.clone().take(SETTLED).try_for_each(|query| client.query(&*statement, &refer(query)).map(drop));
     // Reached by every client, whatever happened to it.
     start.wait();
     warm?;

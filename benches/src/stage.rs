@@ -12,8 +12,10 @@ use crate::metric::Metric;
 use crate::progress::Progress;
 use crate::record::{self, BuildMode, DataFacts, Record};
 use anyhow::{Context, Result, bail};
+use kite_cluster::workspace_root;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything that a bench of indexes works with.
@@ -119,7 +121,9 @@ impl<'a> Stage<'a> {
     /// Exact answers to the queries, among the rows that pass the filter.
     pub(crate) fn truth(&self, filter: Option<&Filter>) -> Result<Truth> {
         let progress = Progress::new(&format!("exact answers for {}", self.data.name()));
-        Truth::cached(self.data, self.metric(), self.common.k, filter, &|done, total| progress.say("", done, total))
+        Truth::cached(self.data, self.metric(), self.common.k, filter, &|done, total| {
+            progress.say("", done, total)
+        })
     }
 
     /// How long a pass may take.
@@ -159,7 +163,10 @@ impl<'a> Stage<'a> {
         let what = format!("building {}", act.name);
         let (built, bytes) = if let Some(library) = &mut act.library {
             eprintln!("{what}");
-            let figures = library.build(&data.npy()?, metric, act.arm.method.name, &act.arm.options())?;
+            let path = scratch_file(data, "rows")?;
+            data.write_npy(&path)?;
+            let options = act.arm.options.iter().cloned().collect();
+            let figures = library.build(&path, metric, act.arm.method.name, &options)?;
             let built = Built {
                 seconds: figures.seconds,
                 peak_memory_bytes: figures.peak_rss_bytes,
@@ -212,8 +219,20 @@ impl<'a> Stage<'a> {
         let library = self.arms[n].library.take();
         let act = &self.arms[n];
         match library {
-            Some(library) => Contender::library(library, self.data, self.common.k, queries),
+            Some(mut library) => {
+                let path = scratch_file(self.data, "queries")?;
+                self.data.write_queries_npy(&path)?;
+                library.load_queries(&path, queries)?;
+                Ok(Contender::library(library, self.common.k))
+            }
             None => Contender::server(self.server(act)?, act, self.data, self.common.k, queries, clients),
         }
     }
+}
+
+/// Where vectors are put for a library to read.
+fn scratch_file(data: &Dataset, what: &str) -> Result<PathBuf> {
+    let folder = workspace_root().join("target/bench/vectors");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder.join(format!("{}-{what}.npy", data.fingerprint())))
 }

@@ -43,7 +43,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
     let mut stage = Stage::set("vacuum", &options.common, data)?;
     stage.arms.retain(|act| act.library.is_none() && act.index.is_some());
-    let stay = Filter::rows(data, &format!("{} deleted", options.share), |row| !goes(row, options.share))?;
+    let stay =
+        Filter::rows_where(data, format!("{} deleted", options.share), |row| !goes(row, options.share));
     let truths = [stage.truth(None)?, stage.truth(Some(&stay))?];
     for repeat in 0..options.common.repeats {
         for n in turns(stage.arms.len(), repeat) {

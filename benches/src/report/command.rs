@@ -27,6 +27,12 @@ pub(crate) struct Options {
     title: String,
 }
 
+/// Reports what a run has just written.
+pub(crate) fn show(journals: &[PathBuf], baseline: Option<&str>) -> Result<()> {
+    let (files, baseline) = (journals.to_vec(), baseline.map(Into::into));
+    run(&Options { files, baseline, out: None, title: "Results".into() })
+}
+
 /// Prints the report, and writes it beside its pictures.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut notes = Vec::new();
