@@ -1,10 +1,11 @@
 //! `cost`: what a distance takes beside a scan, for the constants of the extension's planner support function.
 
 use crate::clock::Clock;
-use crate::dataset::Dataset;
+use crate::data::Dataset;
 use crate::engine::{Engine, interleave};
 use crate::metric::Element;
 use crate::report;
+use crate::settings::Settings;
 use crate::stats::{line, median};
 use crate::table::{Shape, Storage};
 use anyhow::{Result, ensure};
@@ -50,14 +51,14 @@ struct Cell {
 /// Measures pgkite alone and writes `cost.md` and `cost.jsonl`.
 pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!(options.rows > 0 && options.repeats > 0, "--rows and --repeats must be at least 1");
-    let mut engines = [Engine::own()?];
+    let mut engines = [Engine::own(&Settings::for_scans())?];
     let mut cells = Vec::new();
     for (storage, all) in
         [(Storage::Inline, &[32, 128, 384, 768, 1536][..]), (Storage::Toasted, &[384, 768, 1024, 1536])]
     {
         for &dims in all {
             let shape = Shape { element: Element::Vector, dims, storage };
-            let data = Dataset::generate(options.rows, 1, dims, 1);
+            let data = Dataset::generate(options.rows, 1, dims, 1)?;
             shape.load(&mut engines[0].client, &data)?;
             cells.push(measure(&mut engines, shape, &data, options)?);
         }

@@ -1,6 +1,6 @@
 //! The right answer, computed without Postgres: a wrong one must not look fast.
 
-use crate::dataset::Dataset;
+use crate::data::Dataset;
 use crate::metric::{Element, Metric};
 use anyhow::{Context, Result, ensure};
 
@@ -16,17 +16,18 @@ pub(crate) struct Truth {
 
 impl Truth {
     /// Of each query of the data set, as the column stores the vectors.
-    pub(crate) fn of(data: &Dataset, element: Element, metric: Metric) -> Vec<Self> {
+    pub(crate) fn of(data: &Dataset, element: Element, metric: Metric) -> Result<Vec<Self>> {
         let queries: Vec<Vec<f64>> = data.queries().map(|query| element.stored(query)).collect();
         let mut all: Vec<Self> =
-            queries.iter().map(|_| Self { distances: Vec::with_capacity(data.rows().len()) }).collect();
-        for row in data.rows() {
+            queries.iter().map(|_| Self { distances: Vec::with_capacity(data.len()) }).collect();
+        data.for_each_row(0..data.len(), |_, row| {
             let row = element.stored(row);
             for (truth, query) in all.iter_mut().zip(&queries) {
                 truth.distances.push(metric.exact(query, &row));
             }
-        }
-        all
+            Ok(())
+        })?;
+        Ok(all)
     }
 
     /// Fails unless `ids` (row numbers from 0) are k nearest rows, nearest first, up to rounding.
@@ -68,12 +69,13 @@ mod tests {
 
     #[test]
     fn truth_is_about_what_is_stored() {
-        let data = Dataset::generate(30, 2, 16, 3);
+        let data = Dataset::generate(30, 2, 16, 3).unwrap();
         let query = data.queries().nth(1).unwrap();
-        let row = data.rows().nth(7).unwrap();
+        let mut row = [0.0; 16];
+        data.read(7, &mut row).unwrap();
         for element in [Element::Vector, Element::Halfvec] {
-            let truth = Truth::of(&data, element, Metric::L2);
-            let by_hand = Metric::L2.exact(&element.stored(query), &element.stored(row));
+            let truth = Truth::of(&data, element, Metric::L2).unwrap();
+            let by_hand = Metric::L2.exact(&element.stored(query), &element.stored(&row));
             assert_eq!(truth[1].distances[7], by_hand);
         }
     }

@@ -1,7 +1,7 @@
 //! The file that a run writes, line by line as it measures.
 
 use crate::record::{DataFacts, Record, Run};
-use crate::settings::{Machine, SETTINGS};
+use crate::settings::{Machine, Settings};
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use kite_cluster::workspace_root;
@@ -47,8 +47,15 @@ impl Journal {
         &self.path
     }
 
-    /// The first record of the journal, for the caller to write (and to change before, where its clusters differ).
-    pub(crate) fn run(&self, data: DataFacts, k: usize, repeats: usize, absent: Vec<String>) -> Run {
+    /// The first record of the journal, for the caller to write.
+    pub(crate) fn run(
+        &self,
+        data: DataFacts,
+        settings: &Settings,
+        k: usize,
+        repeats: usize,
+        absent: Vec<String>,
+    ) -> Run {
         let (commit, dirty) = checkout(&workspace_root());
         Run {
             run: self.run.clone(),
@@ -58,7 +65,7 @@ impl Journal {
             dirty,
             started: self.started.clone(),
             machine: Machine::here(),
-            settings: SETTINGS.iter().map(|&(name, value)| (name.into(), value.into())).collect(),
+            settings: settings.map().clone(),
             data,
             k,
             repeats,
@@ -105,7 +112,7 @@ mod tests {
             queries: 1,
             metric: "l2".into(),
         };
-        let run = journal.run(data, 10, 3, vec!["vchord".into()]);
+        let run = journal.run(data, &Settings::for_indexes(), 10, 3, vec!["vchord".into()]);
         assert_eq!((run.run.as_str(), run.command.as_str()), (journal.run_id(), "ann"));
         let mut floor = Floor {
             run: run.run.clone(),

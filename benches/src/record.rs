@@ -4,6 +4,7 @@
 //! interrupted leaves all that it had measured. Times of queries are in microseconds, other times in seconds, sizes in bytes.
 //! A reader ignores fields that it does not know.
 
+use crate::data::Correlation;
 use crate::settings::Machine;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -220,17 +221,6 @@ pub(crate) struct FilterPass {
     pub(crate) mean_us: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
-}
-
-/// How what passes a filter lies to the queries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Correlation {
-    None,
-    /// Rows near the query pass more often than others.
-    Positive,
-    /// Rows near the query pass less often than others.
-    Negative,
 }
 
 /// What the planner was left.

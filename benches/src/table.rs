@@ -1,6 +1,6 @@
 //! The searched table, with its vectors where a bench wants them: in the rows, or in TOAST.
 
-use crate::dataset::Dataset;
+use crate::data::Dataset;
 use crate::metric::Element;
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
@@ -77,14 +77,14 @@ impl Shape {
             .collect();
         let copy = client.copy_in("COPY items (id, embedding) FROM STDIN (FORMAT binary)")?;
         let mut writer = BinaryCopyInWriter::new(copy, &types);
-        for (id, row) in (0_i32..).zip(data.rows()) {
-            writer.write(&[&id, self.element.bind(row).as_ref()])?;
-        }
+        data.for_each_row(0..data.len(), |id, row| {
+            Ok(writer.write(&[&i32::try_from(id)?, self.element.bind(row).as_ref()])?)
+        })?;
         let copied = writer.finish()?;
-        ensure!(copied == data.rows().len() as u64, "{copied} rows were copied");
+        ensure!(copied == data.len() as u64, "{copied} rows were copied");
         client.batch_execute("VACUUM (FREEZE, ANALYZE) items")?;
         client.batch_execute("CHECKPOINT")?;
-        self.placement(client, data.rows().len())
+        self.placement(client, data.len())
     }
 
     fn placement(&self, client: &mut Client, rows: usize) -> Result<Placement> {

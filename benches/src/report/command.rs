@@ -27,6 +27,12 @@ pub(crate) struct Options {
     title: String,
 }
 
+/// Reports what a run has just written.
+pub(crate) fn show(journals: &[PathBuf], baseline: Option<&str>) -> Result<()> {
+    let (files, baseline) = (journals.to_vec(), baseline.map(Into::into));
+    run(&Options { files, baseline, out: None, title: "Results".into() })
+}
+
 /// Prints the report, and writes it beside its pictures.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut notes = Vec::new();
@@ -87,5 +93,16 @@ pub(super) fn markdown(all: &Gathered, title: &str, baseline: Option<&str>) -> R
 /// What a section is about.
 pub(super) fn heading(section: &Section) -> String {
     let data = &section.data;
-    format!("{}: {} × {}, {}, k = {}", data.name, data.rows, data.dims, data.metric, section.k)
+    format!("{}: {} × {}, {}, k = {}", data.name, data.rows, data.dims, metric(section), section.k)
+}
+
+/// The metric in a word, which file names can have too.
+pub(super) fn metric(section: &Section) -> &str {
+    match section.data.metric.as_str() {
+        "<->" => "l2",
+        "<#>" => "ip",
+        "<=>" => "cosine",
+        "<+>" => "l1",
+        other => other,
+    }
 }

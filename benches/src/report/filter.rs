@@ -2,7 +2,8 @@
 
 use super::gather::{Entrant, Section};
 use super::{NONE, grouped, measured, number, table};
-use crate::record::{Correlation, FilterPass, Way};
+use crate::data::Correlation;
+use crate::record::{FilterPass, Way};
 use crate::stats::median;
 
 /// What a way has to find to count as an answer.

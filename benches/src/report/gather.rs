@@ -57,7 +57,7 @@ impl Identity {
     fn of(arm: &Arm, run: &Run) -> Self {
         let own = arm.engine.starts_with(OWN);
         Self {
-            arm: Arm { run: String::new(), ..arm.clone() },
+            arm: Arm { run: String::new(), index: arm.index.as_deref().map(statement), ..arm.clone() },
             settings: run.settings.clone(),
             commit: own.then(|| run.commit.clone()),
             run: (own && (run.dirty || run.commit == "unknown")).then(|| run.run.clone()),
@@ -115,6 +115,18 @@ impl Section {
             }
         }
     }
+}
+
+/// A statement in one line, without the number that its table has among those of its run.
+pub(super) fn statement(text: &str) -> String {
+    const TABLE: &str = "items_";
+    let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let mut parts = text.split(TABLE);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        text + if rest.len() < part.len() { "items" } else { TABLE } + rest
+    })
 }
 
 /// The first digits of a commit.
@@ -244,5 +256,16 @@ fn run_of(record: &Record) -> &str {
         Record::Vacuum(of) => &of.run,
         Record::Filter(of) => &of.run,
         Record::Cold(of) => &of.run,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_of_different_runs_are_the_same() {
+        let text = "CREATE INDEX items_12_index\n  ON items_12 USING x (items_id) WITH (m = 4)";
+        assert_eq!(statement(text), "CREATE INDEX items_index ON items USING x (items_id) WITH (m = 4)");
     }
 }

@@ -1,6 +1,6 @@
 //! What a reader has to know before the figures.
 
-use super::gather::{Gathered, Section, short};
+use super::gather::{Gathered, Section, short, statement};
 use super::table;
 use crate::record::{Arm, Run};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,8 @@ pub(super) fn markdown(all: &Gathered, title: &str) -> String {
     line("machine", unique(all.runs.iter().map(machine)));
     line("load average while measuring", load(all).into_iter().collect());
     line("engine", unique(all_arms(all).map(engine)));
-    line("not compared, since it was not given", absent(all));
+    let absent = absent(all).join(", ");
+    line("not compared, since not given", if absent.is_empty() { Vec::new() } else { vec![absent] });
     line("settings", unique(all.runs.iter().map(|run| format!("`{}`", settings(&run.settings)))));
     line("note", all.notes.clone());
     let rows: Vec<Vec<String>> = all
@@ -48,7 +49,7 @@ pub(super) fn arms(section: &Section) -> String {
     for entrant in &section.entrants {
         let Arm { engine, version, index, session, parameter, settings: own, .. } = &entrant.arm;
         let mut parts = vec![format!("{engine} {version}")];
-        parts.extend(index.iter().map(|index| format!("`{index}`")));
+        parts.extend(index.iter().map(|index| format!("`{}`", statement(index))));
         parts.extend(session.iter().map(|set| format!("`{set}`")));
         parts.extend(parameter.iter().map(|parameter| format!("`{parameter}` is swept")));
         parts.extend((!own.is_empty()).then(|| format!("settings `{}`", settings(own))));

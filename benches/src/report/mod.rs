@@ -12,7 +12,7 @@ mod command;
 #[cfg(test)]
 mod tests_of_journals;
 
-pub(crate) use command::{Options, run};
+pub(crate) use command::{Options, run, show};
 
 use crate::stats::Summary;
 use anyhow::{Context, Result};

@@ -1,13 +1,14 @@
 //! The pictures of a report.
 
-use super::command::heading;
+use super::command::{heading, metric};
 use super::curve::{Cost, Curve, clients, curves};
 use super::filter;
 use super::gather::{Entrant, Gathered, Section};
 use super::number;
+use crate::data::Correlation;
 use crate::front::Point;
 use crate::plot::{self, Axis, Bars, Chart, Panel, Series, stretch};
-use crate::record::{Build, BuildMode, Correlation};
+use crate::record::{Build, BuildMode};
 use crate::stats::median;
 use anyhow::Result;
 use std::path::Path;
@@ -75,7 +76,7 @@ pub(super) fn of(section: &Section) -> Vec<Picture> {
 
 /// Letters and digits of what tells a section from others.
 fn file_name(section: &Section) -> String {
-    let text = format!("{} {} k{}", section.data.name, section.data.metric, section.k).to_lowercase();
+    let text = format!("{} {} k{}", section.data.name, metric(section), section.k).to_lowercase();
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-")
 }

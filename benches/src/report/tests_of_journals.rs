@@ -10,7 +10,7 @@ const FIRST: &str = "0123456789abcdef";
 /// A run and its arms: two that are swept, one in a process of its own, and an exact one.
 fn start(run: &str, commit: &str, fingerprint: &str) -> String {
     let mut text = format!(
-        r#"{{"kind":"run","run":"{run}","command":"ann","arguments":["ann"],"commit":"{commit}","dirty":false,"started":"2026-01-02T03:04:05Z","machine":{{"cpu":"C","cores":2,"memory_bytes":2147483648,"kernel":"6","load":0.5}},"settings":{{"jit":"off"}},"data":{{"name":"Tiny set","fingerprint":"{fingerprint}","rows":100,"dims":4,"queries":10,"metric":"l2"}},"k":10,"repeats":3,"absent":["vchord","hnswlib"]}}
+        r#"{{"kind":"run","run":"{run}","command":"ann","arguments":["ann"],"commit":"{commit}","dirty":false,"started":"2026-01-02T03:04:05Z","machine":{{"cpu":"C","cores":2,"memory_bytes":2147483648,"kernel":"6","load":0.5}},"settings":{{"jit":"off"}},"data":{{"name":"Tiny set","fingerprint":"{fingerprint}","rows":100,"dims":4,"queries":10,"metric":"<->"}},"k":10,"repeats":3,"absent":["vchord","hnswlib"]}}
 "#
     );
     for (arm, engine, parameter, in_process) in [
@@ -190,7 +190,7 @@ fn the_head_says_what_was_compared() {
         "machine: C, 2 cores, 2 GiB, kernel 6",
         "load average while measuring: 0.5 to 1.5",
         "engine: pgvector 1",
-        "not compared, since it was not given: vchord\n",
+        "not compared, since not given: vchord\n",
         "settings: `jit=off`",
         "## Tiny set: 100 × 4, l2, k = 10",
         "(tiny-set-l2-k10-clients-4.svg)",

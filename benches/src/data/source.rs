@@ -1,0 +1,242 @@
+//! What a command line says of a data set.
+
+use super::flat::Number;
+use super::generator::Generator;
+use super::{Dataset, Rows, hdf5, npy, vecs};
+use crate::metric::Metric;
+use anyhow::{Context, Error, Result, bail, ensure};
+use clap::ValueEnum;
+use std::fmt::{self, Display, Formatter};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Queries where nothing says how many.
+const QUERIES: usize = 1000;
+
+/// A data set by name:
+///
+/// - `debian` or `debian=FOLDER`: the real set. Without a folder it is sought where `KITE_DATA` says, else in
+///   `../shared/data/debian-packages` beside the workspace.
+/// - `generated:ROWSxDIMS[,seed=N]`: generated vectors; ROWS may end in `k` or `m`.
+/// - `FILE.npy`, `FILE.fvecs`, `FILE.bvecs` or `FILE.hdf5`, with `,queries=FILE` where queries lie in another file. An HDF5 file
+///   carries queries in its dataset `test`; from the others the last 1,000 rows are held out where no file is named.
+///
+/// Each may be followed by `,rows=N` (the first N rows), `,queries=N` (N queries) and `,metric=l2|ip|cosine|l1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source {
+    origin: Origin,
+    rows: Option<usize>,
+    queries: Option<usize>,
+    metric: Option<Metric>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Origin {
+    Debian(Option<PathBuf>),
+    Generated { rows: usize, dims: usize, seed: u64 },
+    File { path: PathBuf, queries: Option<PathBuf> },
+}
+
+impl Source {
+    /// Generated vectors.
+    pub(super) fn generated(rows: usize, queries: usize, dims: usize, seed: u64) -> Self {
+        let origin = Origin::Generated { rows, dims, seed };
+        Self { origin, rows: None, queries: Some(queries), metric: None }
+    }
+
+    /// Opens what is named, and reads it where it fits into memory.
+    pub(crate) fn open(&self) -> Result<Dataset> {
+        let Parts { rows, queries, metric, held_out } = self.parts()?;
+        let dims = rows.dims();
+        let mut queries = queries;
+        let there = rows.len();
+        if held_out {
+            let count = self.queries.unwrap_or(QUERIES);
+            ensure!(
+                count < there,
+                "{self} has {there} rows, too few to hold {count} out as queries: add ,queries=N or ,queries=FILE"
+            );
+            queries.resize(count * dims, 0.0);
+            rows.read(there - count, &mut queries)?;
+        } else if let Some(count) = self.queries {
+            let has = queries.len() / dims;
+            ensure!(count <= has, "{self} has {has} queries");
+            queries.truncate(count * dims);
+        }
+        let usable = if held_out { there - queries.len() / dims } else { there };
+        let len = self.rows.unwrap_or(usable);
+        ensure!(len <= usable, "{self} has {usable} rows");
+        Dataset::new(self.to_string(), self.metric.unwrap_or(metric), rows, len, queries)
+    }
+
+    fn parts(&self) -> Result<Parts> {
+        match &self.origin {
+            Origin::Debian(folder) => {
+                let folder = folder.clone().unwrap_or_else(debian);
+                let open = |name: &str| {
+                    npy::open(&folder.join(name)).context(
+                        "debian is the real data set: name its folder as debian=FOLDER or in KITE_DATA",
+                    )
+                };
+                let rows = open("base.f16.npy")?;
+                let queries = all(&open("queries.f16.npy")?, rows.dims())?;
+                Ok(Parts { rows: Box::new(rows), queries, metric: Metric::Cosine, held_out: false })
+            }
+            &Origin::Generated { rows, dims, seed } => {
+                let generator = Generator::new(rows, dims, seed)?;
+                let queries = generator.queries(self.queries.unwrap_or(QUERIES));
+                Ok(Parts { rows: Box::new(generator), queries, metric: Metric::Cosine, held_out: false })
+            }
+            Origin::File { path, queries } => {
+                let mut parts = file(path)?;
+                if let Some(queries) = queries {
+                    parts.queries = all(&*file(queries)?.rows, parts.rows.dims()).with_context(|| {
+                        format!("{} holds no queries for {}", queries.display(), path.display())
+                    })?;
+                    parts.held_out = false;
+                }
+                Ok(parts)
+            }
+        }
+    }
+}
+
+struct Parts {
+    rows: Box<dyn Rows>,
+    queries: Vec<f32>,
+    metric: Metric,
+    /// Queries are to be taken from the rows.
+    held_out: bool,
+}
+
+/// Opens one file by the ending of its name.
+fn file(path: &Path) -> Result<Parts> {
+    let parts = |rows: Box<dyn Rows>, metric| Parts { rows, queries: Vec::new(), metric, held_out: true };
+    Ok(match ending(path) {
+        "npy" => parts(Box::new(npy::open(path)?), Metric::Cosine),
+        "fvecs" => parts(Box::new(vecs::open(path, Number::F32)?), Metric::L2),
+        "bvecs" => parts(Box::new(vecs::open(path, Number::U8)?), Metric::L2),
+        "hdf5" | "h5" => {
+            let hdf5::Parts { train, test, metric } = hdf5::open(path)?;
+            let metric = metric.unwrap_or(Metric::Cosine);
+            Parts { rows: Box::new(train), queries: test, metric, held_out: false }
+        }
+        _ => bail!("{} ends in none of .npy, .fvecs, .bvecs and .hdf5", path.display()),
+    })
+}
+
+fn ending(path: &Path) -> &str {
+    path.extension().and_then(|ending| ending.to_str()).unwrap_or_default()
+}
+
+fn all(rows: &dyn Rows, dims: usize) -> Result<Vec<f32>> {
+    ensure!(rows.dims() == dims, "it has {} dimensions instead of {dims}", rows.dims());
+    let mut values = vec![0.0; rows.len() * dims];
+    rows.read(0, &mut values)?;
+    Ok(values)
+}
+
+fn debian() -> PathBuf {
+    std::env::var_os("KITE_DATA")
+        .map_or_else(|| kite_cluster::workspace_root().join("../shared/data/debian-packages"), PathBuf::from)
+}
+
+impl FromStr for Source {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut parts = text.split(',');
+        let head = parts.next().unwrap_or_default();
+        let mut origin = match head.split_once(':') {
+            Some(("generated", size)) => {
+                let (rows, dims) =
+                    size.split_once('x').with_context(|| format!("{head} is not generated:ROWSxDIMS"))?;
+                Origin::Generated { rows: count(rows)?, dims: count(dims)?, seed: 1 }
+            }
+            _ if head == "debian" => Origin::Debian(None),
+            _ => match head.strip_prefix("debian=") {
+                Some(folder) => Origin::Debian(Some(folder.into())),
+                None if ["npy", "fvecs", "bvecs", "hdf5", "h5"].contains(&ending(Path::new(head))) => {
+                    Origin::File { path: head.into(), queries: None }
+                }
+                None => bail!(
+                    "{head} is no data set: debian, debian=FOLDER, generated:ROWSxDIMS or a file that ends in .npy, \
+                     .fvecs, .bvecs or .hdf5"
+                ),
+            },
+        };
+        let (mut rows, mut queries, mut metric) = (None, None, None);
+        for part in parts {
+            let (key, value) = part.split_once('=').with_context(|| format!("{part} is not KEY=VALUE"))?;
+            match (key, &mut origin) {
+                ("rows", _) => rows = Some(count(value)?),
+                ("queries", Origin::File { queries, .. }) if count(value).is_err() => {
+                    *queries = Some(value.into());
+                }
+                ("queries", _) => queries = Some(count(value)?),
+                ("metric", _) => {
+                    metric = Some(
+                        Metric::from_str(value, true)
+                            .map_err(|_| anyhow::anyhow!("{value} is no metric: l2, ip, cosine or l1"))?,
+                    );
+                }
+                ("seed", Origin::Generated { seed, .. }) => {
+                    *seed = value.parse().with_context(|| format!("seed {value} is no number"))?;
+                }
+                _ => bail!("{head} has no option {key}"),
+            }
+        }
+        Ok(Self { origin, rows, queries, metric })
+    }
+}
+
+/// A number from 1 that may end in `k` (thousand) or `m` (million).
+fn count(text: &str) -> Result<usize> {
+    let (digits, unit) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 1000),
+        Some(b'm' | b'M') => (&text[..text.len() - 1], 1_000_000),
+        _ => (text, 1),
+    };
+    let number = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(unit)).filter(|&n| n > 0);
+    number.with_context(|| format!("{text} is no number from 1 on (k and m may stand behind it)"))
+}
+
+/// The shortest text for a number that [`count`] reads.
+fn short(number: usize) -> String {
+    match number {
+        _ if number.is_multiple_of(1_000_000) => format!("{}m", number / 1_000_000),
+        _ if number.is_multiple_of(1000) => format!("{}k", number / 1000),
+        _ => number.to_string(),
+    }
+}
+
+impl Display for Source {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            Origin::Debian(None) => write!(out, "debian")?,
+            Origin::Debian(Some(folder)) => write!(out, "debian={}", folder.display())?,
+            Origin::Generated { rows, dims, seed } => {
+                write!(out, "generated:{}x{dims}", short(*rows))?;
+                if *seed != 1 {
+                    write!(out, ",seed={seed}")?;
+                }
+            }
+            Origin::File { path, queries } => {
+                write!(out, "{}", path.display())?;
+                if let Some(queries) = queries {
+                    write!(out, ",queries={}", queries.display())?;
+                }
+            }
+        }
+        if let Some(rows) = self.rows {
+            write!(out, ",rows={}", short(rows))?;
+        }
+        if let Some(queries) = self.queries {
+            write!(out, ",queries={}", short(queries))?;
+        }
+        match self.metric.and_then(|metric| metric.to_possible_value()) {
+            Some(metric) => write!(out, ",metric={}", metric.get_name()),
+            None => Ok(()),
+        }
+    }
+}
