@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) enum Cost {
     /// Mean latency.
     Mean,
-    /// Mean latency less that of a statement that does nothing, in the same run.
+    /// Mean latency less the median of a statement that does nothing, in the same run.
     Net,
     /// What 99 % of the queries stay below.
     P99,

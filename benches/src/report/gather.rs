@@ -22,7 +22,8 @@ pub(super) struct Section {
     pub(super) k: usize,
     machine: (String, usize),
     pub(super) entrants: Vec<Entrant>,
-    /// Mean microseconds of statements that do nothing, by run, engine and clients.
+    /// Microseconds that half of the statements that do nothing stay below, by run, engine and clients: a mean of so short a
+    /// time is made by what else the machine does.
     floors: BTreeMap<(String, String, usize), Vec<f64>>,
 }
 
@@ -71,7 +72,7 @@ impl Section {
         if arm.in_process {
             return Some(0.0);
         }
-        self.floors.get(&(run.into(), arm.engine.clone(), clients)).map(|means| median(means))
+        self.floors.get(&(run.into(), arm.engine.clone(), clients)).map(|floors| median(floors))
     }
 
     /// What such statements took in all runs, by engine.
@@ -210,7 +211,7 @@ impl Gathered {
             }
             Record::Floor(floor) => {
                 let floors = &mut self.sections[section].floors;
-                floors.entry((floor.run, floor.engine, floor.clients)).or_default().push(floor.mean_us);
+                floors.entry((floor.run, floor.engine, floor.clients)).or_default().push(floor.p50_us);
             }
             Record::Pass(pass) => self.entrant(places, &pass.run, &pass.arm)?.passes.push(pass),
             Record::Build(build) => self.entrant(places, &build.run, &build.arm)?.builds.push(build),
