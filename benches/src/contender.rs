@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// An arm with its queries at hand.
 pub(crate) enum Contender {
-    Server { sessions: Sessions, statement: String, queries: Vec<Parameters>, settings: Vec<&'static str> },
+    Server { sessions: Sessions, statement: String, queries: Vec<Parameters>, settings: Vec<String> },
     Library { library: InProcess, k: usize, value: String },
 }
 
@@ -31,7 +31,7 @@ impl Contender {
             .with_context(|| format!("cannot open sessions for {}", act.name))?;
         let queries =
             data.queries().take(queries).map(|query| vec![act.arm.method.element.bind(query)]).collect();
-        let settings = act.arm.method.sweep.iter().flat_map(|sweep| sweep.settings()).collect();
+        let settings = act.arm.swept.clone();
         Ok(Self::Server { sessions, statement, queries, settings })
     }
 

@@ -31,7 +31,7 @@ fn measure(data: &Dataset, common: &Common) -> Result<PathBuf> {
     let after_load = stage.arms.len();
     for n in 0..after_load {
         let arm = stage.arms[n].arm.clone();
-        stage.enter(arm.named(format!("{arm} (empty first)")))?;
+        stage.enter(&arm.named(format!("{arm} (empty first)")))?;
     }
     let truth = stage.truth(None)?;
     for n in 0..stage.arms.len() {

@@ -67,13 +67,13 @@ impl<'a> Stage<'a> {
                 };
                 stage.servers.insert(arm.kind.name, server);
             }
-            stage.enter(arm)?;
+            stage.enter(&arm)?;
         }
         Ok(stage)
     }
 
     /// Brings an arm onto the stage and into the journal.
-    pub(crate) fn enter(&mut self, arm: Arm) -> Result<()> {
+    pub(crate) fn enter(&mut self, arm: &Arm) -> Result<()> {
         let table = format!("items_{}", self.arms.len() + 1);
         let arm = arm.resolved(self.data.len());
         let index = arm.create_index(&table, self.data.dims(), self.data.metric())?;
@@ -120,9 +120,10 @@ impl<'a> Stage<'a> {
 
     /// Exact answers to the queries, among the rows that pass the filter.
     pub(crate) fn truth(&self, filter: Option<&Filter>) -> Result<Truth> {
-        let progress = Progress::new(&format!("exact answers for {}", self.data.name()));
+        let rows = filter.map_or_else(String::new, |filter| format!(" ({})", filter.name()));
+        let progress = Progress::new(&format!("exact answers for {}{rows}", self.data.name()));
         Truth::cached(self.data, self.metric(), self.common.k, filter, &|done, total| {
-            progress.say("", done, total)
+            progress.say("", done, total);
         })
     }
 

@@ -9,15 +9,18 @@ use std::str::FromStr;
 /// `ENGINE:METHOD[,option=value…]`, for example
 /// `pgvector:hnsw,m=16,hnsw.iterative_scan=strict_order,sweep=20/40/80`.
 ///
-/// A key with a dot in it is a session setting, `sweep` lists the values of the parameter that trades recall for time,
-/// `as` gives the arm another name, and any other key is an option of the index.
+/// A key with a dot in it is a session setting, `sweep` lists the values of the parameter that trades recall for time (of
+/// another one than usual as `sweep=vchordrq.epsilon:0.5/1/1.9`), `as` gives the arm another name, and any other key is an
+/// option of the index. A value for each level of an index is written with `+`: `lists=70+4900,sweep=8+60/16+120`.
 #[derive(Debug, Clone)]
 pub(crate) struct Arm {
     pub(crate) kind: &'static Kind,
     pub(crate) method: &'static Method,
     pub(crate) options: Vec<(String, String)>,
     pub(crate) session: Vec<(String, String)>,
-    /// Values of the swept parameter; one empty value where there is none.
+    /// Settings that are swept together.
+    pub(crate) swept: Vec<String>,
+    /// Values that they get; one empty value where there are none.
     pub(crate) values: Vec<String>,
     name: Option<String>,
 }
@@ -44,10 +47,12 @@ impl FromStr for Arm {
             method,
             options: Vec::new(),
             session: Vec::new(),
+            swept: Vec::new(),
             values: vec![String::new()],
             name: None,
         };
         if let Some(sweep) = &method.sweep {
+            arm.swept = sweep.settings().map(Into::into).collect();
             arm.values = sweep.values.iter().map(|&value| value.into()).collect();
         }
         for part in parts {
@@ -56,7 +61,11 @@ impl FromStr for Arm {
                 "as" => arm.name = Some(value.into()),
                 "sweep" => {
                     ensure!(method.sweep.is_some(), "{head} has no parameter to sweep");
-                    arm.values = value.split('/').map(Into::into).collect();
+                    let (setting, values) = value.rsplit_once(':').unwrap_or(("", value));
+                    if !setting.is_empty() {
+                        arm.swept = vec![setting.into()];
+                    }
+                    arm.values = values.split('/').map(|value| value.replace('+', ",")).collect();
                 }
                 _ if kind.in_process() && key.contains('.') => bail!("{engine} has no session settings"),
                 _ if key.contains('.') => arm.session.push((key.into(), value.into())),
@@ -96,7 +105,20 @@ impl Arm {
                 *value = lists.max(1).to_string();
             }
         }
+        arm.cap_probes();
         arm
+    }
+
+    /// There is nothing to see beyond all lists. An index of several levels is left alone.
+    fn cap_probes(&mut self) {
+        let lists = self.options.iter().find(|(key, _)| key == "lists").map(|(_, lists)| lists.clone());
+        let probes = self.parameter().is_some_and(|setting| setting.ends_with("probes"));
+        let Some(most) = lists.filter(|_| probes).and_then(|lists| lists.parse::<u64>().ok()) else { return };
+        let beyond = |value: &String| value.parse::<u64>().is_ok_and(|probes| probes >= most);
+        if self.values.iter().any(beyond) {
+            self.values.retain(|value| !beyond(value));
+            self.values.push(most.to_string());
+        }
     }
 
     /// What each session sets.
@@ -109,9 +131,8 @@ impl Arm {
     pub(crate) fn steady(&self) -> &str {
         match (&self.values[..], &self.method.sweep) {
             ([only], _) => only,
-            (_, Some(sweep)) => sweep.steady,
-            ([first, ..], None) => first,
-            ([], None) => "",
+            (values, Some(sweep)) if values.iter().any(|value| value == sweep.steady) => sweep.steady,
+            (values, _) => values.get(values.len() / 2).map_or("", String::as_str),
         }
     }
 
@@ -121,8 +142,8 @@ impl Arm {
     }
 
     /// What is swept, where anything is.
-    pub(crate) fn parameter(&self) -> Option<&'static str> {
-        self.method.sweep.as_ref().map(|sweep| sweep.setting)
+    pub(crate) fn parameter(&self) -> Option<&str> {
+        self.swept.first().map(String::as_str)
     }
 
     /// The CREATE INDEX statement on `table`, where the method has an index.
@@ -222,6 +243,26 @@ mod tests {
         let index = vchord.create_index("t", 3, Metric::L2).unwrap().unwrap();
         let expected = "WITH (options = $$\nresidual_quantization = true\n[build.internal]\nlists = [70, 4900]\nbuild_threads = 2\n$$)";
         assert!(index.ends_with(expected), "{index}");
+    }
+
+    #[test]
+    fn another_setting_can_be_swept() {
+        let other = arm("vchord:vchordrq,sweep=vchordrq.epsilon:0.5/1");
+        assert_eq!(
+            (other.parameter(), &other.values[..]),
+            (Some("vchordrq.epsilon"), &["0.5".into(), "1".into()][..])
+        );
+        assert_eq!(other.steady(), "1");
+        assert_eq!(arm("pgvector:hnsw").steady(), "100");
+        assert_eq!(arm("pgvector:hnsw,sweep=33").steady(), "33");
+    }
+
+    #[test]
+    fn probes_end_with_the_lists() {
+        let values = |text: &str| arm(text).resolved(61_440).values.join(" ");
+        assert_eq!(values("pgvector:ivfflat,lists=6"), "1 2 4 6");
+        assert_eq!(values("pgvector:ivfflat,lists=1000,sweep=1/5"), "1 5");
+        assert_eq!(values("vchord:vchordrq,lists=3+9,sweep=1+2/2+9"), "1,2 2,9");
     }
 
     #[test]

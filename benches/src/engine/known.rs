@@ -144,7 +144,7 @@ pub(crate) const KNOWN: &[Kind] = &[
     Kind {
         name: "vchord",
         usual: &[
-            "vchord:vchordrq,lists=auto,residual_quantization=true,spherical_centroids=true,build_threads=2",
+            "vchord:vchordrq,lists=auto,residual_quantization=true,spherical_centroids=true,build_threads=2,as=vchord:vchordrq",
             "vchord:vchordg",
         ],
         home: Home::Server { extensions: &["vector", "vchord"], preload: Some("vchord") },
@@ -169,13 +169,13 @@ pub(crate) const KNOWN: &[Kind] = &[
     },
     Kind {
         name: "hnswlib",
-        usual: &["hnswlib:hnsw"],
+        usual: &["hnswlib:hnsw,m=16,ef_construction=64"],
         home: Home::InProcess,
         methods: &[index("hnsw", "hnsw", Vector, COMMON, Style::Reloptions, "ef", EF)],
     },
     Kind {
         name: "faiss",
-        usual: &["faiss:hnsw"],
+        usual: &["faiss:hnsw,m=16,ef_construction=64"],
         home: Home::InProcess,
         methods: &[
             index("hnsw", "hnsw", Vector, COMMON, Style::Reloptions, "ef", EF),
