@@ -9,6 +9,8 @@ mod engine;
 mod exact;
 mod front;
 #[allow(dead_code, reason = "the commands that measure come next")]
+mod inprocess;
+#[allow(dead_code, reason = "the commands that measure come next")]
 mod journal;
 mod metric;
 mod plan;
@@ -16,6 +18,8 @@ mod plot;
 mod record;
 mod report;
 mod scan;
+#[allow(dead_code, reason = "the commands that measure come next")]
+mod sessions;
 mod settings;
 mod stats;
 mod table;
