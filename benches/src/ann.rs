@@ -5,9 +5,10 @@ use crate::contender::Contender;
 use crate::data::{Dataset, Truth};
 use crate::engine::turns;
 use crate::floor::Floors;
-use crate::judge::{load_average, quality, times};
+use crate::judge::{quality, times};
 use crate::progress::Progress;
 use crate::record::{Pass, Record};
+use crate::settings::load_average;
 use crate::stage::Stage;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -84,7 +85,7 @@ fn pass(
     contender.set(value)?;
     let plan = contender.plan()?;
     let answers = contender.pass(clients, stage.budget())?;
-    let quality = quality(&answers, stage.data, truth, stage.common.k)?;
+    let quality = quality(&answers, stage.data, stage.metric(), truth, stage.common.k)?;
     let times = times(&answers);
     Ok(Pass {
         run: stage.journal.run_id().into(),

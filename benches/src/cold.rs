@@ -66,7 +66,7 @@ fn count(stage: &mut Stage<'_>, n: usize, value: &str, truth: &Truth, cache: &st
     let after = Pages::of(&mut observer, &act.table)?;
     let asked = answers.queries.len() + SETTLED.min(stage.queries());
     let each = |pages: fn(&Pages) -> i64| (pages(&after) - pages(&before)) as f64 / asked as f64;
-    let quality = quality(&answers, stage.data, truth, stage.common.k)?;
+    let quality = quality(&answers, stage.data, stage.metric(), truth, stage.common.k)?;
     Ok(record::Cold {
         run: stage.journal.run_id().into(),
         arm: act.name.clone(),

@@ -130,7 +130,8 @@ fn ask(stage: &mut Stage<'_>, n: usize, repeat: usize, cell: &Cell<'_>, truth: &
         for setting in off {
             sessions.all(&format!("RESET {setting}"))?;
         }
-        let (quality, times) = (quality(&answers, stage.data, truth, stage.common.k)?, times(&answers));
+        let (quality, times) =
+            (quality(&answers, stage.data, stage.metric(), truth, stage.common.k)?, times(&answers));
         passes.push(FilterPass {
             run: stage.journal.run_id().into(),
             arm: act.name.clone(),

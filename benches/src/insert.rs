@@ -106,7 +106,7 @@ fn recall(stage: &mut Stage<'_>, n: usize, rows: Option<usize>) -> Result<f64> {
     let value = stage.arms[n].arm.steady().to_owned();
     contender.set(&value)?;
     let answers = contender.pass(1, stage.budget())?;
-    Ok(quality(&answers, stage.data, &truth, stage.common.k)?.recall)
+    Ok(quality(&answers, stage.data, stage.metric(), &truth, stage.common.k)?.recall)
 }
 
 /// Inserts rows by several sessions, each its share, in statements of `batch` rows, every one a transaction. Answers the

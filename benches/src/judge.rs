@@ -1,6 +1,7 @@
 //! Answers held against the truth.
 
 use crate::data::{Dataset, Truth};
+use crate::metric::Metric;
 use crate::sessions::Answers;
 use crate::stats::quantiles;
 use anyhow::{Result, ensure};
@@ -30,9 +31,14 @@ pub(crate) struct Times {
 }
 
 /// Compares what was found with the nearest rows.
-pub(crate) fn quality(answers: &Answers, data: &Dataset, truth: &Truth, k: usize) -> Result<Quality> {
+pub(crate) fn quality(
+    answers: &Answers,
+    data: &Dataset,
+    metric: Metric,
+    truth: &Truth,
+    k: usize,
+) -> Result<Quality> {
     ensure!(!answers.queries.is_empty(), "nothing was asked");
-    let metric = data.metric();
     let mut all = Quality { recall: 0.0, recall_min: 1.0, short: 0, rows: 0.0 };
     for (&query, found) in answers.queries.iter().zip(&answers.found) {
         let recall = truth.recall(query, found, k, |id| data.distance(metric, query, id))?;
@@ -57,11 +63,6 @@ pub(crate) fn times(answers: &Answers) -> Times {
         p99,
         qps: micros.len() as f64 / answers.wall,
     }
-}
-
-/// The machine's load average over the last minute, where it tells.
-pub(crate) fn load_average() -> Option<f64> {
-    std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]

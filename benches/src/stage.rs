@@ -82,7 +82,10 @@ impl<'a> Stage<'a> {
             Home::Server { .. } => None,
         };
         let (version, server, kernels) = match (&library, self.servers.get(arm.kind.name)) {
-            (Some(library), _) => (library.version().to_owned(), None, None),
+            (Some(library), _) => {
+                let hello = library.hello();
+                (format!("{} (Python {})", library.version(), hello.python), None, hello.simd.clone())
+            }
             (None, Some(Server { facts, .. })) => {
                 (facts.version.clone(), Some(facts.server.clone()), facts.kernels.clone())
             }

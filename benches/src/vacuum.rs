@@ -108,7 +108,7 @@ fn ask(stage: &mut Stage<'_>, n: usize, truth: &Truth) -> Result<(f64, f64)> {
     let value = stage.arms[n].arm.steady().to_owned();
     contender.set(&value)?;
     let answers = contender.pass(1, stage.budget())?;
-    Ok((quality(&answers, stage.data, truth, stage.common.k)?.recall, times(&answers).mean))
+    Ok((quality(&answers, stage.data, stage.metric(), truth, stage.common.k)?.recall, times(&answers).mean))
 }
 
 #[cfg(test)]
