@@ -80,16 +80,25 @@ impl Metric {
 
     /// The operator's value in double precision.
     pub(crate) fn exact(self, a: &[f64], b: &[f64]) -> f64 {
-        let sum = |term: fn(f64, f64) -> f64| a.iter().zip(b).map(|(&a, &b)| term(a, b)).sum::<f64>();
-        let dot = || sum(|a, b| a * b);
-        let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let dot = |a, b| sum(a, b, |a, b| a * b);
         match self {
-            Self::L2 => sum(|a, b| (a - b) * (a - b)).sqrt(),
-            Self::Ip => -dot(),
-            Self::Cosine => 1.0 - dot() / (norm(a) * norm(b)),
-            Self::L1 => sum(|a, b| (a - b).abs()),
+            Self::L2 => sum(a, b, |a, b| (a - b) * (a - b)).sqrt(),
+            Self::Ip => -dot(a, b),
+            Self::Cosine => 1.0 - dot(a, b) / (dot(a, a).sqrt() * dot(b, b).sqrt()),
+            Self::L1 => sum(a, b, |a, b| (a - b).abs()),
         }
     }
+}
+
+/// Sums the terms of all pairs, in lanes that a compiler may turn into vectors.
+fn sum(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut lanes = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        lanes.iter_mut().zip(a.iter().zip(b)).for_each(|(lane, (&a, &b))| *lane += term(a, b));
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(&a, &b)| term(a, b)).sum();
+    lanes.iter().sum::<f64>() + rest
 }
 
 #[cfg(test)]
@@ -102,6 +111,8 @@ mod tests {
         let values = [Metric::L2, Metric::Ip, Metric::Cosine, Metric::L1].map(|metric| metric.exact(&a, &b));
         assert_eq!(values, [5.0, 0.0, 1.0, 7.0]);
         assert_eq!(Metric::Ip.exact(&[1.0, 2.0], &[3.0, 4.0]), -11.0);
+        let (long, one) = ((1..=19).map(f64::from).collect::<Vec<_>>(), [1.0; 19]);
+        assert_eq!([Metric::Ip.exact(&long, &one), Metric::L1.exact(&long, &one)], [-190.0, 171.0]);
         assert_eq!(Metric::Cosine.exact(&[1.0, 1.0], &[-2.0, -2.0]).round(), 2.0);
     }
 

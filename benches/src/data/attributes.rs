@@ -168,3 +168,74 @@ impl Shuffle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::truth::Truth;
+    use super::*;
+    use crate::metric::Metric;
+
+    fn numbered_once(attribute: &[u32]) -> bool {
+        let mut sorted = attribute.to_vec();
+        sorted.sort_unstable();
+        sorted.iter().zip(0..).all(|(&a, b)| a == b)
+    }
+
+    #[test]
+    fn shuffles_are_bijections() {
+        for len in [1, 2, 3, 4, 5, 16, 17, 1000, 4097] {
+            let shuffle = Shuffle::new(len, 5);
+            let order: Vec<u32> = (0..len).map(|n| shuffle.of(n) as u32).collect();
+            assert!(numbered_once(&order), "{len}");
+            if len == 4097 {
+                // Neighbouring rows lie far apart: a third of the range, if they are random.
+                let jumps = order.windows(2).map(|pair| f64::from(pair[0].abs_diff(pair[1]))).sum::<f64>();
+                assert!((jumps / 4096.0 / 4097.0 - 1.0 / 3.0).abs() < 0.02, "{jumps}");
+                assert_ne!(order, (0..len).map(|n| Shuffle::new(len, 6).of(n) as u32).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn windows_let_their_share_pass_and_follow_the_neighbours() {
+        let data = Dataset::generate(4000, 50, 32, 1).unwrap();
+        let attributes = Attributes::of(&data).unwrap();
+        assert!(numbered_once(attributes.near()) && numbered_once(attributes.uncorrelated()));
+        let truth = Truth::compute(&data, Metric::Cosine, 10, None, &|_, _| ()).unwrap();
+        // The share of the true neighbours that pass.
+        let passing = |correlation, share: f64| {
+            let filter = attributes.window(correlation, share);
+            let count = |query| (0..4000).filter(|&row| filter.passes(query, row)).count();
+            for query in 0..50 {
+                assert_eq!(
+                    count(query),
+                    (4000.0 * share) as usize,
+                    "{correlation:?} {share} of query {query}"
+                );
+                let (low, high) = filter.window(query);
+                let inside = (low..=high).contains(&attributes.query_position(query));
+                assert!(correlation != Correlation::Positive || inside);
+            }
+            let near = |query| truth.neighbours(query).iter().map(|near| near.id as usize);
+            let hits = |query| near(query).filter(|&row| filter.passes(query, row)).count();
+            (0..50).map(hits).sum::<usize>() as f64 / 500.0
+        };
+        let near = [0.1, 0.01].map(|share| passing(Correlation::Positive, share));
+        assert!(near[0] > 0.3 && near[1] > 0.1, "{near:?}");
+        let far = passing(Correlation::Negative, 0.1);
+        assert!(far < 0.06, "{far}");
+        let none = passing(Correlation::None, 0.1);
+        assert!((0.05..0.15).contains(&none), "{none}");
+        assert_eq!(passing(Correlation::None, 1.0), 1.0);
+        assert_eq!(attributes.window(Correlation::Negative, 0.001).name(), "negative 0.1%");
+    }
+
+    #[test]
+    fn data_without_differences_has_an_order_too() {
+        let data = super::super::tests::by_hand(2, vec![1.0; 2 * 100], vec![1.0; 2], Metric::L2);
+        let attributes = Attributes::of(&data).unwrap();
+        assert!(numbered_once(attributes.near()));
+        let filter = attributes.window(Correlation::Positive, 0.1);
+        assert_eq!((0..100).filter(|&row| filter.passes(0, row)).count(), 10);
+    }
+}

@@ -108,3 +108,55 @@ fn copy<T: Copy>(from: Option<&[T]>, to: &mut [f32], convert: impl Fn(T) -> f32)
     to.iter_mut().zip(from).for_each(|(to, &from)| *to = convert(from));
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A file that h5py wrote: 40 rows of 6 numbers, row i of them ((7i + 3j) mod 11) - 5 + i/64, and 5 queries of (5i + j) mod 7
+    /// - 3.
+    fn fixture(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
+    }
+
+    #[test]
+    fn whole_and_chunked_arrays_of_either_precision() {
+        for (name, metric) in [
+            ("contiguous.hdf5", Metric::Cosine),
+            ("chunked.hdf5", Metric::L2),
+            ("chunked-latest.hdf5", Metric::Cosine),
+        ] {
+            let parts = open(&fixture(name)).unwrap();
+            assert_eq!(
+                (parts.train.len(), parts.train.dims(), parts.metric),
+                (40, 6, Some(metric)),
+                "{name}"
+            );
+            let train = |i: usize, j: usize| ((i * 7 + j * 3) % 11) as f32 - 5.0 + i as f32 / 64.0;
+            for range in [0..40, 15..17, 39..40] {
+                let mut out = vec![0.0; range.len() * 6];
+                parts.train.read(range.start, &mut out).unwrap();
+                let wanted: Vec<f32> = range.clone().flat_map(|i| (0..6).map(move |j| train(i, j))).collect();
+                assert_eq!(out, wanted, "{name} {range:?}");
+            }
+            let test: Vec<f32> =
+                (0..5).flat_map(|i| (0..6).map(move |j| ((i * 5 + j) % 7) as f32 - 3.0)).collect();
+            assert_eq!(parts.test, test, "{name}");
+        }
+    }
+
+    #[test]
+    fn other_files_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.hdf5");
+        let whole = fs::read(fixture("chunked.hdf5")).unwrap();
+        for bytes in [&b"nonsense"[..], &[], &whole[..600], &whole[..whole.len() / 2]] {
+            fs::write(&path, bytes).unwrap();
+            let error = open(&path).and_then(|parts| parts.train.read(0, &mut [0.0; 240]));
+            let error = format!("{:#}", error.unwrap_err());
+            assert!(error.contains("a.hdf5"), "{error}");
+        }
+        assert!(named("hamming").unwrap_err().to_string().contains("metric="));
+    }
+}

@@ -170,3 +170,84 @@ impl Dataset {
 fn widen(values: &[f32]) -> Vec<f64> {
     values.iter().copied().map(f64::from).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::generator::Generator;
+    use super::*;
+
+    /// Rows and queries as they are given, and no more than that.
+    pub(super) fn of(rows: Box<dyn Rows>, queries: Vec<f32>, metric: Metric) -> Dataset {
+        let (len, fingerprint) = (rows.len(), "test".into());
+        Dataset { name: "test".into(), metric, rows, len, queries, fingerprint }
+    }
+
+    pub(super) fn by_hand(dims: usize, rows: Vec<f32>, queries: Vec<f32>, metric: Metric) -> Dataset {
+        of(Box::new(memory::Memory { dims, values: rows }), queries, metric)
+    }
+
+    #[test]
+    fn rows_are_the_same_in_memory_and_where_they_are() {
+        // More than a block.
+        let (rows, dims) = (9000, 33);
+        let kept = Dataset::generate(rows, 2, dims, 5).unwrap();
+        let made = of(Box::new(Generator::new(rows, dims, 5).unwrap()), vec![0.0; dims], Metric::Cosine);
+        let mut all = Vec::new();
+        made.for_each_row(0..rows, |n, row| {
+            ensure!(n == all.len() / dims, "out of order");
+            all.extend_from_slice(row);
+            Ok(())
+        })
+        .unwrap();
+        kept.for_each_row(7990..8010, |n, row| {
+            assert_eq!(row, &all[n * dims..][..dims]);
+            Ok(())
+        })
+        .unwrap();
+        let mut some = vec![0.0; 3 * dims];
+        kept.read(rows - 3, &mut some).unwrap();
+        assert_eq!(some, all[all.len() - some.len()..]);
+        for (first, length) in [(rows - 2, 3 * dims), (0, dims + 1)] {
+            assert!(kept.read(first, &mut vec![0.0; length]).is_err());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.npy");
+        made.write_npy(&path).unwrap();
+        let file = npy::open(&path).unwrap();
+        let mut read = vec![0.0; rows * dims];
+        file.read(0, &mut read).unwrap();
+        assert!(read == all);
+    }
+
+    #[test]
+    fn fingerprints_tell_data_apart() {
+        let of = |text: &str| text.parse::<Source>().unwrap().open().unwrap().fingerprint();
+        assert_eq!(of("generated:50x4"), of("generated:50x4,seed=1"));
+        let texts = ["generated:50x4", "generated:51x4", "generated:50x5", "generated:50x4,seed=2"];
+        let more = ["generated:50x4,queries=3", "generated:50x4,rows=49", "generated:50x4,metric=l2"];
+        let mut all: Vec<String> = texts.iter().chain(&more).map(|text| of(text)).collect();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 7);
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        let mut values = vec![1.0; 200];
+        let mut put = |place: usize| {
+            values[place] += 1.0;
+            npy::write(&path, &format!("{place}"), 100, 2, |write| write(&values)).unwrap();
+            of(&format!("{},queries=10", path.display()))
+        };
+        assert_ne!(put(0), put(199));
+    }
+
+    #[test]
+    fn distances_are_those_of_the_values() {
+        let data = by_hand(2, vec![3.0, 0.0, 0.0, 4.0], vec![0.0, 1.0], Metric::L2);
+        assert_eq!(data.distance(Metric::L2, 0, 1).unwrap(), 3.0);
+        assert_eq!(data.distance(Metric::Cosine, 0, 0).unwrap(), 1.0);
+        for id in [-1, 2] {
+            assert!(data.distance(Metric::L2, 0, id).unwrap_err().to_string().contains("no row"));
+        }
+    }
+}

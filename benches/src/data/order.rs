@@ -12,8 +12,10 @@ const SAMPLE: usize = 1 << 16;
 const SAMPLE_VALUES: usize = 1 << 26;
 /// Rows of the sample that stay together.
 const LEAF: usize = 16;
-/// Rows among which a far one is sought.
+/// Rows that decide about a split.
 const TRIED: usize = 256;
+/// Rounds of 2-means for a split.
+const ROUNDS: usize = 4;
 
 /// A tree that splits space at hyperplanes, and the rows numbered along its leaves.
 pub(super) struct Order {
@@ -99,7 +101,7 @@ impl Tree {
         let mut numbers: Vec<usize> = (0..count).collect();
         let mut growing =
             Growing { dims, sample, random: Stream::new(&[dims as u64, count as u64]), leaves: 0 };
-        let root = growing.node(&mut numbers);
+        let root = growing.node(&mut numbers, None);
         Ok(Self { dims, unit, root, leaves: growing.leaves })
     }
 
@@ -131,24 +133,21 @@ impl Growing {
         &self.sample[number * self.dims..][..self.dims]
     }
 
-    fn node(&mut self, numbers: &mut [usize]) -> Node {
-        let split = if numbers.len() > LEAF { self.split(numbers) } else { None };
+    fn node(&mut self, numbers: &mut [usize], above: Option<&[f32]>) -> Node {
+        let split = if numbers.len() > LEAF { self.split(numbers, above) } else { None };
         let Some((direction, border, middle)) = split else {
             self.leaves += 1;
             return Node::Leaf(self.leaves - 1);
         };
         let (low, high) = numbers.split_at_mut(middle);
-        let children = Box::new([self.node(low), self.node(high)]);
+        let children = Box::new([low, high].map(|half| self.node(half, Some(&direction))));
         Node::Split { direction, border, children }
     }
 
     /// A direction, a border along it, and how many of the rows lie before the border; the rows are put in that order. None if
     /// no border parts them.
-    fn split(&mut self, numbers: &mut [usize]) -> Option<(Vec<f32>, f32, usize)> {
-        let start = numbers[(self.random.bits() % numbers.len() as u64) as usize];
-        let far = self.farthest(numbers, start);
-        let other = self.farthest(numbers, far);
-        let direction: Vec<f32> = self.row(other).iter().zip(self.row(far)).map(|(a, b)| a - b).collect();
+    fn split(&mut self, numbers: &mut [usize], above: Option<&[f32]>) -> Option<(Vec<f32>, f32, usize)> {
+        let direction = self.direction(numbers, above);
         let mut along: Vec<(f32, usize)> = numbers
             .iter()
             .map(|&number| ((kernels().f32.dot)(&direction, self.row(number)), number))
@@ -163,15 +162,42 @@ impl Growing {
         Some((direction, border, middle))
     }
 
-    /// The row farthest from one of them, among some.
-    fn farthest(&mut self, numbers: &[usize], from: usize) -> usize {
+    /// From the centre of one half of the rows to that of the other, by some rounds of 2-means that begin at two far rows. It
+    /// points as the split above does, so that the halves' near ends meet at the border.
+    fn direction(&mut self, numbers: &[usize], above: Option<&[f32]>) -> Vec<f32> {
         let tried: Vec<usize> = if numbers.len() <= TRIED {
             numbers.to_vec()
         } else {
             (0..TRIED).map(|_| numbers[(self.random.bits() % numbers.len() as u64) as usize]).collect()
         };
-        let distance = |&number: &usize| (kernels().f32.l2_squared)(self.row(number), self.row(from));
-        tried.into_iter().max_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(from)
+        let far = self.farthest(&tried, tried[0]);
+        let mut centres = [far, self.farthest(&tried, far)].map(|number| self.row(number).to_vec());
+        for _ in 0..ROUNDS {
+            let mut sums = [vec![0.0; self.dims], vec![0.0; self.dims]];
+            let mut counts = [0.0_f32; 2];
+            for row in tried.iter().map(|&number| self.row(number)) {
+                let [one, other] = centres.each_ref().map(|centre| (kernels().f32.l2_squared)(centre, row));
+                let nearer = usize::from(other < one);
+                counts[nearer] += 1.0;
+                sums[nearer].iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+            }
+            // The centre that is nearest to no row stays.
+            for ((centre, sum), count) in
+                centres.iter_mut().zip(sums).zip(counts).filter(|(_, count)| *count > 0.0)
+            {
+                centre.iter_mut().zip(sum).for_each(|(centre, sum)| *centre = sum / count);
+            }
+        }
+        let [one, other] = centres;
+        let direction: Vec<f32> = one.iter().zip(&other).map(|(one, other)| other - one).collect();
+        let turned = above.is_some_and(|above| (kernels().f32.dot)(above, &direction) < 0.0);
+        if turned { direction.iter().map(|x| -x).collect() } else { direction }
+    }
+
+    /// The row farthest from one of them.
+    fn farthest(&self, numbers: &[usize], from: usize) -> usize {
+        let distance = |number: usize| (kernels().f32.l2_squared)(self.row(number), self.row(from));
+        numbers.iter().copied().max_by(|&a, &b| distance(a).total_cmp(&distance(b))).unwrap_or(from)
     }
 }
 

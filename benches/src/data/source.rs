@@ -240,3 +240,77 @@ impl Display for Source {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_written() {
+        for (text, canonical) in [
+            ("debian", "debian"),
+            ("debian=/some/where,rows=2k", "debian=/some/where,rows=2k"),
+            ("generated:200kx768", "generated:200kx768"),
+            ("generated:1000000x128,seed=1", "generated:1mx128"),
+            (
+                "generated:1500x16,metric=ip,seed=7,queries=50",
+                "generated:1500x16,seed=7,queries=50,metric=ip",
+            ),
+            ("a/b.npy,queries=c.npy,queries=20,rows=1K", "a/b.npy,queries=c.npy,rows=1k,queries=20"),
+            ("sift.fvecs,metric=L1", "sift.fvecs,metric=l1"),
+            ("glove.hdf5", "glove.hdf5"),
+        ] {
+            let source: Source = text.parse().unwrap();
+            assert_eq!(source.to_string(), canonical);
+            assert_eq!(canonical.parse::<Source>().unwrap(), source);
+        }
+        for (text, why) in [
+            ("", "no data set"),
+            ("a.csv", "no data set"),
+            ("generated:200k", "ROWSxDIMS"),
+            ("generated:0x3", "from 1 on"),
+            ("generated:5x", "from 1 on"),
+            ("generated:99999999999999999mx3", "from 1 on"),
+            ("generated:5x3,seed=x", "seed x"),
+            ("debian,seed=3", "no option seed"),
+            ("debian,queries=a.npy", "from 1 on"),
+            ("a.npy,metric=hamming", "no metric"),
+            ("a.npy,rows", "KEY=VALUE"),
+        ] {
+            let error = format!("{:#}", text.parse::<Source>().unwrap_err());
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn queries_are_held_out_or_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, len: usize, from: f32| {
+            let path = folder.path().join(name);
+            npy::write(&path, name, len, 2, |write| {
+                (0..len).try_for_each(|n| write(&[from + n as f32, 1.0]))
+            })
+            .unwrap();
+            path.display().to_string()
+        };
+        let (base, other) = (file("base.npy", 1200, 0.0), file("other.npy", 9, 5000.0));
+        let open = |text: String| text.parse::<Source>().unwrap().open();
+        let shape = |data: &Dataset| (data.len(), data.queries().len(), data.query(0)[0]);
+        let held_out = open(base.clone()).unwrap();
+        assert_eq!((shape(&held_out), held_out.metric()), ((200, 1000, 200.0), Metric::Cosine));
+        assert_eq!(shape(&open(format!("{base},queries=3,rows=100,metric=l2")).unwrap()), (100, 3, 1197.0));
+        assert_eq!(shape(&open(format!("{base},queries={other}")).unwrap()), (1200, 9, 5000.0));
+        assert_eq!(shape(&open(format!("{base},queries={other},queries=2")).unwrap()), (1200, 2, 5000.0));
+        for (text, why) in [
+            (format!("{base},rows=201"), "has 200 rows"),
+            (format!("{base},queries={other},queries=10"), "has 9 queries"),
+            (other.clone(), "too few to hold 1000 out"),
+            (format!("{other},queries={base}.npy"), "cannot open"),
+            ("generated:10x2,rows=11".into(), "has 10 rows"),
+            ("debian=nowhere".into(), "KITE_DATA"),
+        ] {
+            let error = format!("{:#}", open(text.clone()).unwrap_err());
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+}
