@@ -168,7 +168,7 @@ fn hnswlib_searches() {
     assert_eq!(runner.hello().threads, std::thread::available_parallelism().unwrap().get());
     assert!(complaint(runner.load_queries(&bed.file("queries.npy"), 1)).contains("index must be built"));
     for metric in [Metric::L2, Metric::Ip, Metric::Cosine] {
-        bed.measure(&mut runner, "hnsw", metric, &[("m", "4"), ("ef_construction", "20")], ["10", "800"]);
+        bed.measure(&mut runner, "hnsw", metric, &[("m", "8"), ("ef_construction", "40")], ["10", "800"]);
     }
     let mut refused = |metric, method, given: &[(&str, &str)]| {
         complaint(runner.build(&bed.file("rows.npy"), metric, method, &options(given)))
@@ -189,7 +189,7 @@ fn faiss_searches() {
     let mut runner = InProcess::start(&python, Library::Faiss).unwrap();
     assert!(runner.hello().simd.is_some());
     for metric in [Metric::L2, Metric::Ip, Metric::Cosine] {
-        bed.measure(&mut runner, "hnsw", metric, &[("m", "4"), ("ef_construction", "20")], ["10", "800"]);
+        bed.measure(&mut runner, "hnsw", metric, &[("m", "8"), ("ef_construction", "40")], ["10", "800"]);
         bed.measure(&mut runner, "ivfflat", metric, &[("lists", "20")], ["1", "20"]);
     }
     let rows = bed.file("rows.npy");
