@@ -5,6 +5,7 @@ use crate::data::Dataset;
 use crate::engine::{Engine, interleave};
 use crate::metric::Element;
 use crate::report;
+use crate::settings::Settings;
 use crate::stats::{line, median};
 use crate::table::{Shape, Storage};
 use anyhow::{Result, ensure};
@@ -50,7 +51,7 @@ struct Cell {
 /// Measures pgkite alone and writes `cost.md` and `cost.jsonl`.
 pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!(options.rows > 0 && options.repeats > 0, "--rows and --repeats must be at least 1");
-    let mut engines = [Engine::own()?];
+    let mut engines = [Engine::own(&Settings::for_scans())?];
     let mut cells = Vec::new();
     for (storage, all) in
         [(Storage::Inline, &[32, 128, 384, 768, 1536][..]), (Storage::Toasted, &[384, 768, 1024, 1536])]

@@ -2,20 +2,40 @@
 //!
 //! `cargo xtask bench <command>` builds and installs the extension and runs this. README.md says what each command measures.
 
+mod ann;
+mod build;
+mod building;
 mod clock;
+mod cold;
+mod common;
+mod contender;
 mod cost;
-#[allow(dead_code, unused_imports, reason = "commands to come use the rest")]
 mod data;
+mod empty_first;
 mod engine;
 mod exact;
+mod filter;
+mod floor;
+mod front;
+mod inprocess;
+mod insert;
+mod items;
+mod journal;
+mod judge;
+mod memory;
 mod metric;
-mod peer;
 mod plan;
+mod plot;
+mod progress;
+mod record;
 mod report;
 mod scan;
+mod sessions;
 mod settings;
+mod stage;
 mod stats;
 mod table;
+mod vacuum;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -29,15 +49,42 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Recall against speed
+    Ann(ann::Options),
+    /// Time, memory, WAL and size of an index on a full table
+    Build(build::Options),
+    /// Rows a second into a built index
+    Insert(insert::Options),
+    /// VACUUM after many deletes
+    Vacuum(vacuum::Options),
+    /// A condition beside the order, and what the planner makes of it
+    Filter(filter::Options),
+    /// Pages that a query asks for with a small cache
+    Cold(cold::Options),
+    /// An index that is there before its rows
+    EmptyFirst(empty_first::Options),
+    /// SELECT 1
+    Floor(floor::Options),
     /// Exact k-NN by sequential scan
     Scan(scan::Options),
     /// What a distance takes beside a plain scan: the planner's constants
     Cost(cost::Options),
+    /// Tables and pictures from the journals of other commands
+    Report(report::Options),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
+        Command::Ann(options) => ann::run(&options),
+        Command::Build(options) => build::run(&options),
+        Command::Insert(options) => insert::run(&options),
+        Command::Vacuum(options) => vacuum::run(&options),
+        Command::Filter(options) => filter::run(&options),
+        Command::Cold(options) => cold::run(&options),
+        Command::EmptyFirst(options) => empty_first::run(&options),
+        Command::Floor(options) => floor::run(&options),
         Command::Scan(options) => scan::run(&options),
         Command::Cost(options) => cost::run(&options),
+        Command::Report(options) => report::run(&options),
     }
 }

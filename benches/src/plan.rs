@@ -17,6 +17,28 @@ pub(crate) fn assert_plan(
     judge(&plan[0]["Plan"], wanted).with_context(|| format!("the plan of {statement} is {plan}"))
 }
 
+/// The nodes of the statement's plan, outermost first, with the indexes that they use: `Limit > Index Scan using a_index`.
+pub(crate) fn nodes(
+    client: &mut Client,
+    statement: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<String> {
+    let row = client.query_one(&format!("EXPLAIN (FORMAT JSON) {statement}"), parameters)?;
+    let plan: Value = row.get(0);
+    Ok(outline(&plan[0]["Plan"]))
+}
+
+fn outline(plan: &Value) -> String {
+    let mut nodes = Vec::new();
+    let mut node = plan;
+    while let Some(name) = node["Node Type"].as_str() {
+        let index = node["Index Name"].as_str();
+        nodes.push(index.map_or(name.to_owned(), |index| format!("{name} using {index}")));
+        node = &node["Plans"][0];
+    }
+    nodes.join(" > ")
+}
+
 fn judge(plan: &Value, wanted: &[&str]) -> Result<()> {
     let mut nodes = Vec::new();
     let mut node = plan;
@@ -35,6 +57,13 @@ fn judge(plan: &Value, wanted: &[&str]) -> Result<()> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn plans_in_a_line() {
+        let plan = json!({"Node Type": "Limit", "Plans": [
+            {"Node Type": "Bitmap Heap Scan", "Plans": [{"Node Type": "Bitmap Index Scan", "Index Name": "i"}]}]});
+        assert_eq!(outline(&plan), "Limit > Bitmap Heap Scan > Bitmap Index Scan using i");
+    }
 
     #[test]
     fn plans_are_judged() {

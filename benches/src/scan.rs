@@ -2,13 +2,12 @@
 
 use crate::clock::Clock;
 use crate::data::Dataset;
-use crate::engine::{Engine, Facts, interleave};
+use crate::engine::{Engine, Facts, Peer, interleave};
 use crate::exact::Truth;
 use crate::metric::{Element, Metric};
-use crate::peer::Peer;
 use crate::plan::assert_plan;
 use crate::report;
-use crate::settings::{Machine, SETTINGS, settings_line};
+use crate::settings::{Machine, Settings};
 use crate::stats::{Ratio, Summary};
 use crate::table::{Placement, Shape, Storage};
 use anyhow::{Context, Result, ensure};
@@ -79,8 +78,17 @@ struct Cell<'a> {
     /// The ratio that is promised.
     target: Option<f64>,
     options: &'a Options,
-    settings: BTreeMap<&'a str, &'a str>,
+    settings: &'a Settings,
     engines: &'a [Facts],
+    machine: &'a Machine,
+}
+
+/// What all cells have in common.
+#[derive(Clone, Copy)]
+struct Circumstances<'a> {
+    options: &'a Options,
+    settings: &'a Settings,
+    facts: &'a [Facts],
     machine: &'a Machine,
 }
 
@@ -88,9 +96,10 @@ struct Cell<'a> {
 pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!(options.rows >= options.k && options.k > 0, "--rows must be at least --k, and --k at least 1");
     ensure!(options.queries > 0 && options.repeats > 0, "--queries and --repeats must be at least 1");
-    let mut engines = Engine::with_peers(&options.peer)?;
+    let settings = Settings::for_scans();
+    let mut engines = Engine::with_peers(&options.peer, &settings)?;
     let facts: Vec<Facts> = engines.iter().map(|engine| engine.facts.clone()).collect();
-    let machine = Machine::here();
+    let around = Circumstances { options, settings: &settings, facts: &facts, machine: &Machine::here() };
     let mut cells = Vec::new();
     for &dims in &options.dims {
         let data = Dataset::generate(options.rows, options.queries, dims, options.seed)?;
@@ -108,13 +117,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                     Some(metric) => nearest(&mut engines, &data, element, metric, options)
                         .with_context(|| format!("{} {storage:?} {}", shape.column(), metric.operator()))?,
                 };
-                let cell = cell(shape, metric, placement, &seconds, (options, &facts, &machine));
+                let cell = cell(shape, metric, placement, &seconds, around);
                 eprintln!("{}", line(&cell).join("  "));
                 cells.push(cell);
             }
         }
     }
-    report::write("scan", &markdown(&cells, options, &facts, &machine), &cells)
+    report::write("scan", &markdown(&cells, around), &cells)
 }
 
 fn load(engines: &mut [Engine], shape: Shape, data: &Dataset) -> Result<Placement> {
@@ -197,7 +206,7 @@ fn cell<'a>(
     metric: Option<Metric>,
     placement: Placement,
     seconds: &[Vec<f64>],
-    (options, facts, machine): (&'a Options, &'a [Facts], &'a Machine),
+    Circumstances { options, settings, facts, machine }: Circumstances<'a>,
 ) -> Cell<'a> {
     let names = || facts.iter().map(|facts| facts.name.as_str()).zip(seconds);
     Cell {
@@ -209,7 +218,7 @@ fn cell<'a>(
         ratios: names().skip(1).map(|(name, peer)| (name, Ratio::of_medians(&seconds[0], peer))).collect(),
         target: metric.map(|_| target(shape.storage)),
         options,
-        settings: SETTINGS.iter().copied().collect(),
+        settings,
         engines: facts,
         machine,
     }
@@ -255,7 +264,8 @@ fn header(facts: &[Facts]) -> Vec<String> {
     header
 }
 
-fn markdown(cells: &[Cell<'_>], options: &Options, facts: &[Facts], machine: &Machine) -> String {
+fn markdown(cells: &[Cell<'_>], around: Circumstances<'_>) -> String {
+    let Circumstances { options, settings, facts, machine } = around;
     let header = header(facts);
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
     let mut text = report::table(3, &header, &cells.iter().map(line).collect::<Vec<_>>());
@@ -279,6 +289,6 @@ fn markdown(cells: &[Cell<'_>], options: &Options, facts: &[Facts], machine: &Ma
         text += "- no peer was given (`--peer pgvector=PATH`): nothing is compared\n";
     }
     let _ = writeln!(text, "- {}, {} cores", machine.cpu, machine.cores);
-    let _ = writeln!(text, "- settings: `{}`", settings_line());
+    let _ = writeln!(text, "- settings: `{settings}`");
     text
 }

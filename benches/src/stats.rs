@@ -78,6 +78,12 @@ pub(crate) fn median(numbers: &[f64]) -> f64 {
     quantile(&sorted(numbers), 0.5)
 }
 
+/// The values below which these shares of the numbers lie.
+pub(crate) fn quantiles<const N: usize>(numbers: &[f64], shares: [f64; N]) -> [f64; N] {
+    let sorted = sorted(numbers);
+    shares.map(|share| quantile(&sorted, share))
+}
+
 fn sorted(numbers: &[f64]) -> Vec<f64> {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -143,6 +143,29 @@ fn refused(tree: &PrivateTree) -> Result<()> {
     Ok(())
 }
 
+/// `requires = 'vector'` is content with any extension of that name: one that was there before pgkite came.
+#[test]
+fn creation_upon_another_vector_is_refused() -> Result<()> {
+    let (stand_in, tree) = (
+        server::installed(PrivateTree::AS_VECTOR)?,
+        PrivateTree::open(kite_cluster::DEFAULT_MAJOR, "as-vector-upon-another")?,
+    );
+    tree.add_extension("pgkite", &stand_in.pkglib_dir(), &stand_in.extension_dir())?;
+    tree.put_script("vector.control", b"default_version = '1.0'\n")?;
+    tree.put_script("vector--1.0.sql", b"CREATE DOMAIN vector AS real[];\n")?;
+    let cluster = Cluster::builder(&tree).start()?;
+    let mut client = server::database(&cluster, "from_before", "vector")?;
+    let error = client.batch_execute("CREATE EXTENSION pgkite").expect_err("created upon another vector");
+    let text = describe(&error);
+    assert!(
+        text.starts_with("55000: extension \"pgkite\" needs the extension \"vector\" that comes"),
+        "{text}"
+    );
+    assert!(text.contains("HINT: Use pgkite in another database"), "{text}");
+    assert_eq!(texts(&mut client, "SELECT count(*)::text FROM pg_namespace WHERE nspname = 'kite'")?, ["0"]);
+    Ok(())
+}
+
 #[test]
 fn databases_of_one_server_may_differ() -> Result<()> {
     let Some(peer) = pgvector_tree("pgvector and pgkite in two databases") else { return Ok(()) };

@@ -4,14 +4,13 @@ use super::Dataset;
 use super::hash::{Hash, Stream, mix};
 use super::order::Order;
 use anyhow::{Result, ensure};
-use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 const SEED: u64 = 0x6b69_7465;
 
 /// How a filter relates to the query's neighbours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Correlation {
     /// Not at all: neighbours pass as often as other rows.
@@ -34,6 +33,12 @@ pub(crate) struct Filter {
 impl Filter {
     pub(crate) fn new(name: String, attribute: Arc<[u32]>, windows: Vec<(u32, u32)>) -> Self {
         Self { name, attribute, windows }
+    }
+
+    /// The same rows for every query: those that `keep` says.
+    pub(crate) fn rows_where(data: &Dataset, name: String, keep: impl Fn(usize) -> bool) -> Self {
+        let attribute = (0..data.len()).map(|row| u32::from(keep(row))).collect();
+        Self::new(name, attribute, vec![(1, 1); data.queries().len()])
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -25,14 +25,15 @@ impl PrivateTree {
     }
 }
 
-/// Copies `vector.so`, `vector.control`, `vector--0.8.6.sql` and the like, but no other extension's `vector_more.so`.
+/// Copies `vector.so` (or `vector-0.8.so`), `vector.control`, `vector--0.8.6.sql` and the like, but no other extension's
+/// `vector_more.so`.
 fn copy(extension: &str, from: &Path, to: &Path) -> Result<()> {
     let mut copied = 0;
     for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
         let path = entry?.path();
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
         let rest = name.strip_prefix(extension).unwrap_or_default();
-        if path.is_file() && (rest.starts_with('.') || rest.starts_with("--")) {
+        if path.is_file() && rest.starts_with(['.', '-']) {
             put(&to.join(name), &fs::read(&path)?)?;
             copied += 1;
         }

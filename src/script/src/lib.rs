@@ -30,6 +30,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub const VECTOR_VERSION: &str = "0.8.6";
 
 const GUARD: &str = include_str!("../../../sql/guard.sql");
+const GUARD_AS_VECTOR: &str = include_str!("../../../sql/guard_as_vector.sql");
 const KITE: &str = include_str!("../../../sql/kite.sql");
 const CONTROL: &str = include_str!("../../extension/pgkite.control");
 
@@ -59,7 +60,7 @@ pub fn scripts(layout: Layout) -> Vec<Script> {
             file("vector.control".into(), vector_control()),
             sql("vector", VECTOR_VERSION, surface()),
             file("pgkite.control".into(), format!("{CONTROL}requires = 'vector'\n")),
-            sql("pgkite", VERSION, KITE.into()),
+            sql("pgkite", VERSION, [GUARD_AS_VECTOR, KITE].join("\n")),
         ],
     }
 }

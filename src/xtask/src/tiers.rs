@@ -71,7 +71,9 @@ impl Suite {
             Tier::Pure => {
                 // Examples in comments, which nextest does not run.
                 step(cargo("test").args(["--doc", "--package", "kite-cluster"]).args(packages(LIBRARIES)))?;
-                tests(&[packages(LIBRARIES), packages(PROGRAMS)].concat())?;
+                tests(&packages(LIBRARIES))?;
+                // Their folders of tests are for servers.
+                tests(&[packages(PROGRAMS), vec!["--bins"]].concat())?;
                 tests(&[vec!["--release"], packages(OPTIMISED)].concat())
             }
             Tier::Backend => backend(),
@@ -83,7 +85,8 @@ impl Suite {
                 setup::client_test_tools();
                 self.install()?;
                 tests(&["--package", "kite-cluster"])?;
-                tests(&["--package", "kite-tests", "--lib", "--test", "client*"])
+                tests(&["--package", "kite-tests", "--lib", "--test", "client*"])?;
+                tests(&["--package", "kite-bench", "--test", "client*"])
             }
         }
     }

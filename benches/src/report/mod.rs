@@ -1,5 +1,20 @@
 //! Results for people and for programs.
 
+mod ann;
+mod curve;
+mod filter;
+mod gather;
+mod head;
+mod pictures;
+mod upkeep;
+
+mod command;
+#[cfg(test)]
+mod tests_of_journals;
+
+pub(crate) use command::{Options, run, show};
+
+use crate::stats::Summary;
 use anyhow::{Context, Result};
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use kite_cluster::workspace_root;
@@ -40,12 +55,52 @@ pub(crate) fn write<T: Serialize>(name: &str, markdown: &str, objects: &[T]) -> 
 /// A number with as many decimals as its size leaves room for.
 pub(crate) fn number(value: f64) -> String {
     let decimals = match value.abs() {
+        1000.0.. => 0,
         10.0.. => 1,
         1.0.. => 2,
         _ => 3,
     };
     format!("{value:.decimals$}")
 }
+
+/// The median of repeats and half the interquartile range around it; a dash where there is none.
+fn measured(values: &[f64]) -> String {
+    match values {
+        [] => NONE.into(),
+        [value] => number(*value),
+        _ => {
+            let summary = Summary::of(values);
+            with_spread(number(summary.median), Some(summary.spread() / 2.0))
+        }
+    }
+}
+
+/// `text` is what it is give or take such a share.
+fn with_spread(text: String, share: Option<f64>) -> String {
+    match share {
+        Some(share) if share.is_finite() => format!("{text} ±{:.0} %", 100.0 * share),
+        _ => text,
+    }
+}
+
+/// What has the same key, in the order of the first of each.
+fn grouped<'a, T, K: PartialEq>(
+    all: impl IntoIterator<Item = &'a T>,
+    key: impl Fn(&T) -> K,
+) -> Vec<(K, Vec<&'a T>)> {
+    let mut groups: Vec<(K, Vec<&'a T>)> = Vec::new();
+    for one in all {
+        let key = key(one);
+        match groups.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, group)) => group.push(one),
+            None => groups.push((key, vec![one])),
+        }
+    }
+    groups
+}
+
+/// A cell with nothing in it.
+const NONE: &str = "–";
 
 #[cfg(test)]
 mod tests {

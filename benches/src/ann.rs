@@ -1,0 +1,123 @@
+//! `ann`: recall against speed of every arm, one client and several.
+
+use crate::common::Common;
+use crate::contender::Contender;
+use crate::data::{Dataset, Truth};
+use crate::engine::turns;
+use crate::floor::Floors;
+use crate::judge::{quality, times};
+use crate::progress::Progress;
+use crate::record::{Pass, Record};
+use crate::settings::load_average;
+use crate::stage::Stage;
+use anyhow::{Context, Result};
+use clap::Args;
+use std::path::PathBuf;
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    common: Common,
+    /// Numbers of clients that ask at the same time
+    #[arg(long, value_delimiter = ',', default_value = "1")]
+    clients: Vec<usize>,
+}
+
+/// Measures every data set, and reports all of them.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    options.common.on_all_data(|data| measure(data, options))
+}
+
+fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
+    let mut stage = Stage::set("ann", &options.common, data)?;
+    let truth = stage.truth(None)?;
+    for n in 0..stage.arms.len() {
+        stage.load(&stage.arms[n], 0..data.len(), None)?;
+        stage.build(n, 0)?;
+    }
+    sweep(&mut stage, &truth, &options.clients)?;
+    Ok(stage.journal.path().to_owned())
+}
+
+/// Asks all arms at all values of what they sweep, an arm after the other at each step.
+pub(crate) fn sweep(stage: &mut Stage<'_>, truth: &Truth, clients: &[usize]) -> Result<()> {
+    let most = clients.iter().copied().max().unwrap_or(1);
+    let mut contenders =
+        (0..stage.arms.len()).map(|n| stage.contender(n, most)).collect::<Result<Vec<_>>>()?;
+    for (contender, act) in contenders.iter_mut().zip(&stage.arms) {
+        if act.index.is_some() {
+            // What is asked here is how fast the index is; when it is chosen is the business of `filter`.
+            contender.command("SET enable_seqscan = off")?;
+        }
+    }
+    let mut floors = Floors::open(&stage.servers, most)?;
+    let steps = stage.arms.iter().map(|act| act.arm.values.len()).max().unwrap_or(0);
+    let progress = Progress::new(&format!("searching {}", stage.data.name()));
+    let total = (stage.common.repeats * clients.len() * steps) as u64;
+    let mut done = 0;
+    for repeat in 0..stage.common.repeats {
+        for &clients in clients {
+            let queries = stage.queries();
+            floors.measure(&mut stage.journal, clients, repeat, queries)?;
+            for step in 0..steps {
+                for n in turns(contenders.len(), repeat + step) {
+                    let Some(value) = stage.arms[n].arm.values.get(step).cloned() else { continue };
+                    let pass = pass(stage, n, &mut contenders[n], truth, (&value, clients, repeat))
+                        .with_context(|| format!("{} at {value}", stage.arms[n].name))?;
+                    stage.journal.write(&Record::Pass(pass))?;
+                }
+                done += 1;
+                progress.say("rounds", done, total);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn pass(
+    stage: &Stage<'_>,
+    n: usize,
+    contender: &mut Contender,
+    truth: &Truth,
+    (value, clients, repeat): (&str, usize, usize),
+) -> Result<Pass> {
+    contender.set(value)?;
+    let plan = contender.plan()?;
+    let answers = contender.pass(clients, stage.budget())?;
+    let quality = quality(&answers, stage.data, stage.metric(), truth, stage.common.k)?;
+    let times = times(&answers);
+    Ok(Pass {
+        run: stage.journal.run_id().into(),
+        arm: stage.arms[n].name.clone(),
+        value: number(value),
+        clients,
+        repeat,
+        queries: answers.queries.len(),
+        recall: quality.recall,
+        recall_min: quality.recall_min,
+        short: quality.short,
+        mean_us: times.mean,
+        p50_us: times.p50,
+        p95_us: times.p95,
+        p99_us: times.p99,
+        qps: times.qps,
+        plan,
+        load: load_average(),
+    })
+}
+
+/// The value of a swept parameter; of a list (one number for each level of an index), the last.
+pub(crate) fn number(value: &str) -> Option<f64> {
+    value.rsplit(',').next()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_parameters() {
+        assert_eq!((number("40"), number("8,32"), number("")), (Some(40.0), Some(32.0), None));
+    }
+}

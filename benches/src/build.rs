@@ -1,0 +1,30 @@
+//! `build`: what making an index takes, on a table that holds all rows.
+
+use crate::common::Common;
+use crate::engine::turns;
+use crate::stage::Stage;
+use anyhow::Result;
+use clap::Args;
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Builds every arm's index again and again, in turns.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    options.common.on_all_data(|data| {
+        let mut stage = Stage::set("build", &options.common, data)?;
+        for act in &stage.arms {
+            stage.load(act, 0..data.len(), None)?;
+        }
+        for repeat in 0..options.common.repeats {
+            for n in turns(stage.arms.len(), repeat) {
+                stage.build(n, repeat)?;
+            }
+        }
+        Ok(stage.journal.path().to_owned())
+    })
+}

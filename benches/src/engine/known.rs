@@ -1,0 +1,248 @@
+//! The engines that the bench knows: what is created on their servers, and how their indexes are asked for.
+
+use crate::metric::{Element, Metric};
+
+/// The name of the engine that this workspace builds.
+pub(crate) const OWN: &str = "pgkite";
+
+/// An engine by its name on the command line.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) home: Home,
+    pub(crate) methods: &'static [Method],
+    /// Arms that compete unless the caller names others.
+    pub(crate) usual: &'static [&'static str],
+}
+
+/// Where an engine runs.
+#[derive(Debug)]
+pub(crate) enum Home {
+    /// In a PostgreSQL server: its extensions in the order in which they are created, the last one being the engine's own.
+    Server { extensions: &'static [&'static str], preload: Option<&'static str> },
+    /// In the process that asks: no server, no protocol, no pages. What can be had at most.
+    InProcess,
+}
+
+/// A way of searching that an engine offers.
+#[derive(Debug)]
+pub(crate) struct Method {
+    pub(crate) name: &'static str,
+    /// The access method; none: an exact search without an index.
+    pub(crate) access_method: Option<&'static str>,
+    /// What is indexed: the column, or its cast.
+    pub(crate) element: Element,
+    pub(crate) metrics: &'static [Metric],
+    pub(crate) style: Style,
+    pub(crate) sweep: Option<Sweep>,
+}
+
+/// How options reach CREATE INDEX.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// `WITH (m = 16)`
+    Reloptions,
+    /// `WITH (options = $$…$$)`: TOML, where these keys belong to the table `[build.internal]`.
+    Toml { internal: &'static [&'static str] },
+}
+
+/// What trades recall for time.
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    /// The session setting, or the library's name for the parameter.
+    pub(crate) setting: &'static str,
+    /// Further settings that get the same value.
+    pub(crate) also: &'static [&'static str],
+    /// Values from fast to exact, unless the caller names others.
+    pub(crate) values: &'static [&'static str],
+    /// The value for benches that look at one point only.
+    pub(crate) steady: &'static str,
+}
+
+use Element::{Halfvec, Vector};
+use Metric::{Cosine, Ip, L1, L2};
+
+const ALL: &[Metric] = &[L2, Ip, Cosine, L1];
+const COMMON: &[Metric] = &[L2, Ip, Cosine];
+const EF: &[&str] = &["10", "16", "24", "40", "64", "100", "160", "250", "400", "600", "1000"];
+const PROBES: &[&str] = &["1", "2", "4", "6", "8", "12", "16", "24", "40", "64", "100", "160"];
+/// VectorChord's graph searches wider than its setting says.
+const VCHORDG: &[&str] = &["1", "2", "4", "8", "16", "32", "64", "96", "128", "200", "400"];
+const VCHORD: Style = Style::Toml {
+    internal: &["lists", "spherical_centroids", "sampling_factor", "kmeans_iterations", "build_threads"],
+};
+
+const fn exact() -> Method {
+    Method {
+        name: "exact",
+        access_method: None,
+        element: Vector,
+        metrics: ALL,
+        style: Style::Reloptions,
+        sweep: None,
+    }
+}
+
+const fn index(
+    name: &'static str,
+    access_method: &'static str,
+    element: Element,
+    metrics: &'static [Metric],
+    style: Style,
+    setting: &'static str,
+    values: &'static [&'static str],
+) -> Method {
+    // A good recall on most data: what happens to it shows better there than near 1.
+    let steady = values[values.len() / 2];
+    let sweep = Some(Sweep { setting, also: &[], values, steady });
+    Method { name, access_method: Some(access_method), element, metrics, style, sweep }
+}
+
+/// Indexes by the names and settings that pgvector gave them.
+const fn hnsw(name: &'static str, element: Element) -> Method {
+    index(name, "hnsw", element, ALL, Style::Reloptions, "hnsw.ef_search", EF)
+}
+
+const fn ivfflat(name: &'static str, element: Element) -> Method {
+    index(name, "ivfflat", element, COMMON, Style::Reloptions, "ivfflat.probes", PROBES)
+}
+
+const PGKITE: &[Method] = &[
+    hnsw("hnsw", Vector),
+    hnsw("halfvec", Halfvec),
+    index("ivf", "ivf", Vector, ALL, Style::Reloptions, "ivfflat.probes", PROBES),
+    ivfflat("ivfflat", Vector),
+    exact(),
+];
+
+/// All engines. `pgkite-other` is another build of this workspace's, to see what a change does.
+pub(crate) const KNOWN: &[Kind] = &[
+    Kind {
+        name: OWN,
+        usual: &["pgkite:exact"],
+        home: Home::Server { extensions: &["pgkite"], preload: None },
+        methods: PGKITE,
+    },
+    Kind {
+        name: "pgkite-other",
+        usual: &["pgkite-other:exact"],
+        home: Home::Server { extensions: &["pgkite"], preload: None },
+        methods: PGKITE,
+    },
+    Kind {
+        name: "pgvector",
+        usual: &["pgvector:hnsw", "pgvector:halfvec", "pgvector:ivfflat,lists=auto"],
+        home: Home::Server { extensions: &["vector"], preload: None },
+        methods: &[
+            hnsw("hnsw", Vector),
+            hnsw("halfvec", Halfvec),
+            ivfflat("ivfflat", Vector),
+            ivfflat("ivfflat-halfvec", Halfvec),
+            exact(),
+        ],
+    },
+    Kind {
+        name: "vchord",
+        usual: &[
+            "vchord:vchordrq,lists=auto,residual_quantization=true,spherical_centroids=true,build_threads=2,as=vchord:vchordrq",
+            "vchord:vchordg",
+        ],
+        home: Home::Server { extensions: &["vector", "vchord"], preload: Some("vchord") },
+        methods: &[
+            index("vchordrq", "vchordrq", Vector, COMMON, VCHORD, "vchordrq.probes", PROBES),
+            index("vchordg", "vchordg", Vector, COMMON, VCHORD, "vchordg.ef_search", VCHORDG),
+        ],
+    },
+    Kind {
+        name: "pgvectorscale",
+        usual: &["pgvectorscale:diskann"],
+        home: Home::Server { extensions: &["vector", "vectorscale"], preload: None },
+        methods: &[index(
+            "diskann",
+            "diskann",
+            Vector,
+            COMMON,
+            Style::Reloptions,
+            "diskann.query_search_list_size",
+            EF,
+        )],
+    },
+    Kind {
+        name: "hnswlib",
+        usual: &["hnswlib:hnsw,m=16,ef_construction=64"],
+        home: Home::InProcess,
+        methods: &[index("hnsw", "hnsw", Vector, COMMON, Style::Reloptions, "ef", EF)],
+    },
+    Kind {
+        name: "faiss",
+        usual: &["faiss:hnsw,m=16,ef_construction=64"],
+        home: Home::InProcess,
+        methods: &[
+            index("hnsw", "hnsw", Vector, COMMON, Style::Reloptions, "ef", EF),
+            index("ivfflat", "ivfflat", Vector, COMMON, Style::Reloptions, "nprobe", PROBES),
+        ],
+    },
+];
+
+/// The engine of this name.
+pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
+    KNOWN.iter().find(|kind| kind.name == name)
+}
+
+impl Kind {
+    pub(crate) fn method(&self, name: &str) -> Option<&'static Method> {
+        self.methods.iter().find(|method| method.name == name)
+    }
+
+    pub(crate) fn in_process(&self) -> bool {
+        matches!(self.home, Home::InProcess)
+    }
+}
+
+impl Sweep {
+    /// All settings that get the value.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.setting).chain(self.also.iter().copied())
+    }
+}
+
+impl Method {
+    /// The operator class for a metric, by the names that all engines took over from pgvector.
+    pub(crate) fn opclass(&self, metric: Metric) -> String {
+        let metric = match metric {
+            L2 => "l2",
+            Ip => "ip",
+            Cosine => "cosine",
+            L1 => "l1",
+        };
+        format!("{}_{metric}_ops", self.element.sql())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        for (n, kind) in KNOWN.iter().enumerate() {
+            assert!(KNOWN[..n].iter().all(|other| other.name != kind.name), "{}", kind.name);
+            for arm in kind.usual {
+                let arm: super::super::Arm = arm.parse().unwrap();
+                assert_eq!(arm.kind.name, kind.name);
+            }
+            for (n, method) in kind.methods.iter().enumerate() {
+                assert!(kind.methods[..n].iter().all(|other| other.name != method.name), "{}", method.name);
+                assert_eq!(method.access_method.is_none(), method.sweep.is_none(), "{}", method.name);
+            }
+        }
+    }
+
+    #[test]
+    fn opclasses() {
+        let pgvector = kind("pgvector").unwrap();
+        assert_eq!(pgvector.method("hnsw").unwrap().opclass(Cosine), "vector_cosine_ops");
+        assert_eq!(pgvector.method("halfvec").unwrap().opclass(L1), "halfvec_l1_ops");
+        assert!(kind("milvus").is_none() && pgvector.method("diskann").is_none());
+    }
+}

@@ -1,0 +1,192 @@
+//! `insert`: rows into a table whose index is built.
+
+use crate::building::wal_position;
+use crate::common::Common;
+use crate::data::{Dataset, Filter};
+use crate::engine::{Server, turns};
+use crate::judge::quality;
+use crate::metric::Element;
+use crate::progress::Progress;
+use crate::record::{self, Record};
+use crate::stage::Stage;
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use postgres::types::ToSql;
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Barrier;
+use std::time::Instant;
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    common: Common,
+    /// Numbers of sessions that insert at the same time
+    #[arg(long, value_delimiter = ',', default_value = "1,4")]
+    writers: Vec<usize>,
+    /// Rows of a statement
+    #[arg(long, value_delimiter = ',', default_value = "1,100")]
+    batch: Vec<usize>,
+    /// Rows of a measurement
+    #[arg(long, default_value_t = 1000)]
+    rows: usize,
+}
+
+/// Keeps the last rows of each data set back, and inserts them piece by piece.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    options.common.on_all_data(|data| measure(data, options))
+}
+
+fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
+    let common = &options.common;
+    let cells: Vec<(usize, usize)> = options
+        .writers
+        .iter()
+        .flat_map(|&writers| options.batch.iter().map(move |&batch| (writers, batch)))
+        .collect();
+    let later = common.repeats * cells.len() * options.rows;
+    ensure!(
+        later * 2 <= data.len(),
+        "{later} of {} rows would be inserted: that leaves too few for the index (--rows, --repeats)",
+        data.len()
+    );
+    let before = data.len() - later;
+    let mut stage = Stage::set("insert", common, data)?;
+    stage.arms.retain(|act| act.library.is_none());
+    for n in 0..stage.arms.len() {
+        stage.load(&stage.arms[n], 0..before, None)?;
+        stage.build(n, 0)?;
+    }
+    let mut recalls = recalls(&mut stage, Some(before))?;
+    let progress = Progress::new(&format!("inserting into {}", data.name()));
+    let mut at = before;
+    for repeat in 0..common.repeats {
+        for (step, &(writers, batch)) in cells.iter().enumerate() {
+            let rows = at..at + options.rows;
+            at = rows.end;
+            let last = at == data.len();
+            for n in turns(stage.arms.len(), repeat + step) {
+                let act = &stage.arms[n];
+                let (seconds, wal_bytes) =
+                    insert(stage.server(act)?, &act.table, data, rows.clone(), (writers, batch))
+                        .with_context(|| format!("{writers} writers into {}", act.name))?;
+                let after = if last { Some(recall(&mut stage, n, None)?) } else { None };
+                stage.journal.write(&Record::Insert(record::Insert {
+                    run: stage.journal.run_id().into(),
+                    arm: stage.arms[n].name.clone(),
+                    repeat,
+                    writers,
+                    batch,
+                    rows: options.rows,
+                    seconds,
+                    rows_per_second: options.rows as f64 / seconds,
+                    wal_bytes: Some(wal_bytes),
+                    recall_before: recalls[n].take(),
+                    recall_after: after,
+                }))?;
+                progress.say("rows", (at - before) as u64, later as u64);
+            }
+        }
+    }
+    Ok(stage.journal.path().to_owned())
+}
+
+fn recalls(stage: &mut Stage<'_>, rows: Option<usize>) -> Result<Vec<Option<f64>>> {
+    (0..stage.arms.len()).map(|n| recall(stage, n, rows).map(Some)).collect()
+}
+
+/// Recall among the first so many rows, or all, at the arm's steady value.
+fn recall(stage: &mut Stage<'_>, n: usize, rows: Option<usize>) -> Result<f64> {
+    let filter = rows.map(|rows| Filter::rows_where(stage.data, format!("first {rows}"), |row| row < rows));
+    let truth = stage.truth(filter.as_ref())?;
+    let mut contender = stage.contender(n, 1)?;
+    contender.command("SET enable_seqscan = off")?;
+    let value = stage.arms[n].arm.steady().to_owned();
+    contender.set(&value)?;
+    let answers = contender.pass(1, stage.budget())?;
+    Ok(quality(&answers, stage.data, stage.metric(), &truth, stage.common.k)?.recall)
+}
+
+/// Inserts rows by several sessions, each its share, in statements of `batch` rows, every one a transaction. Answers the
+/// seconds from the first to the last, and the WAL that was written.
+fn insert(
+    server: &Server,
+    table: &str,
+    data: &Dataset,
+    rows: Range<usize>,
+    (writers, batch): (usize, usize),
+) -> Result<(f64, u64)> {
+    let mut vectors = Vec::with_capacity(rows.len());
+    data.for_each_row(rows.clone(), |row, values| {
+        vectors.push((i32::try_from(row)?, Element::Vector.bind(values)));
+        Ok(())
+    })?;
+    let mut observer = server.connect()?;
+    let wal = wal_position(&mut observer)?;
+    let ready = Barrier::new(writers);
+    let share = vectors.len().div_ceil(writers);
+    let spans = std::thread::scope(|scope| {
+        let writing: Vec<_> = vectors
+            .chunks(share)
+            .chain(std::iter::repeat(&vectors[..0]))
+            .take(writers)
+            .map(|own| scope.spawn(|| write(server, table, own, batch, &ready)))
+            .collect();
+        writing
+            .into_iter()
+            .map(|writer| writer.join().unwrap_or_else(|_| anyhow::bail!("a writer panicked")))
+            .collect::<Result<Vec<_>>>()
+    })?;
+    let first = spans.iter().map(|span| span.0).min().context("a writer")?;
+    let last = spans.iter().map(|span| span.1).max().context("a writer")?;
+    Ok((last.duration_since(first).as_secs_f64(), wal_position(&mut observer)?.saturating_sub(wal)))
+}
+
+fn write(
+    server: &Server,
+    table: &str,
+    own: &[(i32, Box<dyn ToSql + Sync>)],
+    batch: usize,
+    ready: &Barrier,
+) -> Result<(Instant, Instant)> {
+    let prepared = server.connect().and_then(|mut client| {
+        let statement = client.prepare(&insertion(table, batch))?;
+        // The session's caches are filled as in one that has worked for a while.
+        client.query(&format!("SELECT 1 FROM {table} WHERE id < 0 LIMIT 0"), &[])?;
+        Ok((client, statement))
+    });
+    ready.wait();
+    let (mut client, statement) = prepared?;
+    let start = Instant::now();
+    for rows in own.chunks(batch) {
+        let parameters: Vec<&(dyn ToSql + Sync)> =
+            rows.iter().flat_map(|(id, vector)| [id as &(dyn ToSql + Sync), vector.as_ref()]).collect();
+        if rows.len() == batch {
+            client.execute(&statement, &parameters)?;
+        } else {
+            client.execute(&insertion(table, rows.len()), &parameters)?;
+        }
+    }
+    Ok((start, Instant::now()))
+}
+
+fn insertion(table: &str, rows: usize) -> String {
+    let mut text = format!("INSERT INTO {table} (id, embedding) VALUES ");
+    for row in 0..rows {
+        let comma = if row == 0 { "" } else { ", " };
+        let _ = write!(text, "{comma}(${}, ${})", 2 * row + 1, 2 * row + 2);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_for_each_batch() {
+        assert_eq!(insertion("t", 2), "INSERT INTO t (id, embedding) VALUES ($1, $2), ($3, $4)");
+    }
+}

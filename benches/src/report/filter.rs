@@ -1,0 +1,139 @@
+//! Searches with a filter: what the planner chose, and what it could have chosen.
+
+use super::gather::{Entrant, Section};
+use super::{NONE, grouped, measured, number, table};
+use crate::data::Correlation;
+use crate::record::{FilterPass, Way};
+use crate::stats::median;
+
+/// What a way has to find to count as an answer.
+const ENOUGH: f64 = 0.95;
+
+/// The repeats of one way.
+struct Tried<'a> {
+    way: Way,
+    passes: Vec<&'a FilterPass>,
+}
+
+impl Tried<'_> {
+    fn median(&self, of: impl Fn(&FilterPass) -> f64) -> f64 {
+        median(&self.all(of))
+    }
+
+    fn all(&self, of: impl Fn(&FilterPass) -> f64) -> Vec<f64> {
+        self.passes.iter().map(|pass| of(pass)).collect()
+    }
+
+    fn mean(&self) -> f64 {
+        self.median(|pass| pass.mean_us)
+    }
+
+    fn enough(&self) -> bool {
+        self.median(|pass| pass.recall) >= ENOUGH
+    }
+
+    fn name(&self) -> &'static str {
+        match self.way {
+            Way::Chosen => "as chosen",
+            Way::Index => "vector index",
+            Way::FilterSort => "filter's index and sort",
+            Way::Seqscan => "sequential scan and sort",
+        }
+    }
+}
+
+/// The table of a section; empty where nothing was filtered.
+pub(super) fn markdown(section: &Section) -> String {
+    let entrants = section.having(|entrant| &entrant.filters);
+    let mut cells: Vec<(Correlation, f64)> = entrants
+        .iter()
+        .flat_map(|entrant| &entrant.filters)
+        .map(|pass| (pass.correlation, pass.selectivity))
+        .collect();
+    cells.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    cells.dedup();
+    let rows: Vec<Vec<String>> = cells
+        .into_iter()
+        .flat_map(|cell| entrants.iter().filter_map(move |entrant| row(entrant, cell)))
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let header = [
+        "arm",
+        "correlation",
+        "passes",
+        "plan chosen",
+        "fastest way with recall 0.95",
+        "recall",
+        "rows",
+        "mean µs",
+        "p99 µs",
+        "fastest µs",
+        "chosen / fastest",
+    ];
+    format!("### With a filter\n\n{}\n", table(5, &header, &rows))
+}
+
+/// What a share of the rows takes in the mean, in microseconds.
+pub(super) struct Times {
+    pub(super) selectivity: f64,
+    pub(super) chosen: Option<f64>,
+    /// Of the ways that find enough.
+    pub(super) fastest: Option<f64>,
+}
+
+/// The times of one entrant, by falling share.
+pub(super) fn times(entrant: &Entrant, correlation: Correlation) -> Vec<Times> {
+    let here = entrant.filters.iter().filter(|pass| pass.correlation == correlation);
+    let mut shares: Vec<f64> = here.map(|pass| pass.selectivity).collect();
+    shares.sort_by(|a, b| b.total_cmp(a));
+    shares.dedup();
+    let times = |selectivity| {
+        let ways = ways(entrant, (correlation, selectivity));
+        Times {
+            selectivity,
+            chosen: chosen(&ways).map(Tried::mean),
+            fastest: fastest(&ways).map(Tried::mean),
+        }
+    };
+    shares.into_iter().map(times).collect()
+}
+
+fn chosen<'a, 'b>(ways: &'b [Tried<'a>]) -> Option<&'b Tried<'a>> {
+    ways.iter().find(|tried| tried.way == Way::Chosen)
+}
+
+/// Of those that find enough.
+fn fastest<'a, 'b>(ways: &'b [Tried<'a>]) -> Option<&'b Tried<'a>> {
+    ways.iter().filter(|tried| tried.enough()).min_by(|a, b| a.mean().total_cmp(&b.mean()))
+}
+
+fn ways(entrant: &Entrant, cell: (Correlation, f64)) -> Vec<Tried<'_>> {
+    let here = entrant.filters.iter().filter(|pass| (pass.correlation, pass.selectivity) == cell);
+    grouped(here, |pass| pass.way).into_iter().map(|(way, passes)| Tried { way, passes }).collect()
+}
+
+fn row(entrant: &Entrant, (correlation, selectivity): (Correlation, f64)) -> Option<Vec<String>> {
+    let ways = ways(entrant, (correlation, selectivity));
+    let (chosen, fastest) = (chosen(&ways), fastest(&ways));
+    let of_chosen = |text: &dyn Fn(&Tried<'_>) -> String| chosen.map_or(NONE.into(), text);
+    let row = vec![
+        entrant.label.clone(),
+        format!("{correlation:?}").to_lowercase(),
+        format!("{} %", 100.0 * selectivity),
+        of_chosen(&|chosen| chosen.passes[0].plan.clone()),
+        fastest.map_or("no way reaches it".into(), |fastest| fastest.name().into()),
+        of_chosen(&|chosen| format!("{:.4}", chosen.median(|pass| pass.recall))),
+        of_chosen(&|chosen| number(chosen.median(|pass| pass.rows))),
+        of_chosen(&|chosen| measured(&chosen.all(|pass| pass.mean_us))),
+        of_chosen(&|chosen| number(chosen.median(|pass| pass.p99_us))),
+        fastest.map_or(NONE.into(), |fastest| measured(&fastest.all(|pass| pass.mean_us))),
+        match (chosen, fastest) {
+            (Some(chosen), Some(_)) if !chosen.enough() => "falls short".into(),
+            (Some(chosen), Some(fastest)) => format!("{:.2}", chosen.mean() / fastest.mean()),
+            _ => NONE.into(),
+        },
+    ];
+    (!ways.is_empty()).then_some(row)
+}

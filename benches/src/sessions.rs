@@ -1,0 +1,123 @@
+//! Sessions that send the same prepared statement with one query after another.
+
+use crate::engine::Server;
+use anyhow::{Result, ensure};
+use postgres::types::ToSql;
+use postgres::{Client, Statement};
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+/// The parameters of one query.
+pub(crate) type Parameters = Vec<Box<dyn ToSql + Sync>>;
+
+/// What a pass over the queries gave.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Answers {
+    /// Numbers of the queries that were asked.
+    pub(crate) queries: Vec<usize>,
+    /// The ids that each of them found, nearest first.
+    pub(crate) found: Vec<Vec<i64>>,
+    /// What each of them took, as its client saw it.
+    pub(crate) seconds: Vec<f64>,
+    /// From the first question to the last answer.
+    pub(crate) wall: f64,
+}
+
+/// A pass is cut short when it takes too long, but not before this many queries.
+const AT_LEAST: usize = 20;
+/// Executions after which a backend has settled on a plan for a prepared statement.
+pub(crate) const SETTLED: usize = 7;
+
+/// Open sessions, each with the statement prepared.
+pub(crate) struct Sessions {
+    open: Vec<(Client, Statement)>,
+}
+
+impl Sessions {
+    /// Opens `count` sessions, runs `set_up` in each, and prepares the statement, whose first column is an int4.
+    pub(crate) fn open(server: &Server, count: usize, set_up: &[String], statement: &str) -> Result<Self> {
+        let open = (0..count)
+            .map(|_| {
+                let mut client = server.connect()?;
+                set_up.iter().try_for_each(|command| client.batch_execute(command))?;
+                let statement = client.prepare(statement)?;
+                Ok((client, statement))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { open })
+    }
+
+    /// Runs a command in all sessions.
+    pub(crate) fn all(&mut self, command: &str) -> Result<()> {
+        self.open.iter_mut().try_for_each(|(client, _)| Ok(client.batch_execute(command)?))
+    }
+
+    /// A session, for questions beside the measured ones.
+    pub(crate) fn any(&mut self) -> &mut Client {
+        &mut self.open[0].0
+    }
+
+    /// Lets the first `clients` sessions ask all queries once, each its share of them one after the other, until the budget
+    /// is spent. A few are asked beforehand, untimed.
+    pub(crate) fn pass(
+        &mut self,
+        clients: usize,
+        queries: &[Parameters],
+        budget: Duration,
+    ) -> Result<Answers> {
+        ensure!(clients <= self.open.len() && clients > 0, "{} sessions are open", self.open.len());
+        let start = Barrier::new(clients);
+        let shares = std::thread::scope(|scope| {
+            let asking: Vec<_> = self.open[..clients]
+                .iter_mut()
+                .enumerate()
+                .map(|(client, session)| {
+                    let (start, own) = (&start, (client..queries.len()).step_by(clients));
+                    scope.spawn(move || ask(session, queries, own, start, budget))
+                })
+                .collect();
+            asking
+                .into_iter()
+                .map(|client| client.join().unwrap_or_else(|_| anyhow::bail!("a client panicked")))
+                .collect::<Result<Vec<_>>>()
+        })?;
+        let mut all = Answers::default();
+        for share in shares {
+            all.queries.extend(share.queries);
+            all.found.extend(share.found);
+            all.seconds.extend(share.seconds);
+            all.wall = all.wall.max(share.wall);
+        }
+        Ok(all)
+    }
+}
+
+fn ask(
+    (client, statement): &mut (Client, Statement),
+    queries: &[Parameters],
+    own: impl Iterator<Item = usize> + Clone,
+    start: &Barrier,
+    budget: Duration,
+) -> Result<Answers> {
+    let refer = |query: usize| queries[query].iter().map(AsRef::as_ref).collect::<Vec<_>>();
+    let warm =
+        own.clone().take(SETTLED).try_for_each(|query| client.query(&*statement, &refer(query)).map(drop));
+    // Reached by every client, whatever happened to it.
+    start.wait();
+    warm?;
+    let mut answers = Answers::default();
+    let begin = Instant::now();
+    for query in own {
+        if answers.queries.len() >= AT_LEAST && begin.elapsed() > budget {
+            break;
+        }
+        let parameters = refer(query);
+        let asked = Instant::now();
+        let rows = client.query(&*statement, &parameters)?;
+        answers.seconds.push(asked.elapsed().as_secs_f64());
+        answers.queries.push(query);
+        answers.found.push(rows.iter().map(|row| i64::from(row.get::<_, i32>(0))).collect());
+    }
+    answers.wall = begin.elapsed().as_secs_f64();
+    Ok(answers)
+}

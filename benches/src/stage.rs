@@ -1,0 +1,242 @@
+//! The stage of a run: a journal, one data set, the engines, and their arms with a table each.
+
+use crate::building::{Built, Sizes, create_index, sizes};
+use crate::common::Common;
+use crate::contender::Contender;
+use crate::data::{Attributes, Dataset, Filter, Truth};
+use crate::engine::{Arm, Home, Kind, Place, Server};
+use crate::inprocess::{InProcess, Library};
+use crate::items;
+use crate::journal::Journal;
+use crate::metric::Metric;
+use crate::progress::Progress;
+use crate::record::{self, BuildMode, DataFacts, Record};
+use anyhow::{Context, Result, bail};
+use kite_cluster::workspace_root;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that a bench of indexes works with.
+pub(crate) struct Stage<'a> {
+    pub(crate) common: &'a Common,
+    pub(crate) data: &'a Dataset,
+    pub(crate) journal: Journal,
+    pub(crate) servers: BTreeMap<&'static str, Server>,
+    pub(crate) arms: Vec<Act>,
+}
+
+/// An arm on the stage.
+pub(crate) struct Act {
+    pub(crate) arm: Arm,
+    /// Its name in all records.
+    pub(crate) name: String,
+    /// Its table, where it is on a server.
+    pub(crate) table: String,
+    pub(crate) index: Option<String>,
+    /// The library that runs it, where it is not.
+    pub(crate) library: Option<InProcess>,
+}
+
+impl<'a> Stage<'a> {
+    /// Starts all servers and libraries that the arms need, and the journal.
+    pub(crate) fn set(command: &str, common: &'a Common, data: &'a Dataset) -> Result<Self> {
+        let settings = common.settings();
+        let mut journal = Journal::create(command)?;
+        let facts = DataFacts {
+            name: data.name().into(),
+            fingerprint: data.fingerprint(),
+            rows: data.len(),
+            dims: data.dims(),
+            queries: data.queries().len().min(common.queries),
+            metric: data.metric().operator().into(),
+        };
+        let absent = common.absent();
+        for name in &absent {
+            eprintln!("{name} was not given (--peer {name}=PLACE): nothing is compared with it");
+        }
+        let run = journal.run(facts, &settings, common.k, common.repeats, absent);
+        journal.write(&Record::Run(run))?;
+        let mut stage = Self { common, data, journal, servers: BTreeMap::new(), arms: Vec::new() };
+        for arm in common.arms()? {
+            if !stage.servers.contains_key(arm.kind.name) && !arm.kind.in_process() {
+                let server = match common.peer(arm.kind) {
+                    Some(peer) => Server::peer(peer, &settings)?,
+                    None => Server::own(&settings)?,
+                };
+                stage.servers.insert(arm.kind.name, server);
+            }
+            stage.enter(&arm)?;
+        }
+        Ok(stage)
+    }
+
+    /// Brings an arm onto the stage and into the journal.
+    pub(crate) fn enter(&mut self, arm: &Arm) -> Result<()> {
+        let table = format!("items_{}", self.arms.len() + 1);
+        let arm = arm.resolved(self.data.len());
+        let index = arm.create_index(&table, self.data.dims(), self.data.metric())?;
+        let library = match arm.kind.home {
+            Home::InProcess => Some(self.library(arm.kind)?),
+            Home::Server { .. } => None,
+        };
+        let (version, server, kernels) = match (&library, self.servers.get(arm.kind.name)) {
+            (Some(library), _) => {
+                let hello = library.hello();
+                (format!("{} (Python {})", library.version(), hello.python), None, hello.simd.clone())
+            }
+            (None, Some(Server { facts, .. })) => {
+                (facts.version.clone(), Some(facts.server.clone()), facts.kernels.clone())
+            }
+            (None, None) => bail!("{arm} has no server"),
+        };
+        let act = Act { name: arm.to_string(), table, index, library, arm };
+        self.journal.write(&Record::Arm(record::Arm {
+            run: self.journal.run_id().into(),
+            arm: act.name.clone(),
+            engine: act.arm.kind.name.into(),
+            version,
+            server,
+            kernels,
+            index: act.index.clone(),
+            session: act.arm.set_up(),
+            parameter: act.arm.parameter().map(Into::into),
+            in_process: act.library.is_some(),
+            settings: BTreeMap::new(),
+        }))?;
+        self.arms.push(act);
+        Ok(())
+    }
+
+    fn library(&self, kind: &Kind) -> Result<InProcess> {
+        let library = match kind.name {
+            "hnswlib" => Library::Hnswlib,
+            "faiss" => Library::Faiss,
+            other => bail!("no runner for {other}"),
+        };
+        match self.common.peer(kind).map(|peer| &peer.place) {
+            Some(Place::Python(python)) => InProcess::start(python, library),
+            _ => bail!("{} needs --peer {0}=PYTHON", kind.name),
+        }
+    }
+
+    /// Exact answers to the queries, among the rows that pass the filter.
+    pub(crate) fn truth(&self, filter: Option<&Filter>) -> Result<Truth> {
+        let rows = filter.map_or_else(String::new, |filter| format!(" ({})", filter.name()));
+        let progress = Progress::new(&format!("exact answers for {}{rows}", self.data.name()));
+        Truth::cached(self.data, self.metric(), self.common.k, filter, &|done, total| {
+            progress.say("", done, total);
+        })
+    }
+
+    /// How long a pass may take.
+    pub(crate) fn budget(&self) -> Duration {
+        Duration::from_secs_f64(self.common.budget)
+    }
+
+    /// Queries of a pass.
+    pub(crate) fn queries(&self) -> usize {
+        self.data.queries().len().min(self.common.queries)
+    }
+
+    pub(crate) fn metric(&self) -> Metric {
+        self.data.metric()
+    }
+
+    /// The server of an arm that is on one.
+    pub(crate) fn server(&self, act: &Act) -> Result<&Server> {
+        self.servers.get(act.arm.kind.name).with_context(|| format!("{} is on no server", act.name))
+    }
+
+    /// Makes and fills an arm's table with some of the rows; a library reads its rows itself.
+    pub(crate) fn load(&self, act: &Act, rows: Range<usize>, attributes: Option<&Attributes>) -> Result<()> {
+        if act.library.is_some() {
+            return Ok(());
+        }
+        let mut client = self.server(act)?.connect()?;
+        items::create(&mut client, &act.table, self.data.dims())?;
+        items::copy(&mut client, &act.table, self.data, rows, attributes)?;
+        items::settle(&mut client, &act.table)
+    }
+
+    /// Builds an arm's index on what its table holds, and records it.
+    pub(crate) fn build(&mut self, n: usize, repeat: usize) -> Result<()> {
+        let (data, metric) = (self.data, self.metric());
+        let act = &mut self.arms[n];
+        let what = format!("building {}", act.name);
+        let (built, bytes) = if let Some(library) = &mut act.library {
+            eprintln!("{what}");
+            let path = scratch_file(data, "rows")?;
+            data.write_npy(&path)?;
+            let options = act.arm.options.iter().cloned().collect();
+            let figures = library.build(&path, metric, act.arm.method.name, &options)?;
+            let built = Built {
+                seconds: figures.seconds,
+                peak_memory_bytes: figures.peak_rss_bytes,
+                workers: 0,
+                wal_bytes: 0,
+            };
+            (built, Sizes { index: figures.bytes, ..Default::default() })
+        } else {
+            let act = &self.arms[n];
+            let server = self.server(act)?;
+            let Some(index) = &act.index else { return Ok(()) };
+            let mut client = server.connect()?;
+            client.batch_execute(&format!("DROP INDEX IF EXISTS {}_index", act.table))?;
+            let built = create_index(server, index, &what)?;
+            (built, sizes(&mut client, &act.table)?)
+        };
+        self.record_build(n, repeat, BuildMode::AfterLoad, built, bytes)
+    }
+
+    /// Writes down what a build took.
+    pub(crate) fn record_build(
+        &mut self,
+        n: usize,
+        repeat: usize,
+        mode: BuildMode,
+        built: Built,
+        bytes: Sizes,
+    ) -> Result<()> {
+        let in_process = self.arms[n].library.is_some();
+        let record = record::Build {
+            run: self.journal.run_id().into(),
+            arm: self.arms[n].name.clone(),
+            repeat,
+            seconds: built.seconds,
+            peak_memory_bytes: built.peak_memory_bytes,
+            index_bytes: bytes.index,
+            heap_bytes: bytes.heap,
+            toast_bytes: bytes.toast,
+            wal_bytes: (!in_process).then_some(built.wal_bytes),
+            workers: (!in_process).then_some(built.workers),
+            mode,
+            rows: self.data.len(),
+        };
+        self.journal.write(&Record::Build(record))
+    }
+
+    /// An arm ready to be asked by so many clients.
+    pub(crate) fn contender(&mut self, n: usize, clients: usize) -> Result<Contender> {
+        let queries = self.queries();
+        let library = self.arms[n].library.take();
+        let act = &self.arms[n];
+        match library {
+            Some(mut library) => {
+                let path = scratch_file(self.data, "queries")?;
+                self.data.write_queries_npy(&path)?;
+                library.load_queries(&path, queries)?;
+                Ok(Contender::library(library, self.common.k))
+            }
+            None => Contender::server(self.server(act)?, act, self.data, self.common.k, queries, clients),
+        }
+    }
+}
+
+/// Where vectors are put for a library to read.
+fn scratch_file(data: &Dataset, what: &str) -> Result<PathBuf> {
+    let folder = workspace_root().join("target/bench/vectors");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder.join(format!("{}-{what}.npy", data.fingerprint())))
+}

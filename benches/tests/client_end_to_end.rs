@@ -1,0 +1,154 @@
+//! The program from end to end on 2,000 rows: servers, tables, exact answers, journals, report.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names a PostgreSQL tree with pgvector in it, as the tests of the extension use it.
+const PGVECTOR_TREE: &str = "KITE_PGVECTOR_TREE";
+
+const DATA: &str = "generated:2kx32,queries=50";
+
+/// Runs a command of kite-bench. Answers the records of its journal, and what it printed.
+fn bench(command: &str, arguments: &[&str]) -> Result<(Vec<Value>, String)> {
+    let output = Command::new(env!("CARGO_BIN_EXE_kite-bench")).arg(command).args(arguments).output()?;
+    let (said, printed) =
+        (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout).into_owned());
+    ensure!(output.status.success(), "{command} failed: {said}");
+    let path = said
+        .lines()
+        .find_map(|line| line.strip_prefix("results go to "))
+        .with_context(|| format!("{command} named no journal: {said}"))?;
+    let records = std::fs::read_to_string(path)?
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<Vec<Value>, _>>()?;
+    std::fs::remove_file(path)?;
+    Ok((records, printed))
+}
+
+fn of_kind<'a>(records: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    records.iter().filter(|record| record["kind"] == kind).collect()
+}
+
+/// Where pgvector is, or a word on what is left out.
+fn pgvector(left_out: &str) -> Option<String> {
+    let tree = std::env::var_os(PGVECTOR_TREE).filter(|tree| !tree.is_empty()).map(PathBuf::from);
+    if tree.is_none() {
+        eprintln!("SKIPPED: {left_out}: set {PGVECTOR_TREE} to a PostgreSQL tree with pgvector in it");
+    }
+    tree.map(|tree| format!("pgvector={}", tree.display()))
+}
+
+fn small() -> Vec<&'static str> {
+    vec![
+        "--data",
+        DATA,
+        "--repeats",
+        "2",
+        "--set",
+        "shared_buffers=128MB",
+        "--set",
+        "maintenance_work_mem=64MB",
+    ]
+}
+
+#[test]
+fn an_exact_search_finds_everything() -> Result<()> {
+    let out = tempfile::tempdir()?;
+    let words = [small(), vec!["--arm", "pgkite:exact", "--clients", "1,2"]].concat();
+    let (records, printed) = bench("ann", &words)?;
+    let passes = of_kind(&records, "pass");
+    assert_eq!(passes.len(), 4, "{records:?}");
+    for pass in passes {
+        assert_eq!((&pass["recall"], &pass["short"], &pass["queries"]), (&1.0.into(), &0.into(), &50.into()));
+        assert!(pass["plan"].as_str().is_some_and(|plan| plan.contains("Seq Scan")), "{pass}");
+        assert!(pass["qps"].as_f64() > Some(0.0) && pass["p99_us"].as_f64() >= pass["p50_us"].as_f64());
+    }
+    assert_eq!(of_kind(&records, "floor").len(), 4);
+    let run = of_kind(&records, "run")[0];
+    assert_eq!((&run["data"]["rows"], &run["settings"]["shared_buffers"]), (&2000.into(), &"128MB".into()));
+    assert!(run["absent"].as_array().is_some_and(|absent| absent.contains(&"pgvector".into())));
+    assert!(printed.contains("pgkite:exact") && printed.contains("recall 1.0000"), "{printed}");
+
+    // The journal alone is enough for the report.
+    let journal = out.path().join("ann.jsonl");
+    let lines: Vec<String> = records.iter().map(ToString::to_string).collect();
+    std::fs::write(&journal, lines.join("\n") + "\n")?;
+    report(&journal, out.path())
+}
+
+fn report(journal: &Path, out: &Path) -> Result<()> {
+    let status = Command::new(env!("CARGO_BIN_EXE_kite-bench"))
+        .arg("report")
+        .arg(journal)
+        .arg("--out")
+        .arg(out)
+        .output()?;
+    ensure!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+    assert!(std::fs::read_to_string(out.join("report.md"))?.contains("generated:2kx32"));
+    Ok(())
+}
+
+#[test]
+fn filters_inserts_and_pages_of_a_table_without_index() -> Result<()> {
+    let exact = [small(), vec!["--arm", "pgkite:exact"]].concat();
+    let (records, _) = bench("filter", &exact)?;
+    let passes = of_kind(&records, "filter");
+    // Three correlations, three selectivities, three ways, two repeats.
+    assert_eq!(passes.len(), 54);
+    for pass in passes {
+        assert_eq!(pass["recall"], 1.0, "{pass}");
+        let rows = (pass["selectivity"].as_f64().unwrap_or(0.0) * 2000.0).clamp(1.0, 10.0);
+        assert_eq!(pass["rows"], rows, "{pass}");
+    }
+    let (records, _) =
+        bench("insert", &[&exact[..], &["--rows", "50", "--writers", "1,2", "--batch", "1,20"]].concat())?;
+    let inserts = of_kind(&records, "insert");
+    assert_eq!(inserts.len(), 8);
+    assert_eq!(inserts[7]["recall_after"], 1.0);
+    assert!(inserts.iter().all(|insert| insert["wal_bytes"].as_u64() > Some(50 * 128)), "{inserts:?}");
+
+    let (records, _) = bench("cold", &[&exact[..], &["--cache", "256kB"]].concat())?;
+    let cold = of_kind(&records, "cold");
+    let pages = |what: &str| cold[0][what].as_f64().unwrap_or(0.0);
+    // All of the table, which is larger than the cache, for each query: some 320 kB.
+    assert!(pages("heap_reads") > 5.0 && pages("heap_reads") + pages("heap_hits") > 35.0, "{cold:?}");
+    assert_eq!(cold[0]["index_reads"], 0.0);
+    Ok(())
+}
+
+#[test]
+fn an_index_is_built_vacuumed_and_loaded_through() -> Result<()> {
+    let Some(peer) = pgvector("indexes in the bench") else { return Ok(()) };
+    let words = [small(), vec!["--peer", &peer, "--arm", "pgvector:hnsw,sweep=10/100"]].concat();
+    let (records, printed) = bench("build", &words)?;
+    let builds = of_kind(&records, "build");
+    assert_eq!(builds.len(), 2);
+    for build in builds {
+        for what in ["index_bytes", "wal_bytes", "peak_memory_bytes"] {
+            assert!(build[what].as_u64() > Some(100_000), "{what} of {build}");
+        }
+    }
+    assert!(printed.contains("pgvector:hnsw"), "{printed}");
+
+    let (records, _) = bench("vacuum", &words)?;
+    let vacuums = of_kind(&records, "vacuum");
+    assert_eq!(vacuums.len(), 2);
+    for vacuum in vacuums {
+        for recall in ["recall_before", "recall_deleted", "recall_after"] {
+            assert!(vacuum[recall].as_f64() > Some(0.9), "{vacuum}");
+        }
+    }
+
+    let (records, _) = bench("empty-first", &words)?;
+    let (builds, passes) = (of_kind(&records, "build"), of_kind(&records, "pass"));
+    assert_eq!((builds.len(), passes.len()), (2, 8));
+    assert_eq!((&builds[0]["mode"], &builds[1]["mode"]), (&"after-load".into(), &"empty-first".into()));
+    for pass in passes {
+        assert!(pass["recall"].as_f64() > Some(0.7), "{pass}");
+        assert!(pass["plan"].as_str().is_some_and(|plan| plan.contains("Index Scan using items_")), "{pass}");
+    }
+    Ok(())
+}
