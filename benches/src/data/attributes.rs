@@ -113,11 +113,6 @@ impl Attributes {
         &self.near
     }
 
-    /// Where the query would stand in the order of [`Self::near`].
-    pub(crate) fn query_position(&self, query: usize) -> u32 {
-        self.positions[query]
-    }
-
     /// The filter that lets this share of the rows pass, exactly, up to whole rows and at least one: those around the query's
     /// place in the order of the vectors, those around the place that is farthest from the query, or those around a random
     /// number.
@@ -217,7 +212,7 @@ mod tests {
                     "{correlation:?} {share} of query {query}"
                 );
                 let (low, high) = filter.window(query);
-                let inside = (low..=high).contains(&attributes.query_position(query));
+                let inside = (low..=high).contains(&attributes.positions[query]);
                 assert!(correlation != Correlation::Positive || inside);
             }
             let near = |query| truth.neighbours(query).iter().map(|near| near.id as usize);

@@ -21,7 +21,6 @@ mod truth;
 mod vecs;
 
 pub(crate) use attributes::{Attributes, Correlation, Filter};
-pub(crate) use nearest::Neighbour;
 pub(crate) use source::Source;
 pub(crate) use truth::Truth;
 

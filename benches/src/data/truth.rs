@@ -111,7 +111,8 @@ impl Truth {
     }
 
     /// The nearest rows of a query, nearest first; fewer than k where no more pass the filter.
-    pub(crate) fn neighbours(&self, query: usize) -> &[Neighbour] {
+    #[cfg(test)]
+    pub(super) fn neighbours(&self, query: usize) -> &[Neighbour] {
         &self.found[query]
     }
 }
