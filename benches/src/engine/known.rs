@@ -68,6 +68,9 @@ const EF: &[&str] = &["10", "16", "24", "40", "64", "100", "160", "250", "400", 
 const PROBES: &[&str] = &["1", "2", "4", "6", "8", "12", "16", "24", "40", "64", "100", "160"];
 /// VectorChord's graph searches wider than its setting says.
 const VCHORDG: &[&str] = &["1", "2", "4", "8", "16", "32", "64", "96", "128", "200", "400"];
+/// How many candidates are ranked by their full vectors decides nearly alone over pgvectorscale's recall; the list size of its
+/// search adds time.
+const RESCORE: &[&str] = &["3", "5", "10", "15", "30", "50", "100", "150", "200", "400"];
 const VCHORD: Style = Style::Toml {
     internal: &["lists", "spherical_centroids", "sampling_factor", "kmeans_iterations", "build_threads"],
 };
@@ -155,7 +158,7 @@ pub(crate) const KNOWN: &[Kind] = &[
     },
     Kind {
         name: "pgvectorscale",
-        usual: &["pgvectorscale:diskann"],
+        usual: &["pgvectorscale:diskann,diskann.query_search_list_size=10,as=pgvectorscale:diskann"],
         home: Home::Server { extensions: &["vector", "vectorscale"], preload: None },
         methods: &[index(
             "diskann",
@@ -163,8 +166,8 @@ pub(crate) const KNOWN: &[Kind] = &[
             Vector,
             COMMON,
             Style::Reloptions,
-            "diskann.query_search_list_size",
-            EF,
+            "diskann.query_rescore",
+            RESCORE,
         )],
     },
     Kind {
