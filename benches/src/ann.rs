@@ -2,17 +2,17 @@
 
 use crate::common::Common;
 use crate::contender::Contender;
-use crate::data::{Dataset, Truth};
+use crate::data::Truth;
 use crate::engine::turns;
 use crate::floor::Floors;
+use crate::interrupt;
 use crate::judge::{quality, times};
 use crate::progress::Progress;
 use crate::record::{Pass, Record};
 use crate::settings::load_average;
-use crate::stage::Stage;
+use crate::stage::{Stage, on_all_data};
 use anyhow::{Context, Result};
 use clap::Args;
-use std::path::PathBuf;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -26,18 +26,14 @@ pub(crate) struct Options {
 
 /// Measures every data set, and reports all of them.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    options.common.on_all_data(|data| measure(data, options))
-}
-
-fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
-    let mut stage = Stage::set("ann", &options.common, data)?;
-    let truth = stage.truth(None)?;
-    for n in 0..stage.arms.len() {
-        stage.load(&stage.arms[n], 0..data.len(), None)?;
-        stage.build(n, 0)?;
-    }
-    sweep(&mut stage, &truth, &options.clients)?;
-    Ok(stage.journal.path().to_owned())
+    on_all_data("ann", &options.common, |stage| {
+        let truth = stage.truth(None)?;
+        for n in 0..stage.arms.len() {
+            stage.load(&stage.arms[n], 0..stage.data.len(), None)?;
+            stage.build(n, 0)?;
+        }
+        sweep(stage, &truth, &options.clients)
+    })
 }
 
 /// Asks all arms at all values of what they sweep, an arm after the other at each step.
@@ -82,6 +78,7 @@ fn pass(
     truth: &Truth,
     (value, clients, repeat): (&str, usize, usize),
 ) -> Result<Pass> {
+    interrupt::check()?;
     contender.set(value)?;
     let plan = contender.plan()?;
     let answers = contender.pass(clients, stage.budget())?;

@@ -2,7 +2,7 @@
 
 use crate::common::Common;
 use crate::engine::turns;
-use crate::stage::Stage;
+use crate::stage::on_all_data;
 use anyhow::Result;
 use clap::Args;
 
@@ -15,16 +15,15 @@ pub(crate) struct Options {
 
 /// Builds every arm's index again and again, in turns.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    options.common.on_all_data(|data| {
-        let mut stage = Stage::set("build", &options.common, data)?;
+    on_all_data("build", &options.common, |stage| {
         for act in &stage.arms {
-            stage.load(act, 0..data.len(), None)?;
+            stage.load(act, 0..stage.data.len(), None)?;
         }
         for repeat in 0..options.common.repeats {
             for n in turns(stage.arms.len(), repeat) {
                 stage.build(n, repeat)?;
             }
         }
-        Ok(stage.journal.path().to_owned())
+        Ok(())
     })
 }

@@ -1,10 +1,11 @@
 //! CREATE INDEX, and what it takes: time, memory, WAL, room.
 
 use crate::engine::Server;
+use crate::interrupt;
 use crate::memory;
 use crate::progress::Progress;
 use anyhow::{Context, Result};
-use postgres::Client;
+use postgres::{Client, NoTls};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,7 @@ pub(crate) fn create_index(server: &Server, statement: &str, what: &str) -> Resu
     client.batch_execute("CHECKPOINT").or_else(|error| if server.is_own() { Err(error) } else { Ok(()) })?;
     let wal = wal_position(&mut observer)?;
     let progress = Progress::new(what);
+    let cancel = client.cancel_token();
     let (done, finished) = channel::<()>();
     let (took, (peak, workers)) = std::thread::scope(|scope| {
         let build = scope.spawn(move || {
@@ -52,6 +54,10 @@ pub(crate) fn create_index(server: &Server, statement: &str, what: &str) -> Resu
         let mut seen = (0_u64, 0_u32);
         let mut workers: Vec<i32> = Vec::new();
         for look in 0.. {
+            if interrupt::asked() {
+                // Ends the build with an error, which is what is waited for.
+                cancel.cancel_query(NoTls).ok();
+            }
             match finished.recv_timeout(LOOK) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => break,

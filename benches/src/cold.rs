@@ -1,16 +1,16 @@
 //! `cold`: pages that a query asks for when the cache is far smaller than the index.
 
 use crate::common::Common;
-use crate::data::{Dataset, Truth};
+use crate::data::Truth;
+use crate::interrupt;
 use crate::judge::{quality, times};
 use crate::progress::Progress;
 use crate::record::{self, Record};
 use crate::sessions::SETTLED;
-use crate::stage::Stage;
+use crate::stage::{Stage, on_all_data};
 use anyhow::Result;
 use clap::Args;
 use postgres::Client;
-use std::path::PathBuf;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -24,11 +24,11 @@ pub(crate) struct Options {
 
 /// Builds with a large cache, restarts the servers with a small one, and counts.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    options.common.on_all_data(|data| measure(data, options))
+    on_all_data("cold", &options.common, |stage| measure(stage, options))
 }
 
-fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
-    let mut stage = Stage::set("cold", &options.common, data)?;
+fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
+    let data = stage.data;
     stage.arms.retain(|act| act.library.is_none());
     let truth = stage.truth(None)?;
     for n in 0..stage.arms.len() {
@@ -43,16 +43,17 @@ fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
     let mut done = 0;
     for n in 0..stage.arms.len() {
         for value in stage.arms[n].arm.values.clone() {
-            let record = count(&mut stage, n, &value, &truth, &options.cache)?;
+            let record = count(stage, n, &value, &truth, &options.cache)?;
             stage.journal.write(&Record::Cold(record))?;
             done += 1;
             progress.say("points", done, total);
         }
     }
-    Ok(stage.journal.path().to_owned())
+    Ok(())
 }
 
 fn count(stage: &mut Stage<'_>, n: usize, value: &str, truth: &Truth, cache: &str) -> Result<record::Cold> {
+    interrupt::check()?;
     let mut contender = stage.contender(n, 1)?;
     contender.command("SET enable_seqscan = off")?;
     contender.set(value)?;

@@ -1,12 +1,10 @@
 //! What all benches of indexes are told: who competes, on which data.
 
-use crate::data::{Dataset, Source};
+use crate::data::Source;
 use crate::engine::{Arm, KNOWN, Kind, OWN, Peer};
-use crate::report;
 use crate::settings::Settings;
 use anyhow::{Context, Error, Result, ensure};
 use clap::Args;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Who competes, on which data, and how often.
@@ -57,19 +55,8 @@ impl FromStr for Setting {
 }
 
 impl Common {
-    /// Measures every data set, and reports what the journals then hold.
-    pub(crate) fn on_all_data(&self, mut measure: impl FnMut(&Dataset) -> Result<PathBuf>) -> Result<()> {
-        self.check()?;
-        let mut journals = Vec::new();
-        for source in &self.data {
-            let data = source.open()?;
-            journals.push(measure(&data).with_context(|| format!("on {}", data.name()))?);
-        }
-        report::show(&journals, self.baseline.as_deref())
-    }
-
     /// Fails on numbers that make no bench.
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let counts = [("k", self.k), ("queries", self.queries), ("repeats", self.repeats)];
         counts.iter().try_for_each(|(name, count)| {
             ensure!(*count > 0, "--{name} must be at least 1");

@@ -4,13 +4,11 @@
 use crate::ann;
 use crate::building::{Built, sizes, wal_position};
 use crate::common::Common;
-use crate::data::Dataset;
 use crate::items;
 use crate::record::BuildMode;
-use crate::stage::Stage;
+use crate::stage::{Stage, on_all_data};
 use anyhow::{Context, Result};
 use clap::Args;
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// What to measure.
@@ -22,11 +20,11 @@ pub(crate) struct Options {
 
 /// Makes each index in both orders, and asks both.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    options.common.on_all_data(|data| measure(data, &options.common))
+    on_all_data("empty-first", &options.common, measure)
 }
 
-fn measure(data: &Dataset, common: &Common) -> Result<PathBuf> {
-    let mut stage = Stage::set("empty-first", common, data)?;
+fn measure(stage: &mut Stage<'_>) -> Result<()> {
+    let data = stage.data;
     stage.arms.retain(|act| act.index.is_some() && act.library.is_none());
     let after_load = stage.arms.len();
     for n in 0..after_load {
@@ -39,11 +37,10 @@ fn measure(data: &Dataset, common: &Common) -> Result<PathBuf> {
             stage.load(&stage.arms[n], 0..data.len(), None)?;
             stage.build(n, 0)?;
         } else {
-            load_behind_index(&mut stage, n)?;
+            load_behind_index(stage, n)?;
         }
     }
-    ann::sweep(&mut stage, &truth, &[1])?;
-    Ok(stage.journal.path().to_owned())
+    ann::sweep(stage, &truth, &[1])
 }
 
 fn load_behind_index(stage: &mut Stage<'_>, n: usize) -> Result<()> {

@@ -1,17 +1,18 @@
 //! `filter`: a range condition beside the order, more or less selective, along with the vectors and across them.
 
 use crate::common::Common;
-use crate::data::{Attributes, Correlation, Dataset, Filter, Truth};
+use crate::data::{Attributes, Correlation, Filter, Truth};
 use crate::engine::turns;
+use crate::interrupt;
 use crate::judge::{quality, times};
 use crate::plan;
 use crate::progress::Progress;
 use crate::record::{FilterPass, Record, Way};
 use crate::sessions::{Parameters, Sessions};
-use crate::stage::Stage;
+use crate::stage::{Stage, on_all_data};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -25,6 +26,9 @@ pub(crate) struct Options {
     #[arg(long)]
     no_btree: bool,
 }
+
+/// Queries of a pass whose plans are looked at.
+const PLANNED: usize = 10;
 
 /// Planner settings for each way; the first one leaves the choice to the planner.
 const WAYS: &[(Way, &[&str])] = &[
@@ -42,7 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for share in &options.selectivity {
         ensure!(*share > 0.0 && *share <= 1.0, "a selectivity is above 0 and at most 1");
     }
-    options.common.on_all_data(|data| measure(data, options))
+    on_all_data("filter", &options.common, |stage| measure(stage, options))
 }
 
 /// One combination of filter and arm.
@@ -53,8 +57,8 @@ struct Cell<'a> {
     selectivity: f64,
 }
 
-fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
-    let mut stage = Stage::set("filter", &options.common, data)?;
+fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
+    let data = stage.data;
     stage.arms.retain(|act| act.library.is_none());
     eprintln!("ordering the rows of {} by place", data.name());
     let attributes = Attributes::of(data)?;
@@ -79,7 +83,7 @@ fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
                 let truth = stage.truth(Some(&filter))?;
                 let cell = Cell { filter: &filter, column, correlation, selectivity };
                 for n in turns(stage.arms.len(), repeat + done) {
-                    ask(&mut stage, n, repeat, &cell, &truth).with_context(|| {
+                    ask(stage, n, repeat, &cell, &truth).with_context(|| {
                         format!("{} at {correlation:?} {selectivity}", stage.arms[n].name)
                     })?;
                 }
@@ -88,7 +92,7 @@ fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
             }
         }
     }
-    Ok(stage.journal.path().to_owned())
+    Ok(())
 }
 
 /// Asks one arm by all ways.
@@ -118,14 +122,14 @@ fn ask(stage: &mut Stage<'_>, n: usize, repeat: usize, cell: &Cell<'_>, truth: &
     let mut sessions = Sessions::open(stage.server(act)?, 1, &set_up, &statement)?;
     let mut passes = Vec::new();
     for &(way, off) in WAYS {
+        interrupt::check()?;
         if way == Way::Index && act.index.is_none() {
             continue;
         }
         for setting in off {
             sessions.all(&format!("SET {setting} = off"))?;
         }
-        let parameters: Vec<_> = queries[0].iter().map(AsRef::as_ref).collect();
-        let plan = plan::nodes(sessions.any(), &statement, &parameters)?;
+        let plan = plans(&mut sessions, &statement, &queries)?;
         let answers = sessions.pass(1, &queries, stage.budget())?;
         for setting in off {
             sessions.all(&format!("RESET {setting}"))?;
@@ -149,4 +153,19 @@ fn ask(stage: &mut Stage<'_>, n: usize, repeat: usize, cell: &Cell<'_>, truth: &
         });
     }
     passes.into_iter().try_for_each(|pass| stage.journal.write(&Record::Filter(pass)))
+}
+
+/// The plans of some of the queries, the most frequent first: `A`, or `A (7), B (3)`.
+fn plans(sessions: &mut Sessions, statement: &str, queries: &[Parameters]) -> Result<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for query in queries.iter().step_by(queries.len().div_ceil(PLANNED)) {
+        let parameters: Vec<_> = query.iter().map(AsRef::as_ref).collect();
+        *counts.entry(plan::nodes(sessions.any(), statement, &parameters)?).or_default() += 1;
+    }
+    let mut plans: Vec<(String, usize)> = counts.into_iter().collect();
+    plans.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    Ok(match &plans[..] {
+        [(only, _)] => only.clone(),
+        _ => plans.iter().map(|(plan, count)| format!("{plan} ({count})")).collect::<Vec<_>>().join(", "),
+    })
 }

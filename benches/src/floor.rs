@@ -6,7 +6,7 @@ use crate::journal::Journal;
 use crate::judge::times;
 use crate::record::{Floor, Record};
 use crate::sessions::{Parameters, Sessions};
-use crate::stage::Stage;
+use crate::stage::on_all_data;
 use anyhow::Result;
 use clap::Args;
 use std::collections::BTreeMap;
@@ -64,14 +64,13 @@ impl Floors {
 /// Measures nothing but that.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let most = options.clients.iter().copied().max().unwrap_or(1);
-    options.common.on_all_data(|data| {
-        let mut stage = Stage::set("floor", &options.common, data)?;
+    on_all_data("floor", &options.common, |stage| {
         let mut floors = Floors::open(&stage.servers, most)?;
         for repeat in 0..options.common.repeats {
             for &clients in &options.clients {
                 floors.measure(&mut stage.journal, clients, repeat, options.common.queries)?;
             }
         }
-        Ok(stage.journal.path().to_owned())
+        Ok(())
     })
 }

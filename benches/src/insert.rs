@@ -4,17 +4,17 @@ use crate::building::wal_position;
 use crate::common::Common;
 use crate::data::{Dataset, Filter};
 use crate::engine::{Server, turns};
+use crate::interrupt;
 use crate::judge::quality;
 use crate::metric::Element;
 use crate::progress::Progress;
 use crate::record::{self, Record};
-use crate::stage::Stage;
+use crate::stage::{Stage, on_all_data};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use postgres::types::ToSql;
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Barrier;
 use std::time::Instant;
 
@@ -36,11 +36,11 @@ pub(crate) struct Options {
 
 /// Keeps the last rows of each data set back, and inserts them piece by piece.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    options.common.on_all_data(|data| measure(data, options))
+    on_all_data("insert", &options.common, |stage| measure(stage, options))
 }
 
-fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
-    let common = &options.common;
+fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
+    let (common, data) = (stage.common, stage.data);
     let cells: Vec<(usize, usize)> = options
         .writers
         .iter()
@@ -53,13 +53,12 @@ fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
         data.len()
     );
     let before = data.len() - later;
-    let mut stage = Stage::set("insert", common, data)?;
     stage.arms.retain(|act| act.library.is_none());
     for n in 0..stage.arms.len() {
         stage.load(&stage.arms[n], 0..before, None)?;
         stage.build(n, 0)?;
     }
-    let mut recalls = recalls(&mut stage, Some(before))?;
+    let mut recalls = recalls(stage, Some(before))?;
     let progress = Progress::new(&format!("inserting into {}", data.name()));
     let mut at = before;
     for repeat in 0..common.repeats {
@@ -68,11 +67,12 @@ fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
             at = rows.end;
             let last = at == data.len();
             for n in turns(stage.arms.len(), repeat + step) {
+                interrupt::check()?;
                 let act = &stage.arms[n];
                 let (seconds, wal_bytes) =
                     insert(stage.server(act)?, &act.table, data, rows.clone(), (writers, batch))
                         .with_context(|| format!("{writers} writers into {}", act.name))?;
-                let after = if last { Some(recall(&mut stage, n, None)?) } else { None };
+                let after = if last { Some(recall(stage, n, None)?) } else { None };
                 stage.journal.write(&Record::Insert(record::Insert {
                     run: stage.journal.run_id().into(),
                     arm: stage.arms[n].name.clone(),
@@ -90,7 +90,7 @@ fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
             }
         }
     }
-    Ok(stage.journal.path().to_owned())
+    Ok(())
 }
 
 fn recalls(stage: &mut Stage<'_>, rows: Option<usize>) -> Result<Vec<Option<f64>>> {

@@ -1,6 +1,7 @@
 //! The searched tables: one for each arm, so that no arm's index is in the way of another's.
 
 use crate::data::{Attributes, Dataset};
+use crate::interrupt;
 use crate::metric::Element;
 use crate::progress::Progress;
 use anyhow::{Result, ensure};
@@ -46,6 +47,7 @@ pub(crate) fn copy(
         let fields: [&(dyn ToSql + Sync); 4] = [&id, &spread, &near, embedding.as_ref()];
         writer.write(&fields)?;
         if row.is_multiple_of(1000) {
+            interrupt::check()?;
             progress.say("rows", (row - rows.start) as u64, total as u64);
         }
         Ok(())

@@ -19,6 +19,7 @@ mod floor;
 mod front;
 mod inprocess;
 mod insert;
+mod interrupt;
 mod items;
 mod journal;
 mod judge;

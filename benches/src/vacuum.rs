@@ -2,14 +2,14 @@
 
 use crate::building::{sizes, wal_position};
 use crate::common::Common;
-use crate::data::{Dataset, Filter, Truth};
+use crate::data::{Filter, Truth};
 use crate::engine::turns;
+use crate::interrupt;
 use crate::judge::{quality, times};
 use crate::record::{self, Record};
-use crate::stage::Stage;
+use crate::stage::{Stage, on_all_data};
 use anyhow::{Result, ensure};
 use clap::Args;
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// What to measure.
@@ -37,11 +37,11 @@ fn limit(share: f64) -> u64 {
 /// Loads, builds, deletes and vacuums each arm in turn, as often as asked.
 pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!((0.0..1.0).contains(&options.share), "--share is between 0 and 1");
-    options.common.on_all_data(|data| measure(data, options))
+    on_all_data("vacuum", &options.common, |stage| measure(stage, options))
 }
 
-fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
-    let mut stage = Stage::set("vacuum", &options.common, data)?;
+fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
+    let data = stage.data;
     stage.arms.retain(|act| act.library.is_none() && act.index.is_some());
     let stay =
         Filter::rows_where(data, format!("{} deleted", options.share), |row| !goes(row, options.share));
@@ -50,11 +50,11 @@ fn measure(data: &Dataset, options: &Options) -> Result<PathBuf> {
         for n in turns(stage.arms.len(), repeat) {
             stage.load(&stage.arms[n], 0..data.len(), None)?;
             stage.build(n, repeat)?;
-            let record = arm(&mut stage, n, repeat, options.share, &truths)?;
+            let record = arm(stage, n, repeat, options.share, &truths)?;
             stage.journal.write(&Record::Vacuum(record))?;
         }
     }
-    Ok(stage.journal.path().to_owned())
+    Ok(())
 }
 
 fn arm(
@@ -103,6 +103,7 @@ fn arm(
 
 /// Recall and mean time at the arm's steady value.
 fn ask(stage: &mut Stage<'_>, n: usize, truth: &Truth) -> Result<(f64, f64)> {
+    interrupt::check()?;
     let mut contender = stage.contender(n, 1)?;
     contender.command("SET enable_seqscan = off")?;
     let value = stage.arms[n].arm.steady().to_owned();

@@ -3,7 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Names a PostgreSQL tree with pgvector in it, as the tests of the extension use it.
 const PGVECTOR_TREE: &str = "KITE_PGVECTOR_TREE";
@@ -57,7 +58,7 @@ fn small() -> Vec<&'static str> {
 #[test]
 fn an_exact_search_finds_everything() -> Result<()> {
     let out = tempfile::tempdir()?;
-    let words = [small(), vec!["--arm", "pgkite:exact", "--clients", "1,2"]].concat();
+    let words = [small(), vec!["--repeats", "2", "--arm", "pgkite:exact", "--clients", "1,2"]].concat();
     let (records, printed) = bench("ann", &words)?;
     let passes = of_kind(&records, "pass");
     assert_eq!(passes.len(), 4, "{records:?}");
@@ -84,7 +85,7 @@ fn report(journal: &Path, out: &Path) -> Result<()> {
         .arg("report")
         .arg(journal)
         .arg("--out")
-        .arg(out)
+        .arg(out.join("report.md"))
         .output()?;
     ensure!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
     assert!(std::fs::read_to_string(out.join("report.md"))?.contains("generated:2kx32"));
@@ -92,8 +93,38 @@ fn report(journal: &Path, out: &Path) -> Result<()> {
 }
 
 #[test]
+fn an_interrupted_run_keeps_and_reports_what_it_measured() -> Result<()> {
+    let said = tempfile::NamedTempFile::new()?;
+    let mut run = Command::new(env!("CARGO_BIN_EXE_kite-bench"))
+        .args([&["ann", "--arm", "pgkite:exact"][..], &small(), &["--repeats", "100000"]].concat())
+        .stderr(said.reopen()?)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let journal = || -> Option<String> {
+        let said = std::fs::read_to_string(said.path()).ok()?;
+        std::fs::read_to_string(said.lines().find_map(|line| line.strip_prefix("results go to "))?).ok()
+    };
+    let patience = Instant::now() + Duration::from_secs(120);
+    while journal().is_none_or(|text| text.matches("\"kind\":\"pass\"").count() < 3) {
+        ensure!(
+            run.try_wait()?.is_none() && Instant::now() < patience,
+            "{}",
+            std::fs::read_to_string(said.path())?
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    ensure!(Command::new("kill").args(["-INT", &run.id().to_string()]).status()?.success(), "no kill");
+    let output = run.wait_with_output()?;
+    let said = std::fs::read_to_string(said.path())?;
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the run was interrupted"), "{said}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("recall 1.0000"), "{said}");
+    Ok(())
+}
+
+#[test]
 fn filters_inserts_and_pages_of_a_table_without_index() -> Result<()> {
-    let exact = [small(), vec!["--arm", "pgkite:exact"]].concat();
+    let exact = [small(), vec!["--repeats", "2", "--arm", "pgkite:exact"]].concat();
     let (records, _) = bench("filter", &exact)?;
     let passes = of_kind(&records, "filter");
     // Three correlations, three selectivities, three ways, two repeats.
@@ -122,7 +153,8 @@ fn filters_inserts_and_pages_of_a_table_without_index() -> Result<()> {
 #[test]
 fn an_index_is_built_vacuumed_and_loaded_through() -> Result<()> {
     let Some(peer) = pgvector("indexes in the bench") else { return Ok(()) };
-    let words = [small(), vec!["--peer", &peer, "--arm", "pgvector:hnsw,sweep=10/100"]].concat();
+    let words =
+        [small(), vec!["--repeats", "2", "--peer", &peer, "--arm", "pgvector:hnsw,sweep=10/100"]].concat();
     let (records, printed) = bench("build", &words)?;
     let builds = of_kind(&records, "build");
     assert_eq!(builds.len(), 2);

@@ -19,8 +19,8 @@ pub(crate) struct Options {
     /// What the others are compared with: an arm, or how its name begins [default: pgvector:hnsw, else the first arm]
     #[arg(long, value_name = "ARM")]
     baseline: Option<String>,
-    /// Where report.md and its pictures go [default: target/bench/report]
-    #[arg(long, value_name = "FOLDER")]
+    /// Where the report goes; its pictures go into a folder of that name without the ending [default: target/bench/report.md]
+    #[arg(long, value_name = "FILE.md")]
     out: Option<PathBuf>,
     /// First line of the report
     #[arg(long, default_value = "Results")]
@@ -44,10 +44,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let mut all = gather(files)?;
     all.notes.extend(notes);
-    let text = markdown(&all, &options.title, options.baseline.as_deref())?;
-    let folder = options.out.clone().unwrap_or_else(|| workspace_root().join("target/bench/report"));
+    let file = options.out.clone().unwrap_or_else(|| workspace_root().join("target/bench/report.md"));
+    let folder = file.with_extension("");
+    ensure!(folder != file, "--out is a file that ends in .md: {}", file.display());
+    let beside = folder.file_name().unwrap_or_default().to_string_lossy();
+    let text = markdown(&all, &options.title, options.baseline.as_deref(), &beside)?;
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let file = folder.join("report.md");
     fs::write(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
     pictures::write(&all, &folder)?;
     print!("{text}");
@@ -55,8 +57,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The whole report.
-pub(super) fn markdown(all: &Gathered, title: &str, baseline: Option<&str>) -> Result<String> {
+/// The whole report, whose pictures lie in `folder`.
+pub(super) fn markdown(all: &Gathered, title: &str, baseline: Option<&str>, folder: &str) -> Result<String> {
     ensure!(!all.sections.is_empty(), "the journals describe no run: nothing was measured");
     if let Some(wanted) = baseline {
         let labels =
@@ -84,7 +86,7 @@ pub(super) fn markdown(all: &Gathered, title: &str, baseline: Option<&str>) -> R
             text += part;
         }
         for picture in pictures::of(section) {
-            let _ = writeln!(text, "\n![{}]({}.svg)", picture.title(), picture.name());
+            let _ = writeln!(text, "\n![{}]({folder}/{}.svg)", picture.title(), picture.name());
         }
     }
     Ok(text)
