@@ -33,6 +33,10 @@ pub(crate) struct Common {
     /// Ends a pass early, in seconds
     #[arg(long, default_value_t = 10.0)]
     pub(crate) budget: f64,
+    /// Keeps each client and the server process that works for it on one processor (Linux): else the scheduler's choice adds
+    /// tens of microseconds to some passes and not to others
+    #[arg(long)]
+    pub(crate) pin: bool,
     /// Changes a setting of the throw-away servers
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<Setting>,

@@ -25,6 +25,7 @@ mod journal;
 mod judge;
 mod memory;
 mod metric;
+mod pin;
 mod plan;
 mod plot;
 mod progress;

@@ -1,7 +1,8 @@
 //! Sessions that send the same prepared statement with one query after another.
 
 use crate::engine::Server;
-use anyhow::{Result, ensure};
+use crate::pin;
+use anyhow::{Context, Result, ensure};
 use postgres::types::ToSql;
 use postgres::{Client, Statement};
 use std::sync::Barrier;
@@ -30,18 +31,30 @@ pub(crate) const SETTLED: usize = 7;
 
 /// Open sessions, each with the statement prepared.
 pub(crate) struct Sessions {
-    open: Vec<(Client, Statement)>,
+    open: Vec<Session>,
+}
+
+struct Session {
+    client: Client,
+    statement: Statement,
+    /// The processor that the session's client and its server process share.
+    core: Option<usize>,
 }
 
 impl Sessions {
     /// Opens `count` sessions, runs `set_up` in each, and prepares the statement, whose first column is an int4.
     pub(crate) fn open(server: &Server, count: usize, set_up: &[String], statement: &str) -> Result<Self> {
         let open = (0..count)
-            .map(|_| {
+            .map(|n| {
                 let mut client = server.connect()?;
                 set_up.iter().try_for_each(|command| client.batch_execute(command))?;
                 let statement = client.prepare(statement)?;
-                Ok((client, statement))
+                let core = server.pinned.then(|| pin::core(n)).transpose()?;
+                if let Some(core) = core {
+                    let backend: i32 = client.query_one("SELECT pg_backend_pid()", &[])?.get(0);
+                    pin::process(backend, core).context("cannot pin a server process (--pin)")?;
+                }
+                Ok(Session { client, statement, core })
             })
             .collect::<Result<_>>()?;
         Ok(Self { open })
@@ -49,12 +62,12 @@ impl Sessions {
 
     /// Runs a command in all sessions.
     pub(crate) fn all(&mut self, command: &str) -> Result<()> {
-        self.open.iter_mut().try_for_each(|(client, _)| Ok(client.batch_execute(command)?))
+        self.open.iter_mut().try_for_each(|session| Ok(session.client.batch_execute(command)?))
     }
 
     /// A session, for questions beside the measured ones.
     pub(crate) fn any(&mut self) -> &mut Client {
-        &mut self.open[0].0
+        &mut self.open[0].client
     }
 
     /// Lets the first `clients` sessions ask all queries once, each its share of them one after the other, until the budget
@@ -93,7 +106,7 @@ impl Sessions {
 }
 
 fn ask(
-    (client, statement): &mut (Client, Statement),
+    Session { client, statement, core }: &mut Session,
     queries: &[Parameters],
     own: impl Iterator<Item = usize> + Clone,
     start: &Barrier,
@@ -102,9 +115,11 @@ fn ask(
     let refer = |query: usize| queries[query].iter().map(AsRef::as_ref).collect::<Vec<_>>();
     let warm =
         own.clone().take(SETTLED).try_for_each(|query| client.query(&*statement, &refer(query)).map(drop));
+    let pinned = core.map_or(Ok(()), |core| pin::process(0, core));
     // Reached by every client, whatever happened to it.
     start.wait();
     warm?;
+    pinned.context("cannot pin a client (--pin)")?;
     let mut answers = Answers::default();
     let begin = Instant::now();
     for query in own {

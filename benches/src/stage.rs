@@ -86,10 +86,11 @@ impl<'a> Stage<'a> {
         let mut stage = Self { common, data, journal, servers: BTreeMap::new(), arms: Vec::new() };
         for arm in common.arms()? {
             if !stage.servers.contains_key(arm.kind.name) && !arm.kind.in_process() {
-                let server = match common.peer(arm.kind) {
+                let mut server = match common.peer(arm.kind) {
                     Some(peer) => Server::peer(peer, &settings)?,
                     None => Server::own(&settings)?,
                 };
+                server.pinned = common.pin && server.is_own();
                 stage.servers.insert(arm.kind.name, server);
             }
             stage.enter(&arm)?;

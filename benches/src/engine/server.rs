@@ -16,6 +16,8 @@ const SCHEMA: &str = "kite_bench";
 pub(crate) struct Server {
     pub(crate) kind: &'static Kind,
     pub(crate) facts: Facts,
+    /// Whether each session and its client are kept on a processor of their own.
+    pub(crate) pinned: bool,
     place: Running,
 }
 
@@ -104,7 +106,7 @@ impl Server {
             _ => None,
         };
         let facts = Facts { name: kind.name.into(), version: row.get(0), server: row.get(1), kernels };
-        Ok(Self { kind, facts, place })
+        Ok(Self { kind, facts, pinned: false, place })
     }
 
     /// A new session.
