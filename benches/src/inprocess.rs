@@ -5,6 +5,7 @@ use crate::metric::Metric;
 use crate::sessions::Answers;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
+use kite_cluster::workspace_root;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,8 +13,6 @@ use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-
-const RUNNER: &str = include_str!("../inprocess/runner.py");
 
 /// A library that the runner knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -97,7 +96,10 @@ impl InProcess {
     pub(crate) fn start(python: &Path, library: Library) -> Result<Self> {
         let threads = std::thread::available_parallelism()?;
         let mut command = Command::new(python);
-        command.arg("-c").arg(RUNNER).arg(library.to_string()).env("OMP_NUM_THREADS", threads.to_string());
+        command
+            .arg(workspace_root().join("benches/inprocess/runner.py"))
+            .arg(library.to_string())
+            .env("OMP_NUM_THREADS", threads.to_string());
         Self::run(command, library)
             .with_context(|| format!("cannot measure {library} with {}", python.display()))
     }
