@@ -1,6 +1,8 @@
 //! The program from end to end on 2,000 rows: servers, tables, exact answers, journals, report.
 
 use anyhow::{Context, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -113,7 +115,7 @@ fn an_interrupted_run_keeps_and_reports_what_it_measured() -> Result<()> {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
-    ensure!(Command::new("kill").args(["-INT", &run.id().to_string()]).status()?.success(), "no kill");
+    kill(Pid::from_raw(i32::try_from(run.id())?), Signal::SIGINT)?;
     let output = run.wait_with_output()?;
     let said = std::fs::read_to_string(said.path())?;
     assert_eq!(output.status.code(), Some(1), "{said}");
