@@ -45,16 +45,7 @@ fn pgvector(left_out: &str) -> Option<String> {
 }
 
 fn small() -> Vec<&'static str> {
-    vec![
-        "--data",
-        DATA,
-        "--repeats",
-        "2",
-        "--set",
-        "shared_buffers=128MB",
-        "--set",
-        "maintenance_work_mem=64MB",
-    ]
+    vec!["--data", DATA, "--set", "shared_buffers=128MB", "--set", "maintenance_work_mem=64MB"]
 }
 
 #[test]
