@@ -85,7 +85,9 @@ pub(crate) fn create_index(server: &Server, statement: &str, what: &str) -> Resu
 /// Shows how far the build is, and answers its parallel workers.
 fn ask(observer: &mut Client, backend: i32, progress: &Progress) -> Result<Vec<i32>> {
     let far = observer.query_opt(
-        "SELECT phase, greatest(tuples_done, blocks_done), greatest(tuples_total, blocks_total)
+        "SELECT phase,
+                CASE WHEN tuples_total = 0 AND blocks_total > 0 THEN blocks_done ELSE tuples_done END,
+                CASE WHEN tuples_total = 0 THEN blocks_total ELSE tuples_total END
          FROM pg_stat_progress_create_index WHERE pid = $1",
         &[&backend],
     )?;

@@ -111,7 +111,7 @@ impl Axis {
 
     /// Recall, stretched towards 1: `values` are what [`stretch`] made of recalls.
     pub(crate) fn recall(label: &str, values: &[f64], one: f64) -> Self {
-        let named = [0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999];
+        let named = [0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9999];
         // The last tick needs room for its own name.
         let ticks = named.into_iter().map(|recall| (stretch(recall, one), recall.to_string()));
         let ticks = ticks.filter(|&(at, _)| at < one - 0.1).chain([(one, "1".into())]);

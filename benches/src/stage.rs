@@ -102,7 +102,10 @@ impl<'a> Stage<'a> {
     pub(crate) fn enter(&mut self, arm: &Arm) -> Result<()> {
         let table = format!("items_{}", self.arms.len() + 1);
         let arm = arm.resolved(self.data.len());
-        let index = arm.create_index(&table, self.data.dims(), self.data.metric())?;
+        let index = match arm.kind.home {
+            Home::InProcess => None,
+            Home::Server { .. } => arm.create_index(&table, self.data.dims(), self.data.metric())?,
+        };
         let library = match arm.kind.home {
             Home::InProcess => Some(self.library(arm.kind)?),
             Home::Server { .. } => None,

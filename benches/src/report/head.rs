@@ -49,7 +49,9 @@ pub(super) fn arms(section: &Section) -> String {
     for entrant in &section.entrants {
         let Arm { engine, version, index, session, parameter, settings: own, .. } = &entrant.arm;
         let mut parts = vec![format!("{engine} {version}")];
-        parts.extend(index.iter().map(|index| format!("`{}`", statement(index))));
+        // A library has options, and no statement.
+        let index = index.iter().filter(|_| !entrant.arm.in_process);
+        parts.extend(index.map(|index| format!("`{}`", statement(index))));
         parts.extend(session.iter().map(|set| format!("`{set}`")));
         parts.extend(parameter.iter().map(|parameter| format!("`{parameter}` is swept")));
         parts.extend((!own.is_empty()).then(|| format!("settings `{}`", settings(own))));
