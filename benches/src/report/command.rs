@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// Where the report goes; its pictures go into a folder of that name without the ending [default: target/bench/report.md]
     #[arg(long, value_name = "FILE.md")]
     out: Option<PathBuf>,
+    /// A line for the head of the report, about what the journals do not know; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    note: Vec<String>,
     /// First line of the report
     #[arg(long, default_value = "Results")]
     title: String,
@@ -30,12 +33,12 @@ pub(crate) struct Options {
 /// Reports what a run has just written.
 pub(crate) fn show(journals: &[PathBuf], baseline: Option<&str>) -> Result<()> {
     let (files, baseline) = (journals.to_vec(), baseline.map(Into::into));
-    run(&Options { files, baseline, out: None, title: "Results".into() })
+    run(&Options { files, baseline, out: None, note: Vec::new(), title: "Results".into() })
 }
 
 /// Prints the report, and writes it beside its pictures.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let mut notes = Vec::new();
+    let mut notes = options.note.clone();
     let mut files = Vec::new();
     for file in &options.files {
         let (records, note) = record::read(file)?;
