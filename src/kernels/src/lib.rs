@@ -3,6 +3,7 @@
 //! [`kernels`] answers the fastest set of functions for the CPU it runs on. Resolve it once per scan or build and keep the
 //! reference: a call is then one indirect call, with no feature test in it.
 
+mod codes;
 mod convert;
 mod dispatch;
 mod lanes;
@@ -81,6 +82,22 @@ pub struct Bits {
     pub and_popcount: fn(&[u8], &[u8]) -> u64,
 }
 
+/// Kernels between a query in signed bytes and codes in unsigned ones. Sums are exact up to 66,051 dimensions.
+///
+/// A code with B bits for each of d dimensions takes n = d·B/8 bytes: bits sB to sB + B − 1 of byte j belong to dimension
+/// s·n + j.
+#[derive(Debug, Clone, Copy)]
+pub struct Codes {
+    /// `(query, codes, out)`: Σ codeᵢ·queryᵢ for each of `out.len()` codes of 1 bit that lie one after the other. Panics unless
+    /// `query.len()` is a multiple of 8 and `codes.len()` is `out.len() * query.len() / 8`.
+    pub one_bit: fn(&[i8], &[u8], &mut [i32]),
+    /// The same for codes of 2 bits, of `query.len() / 4` bytes each.
+    pub two_bits: fn(&[i8], &[u8], &mut [i32]),
+    /// `(code, high, low)`: Σ codeᵢ·(256·highᵢ + lowᵢ), a byte code against a query of 16 bits in two halves. Panics unless the
+    /// lengths are equal.
+    pub dot_split: fn(&[u8], &[i8], &[i8]) -> i64,
+}
+
 /// One complete set of kernels.
 #[derive(Debug, Clone, Copy)]
 pub struct Kernels {
@@ -96,6 +113,8 @@ pub struct Kernels {
     pub u8: Bytes<u8, u32>,
     /// Bit strings.
     pub bits: Bits,
+    /// Queries and codes.
+    pub codes: Codes,
     /// Widens each element, exactly, into a slice of equal length (panics otherwise).
     pub f16_to_f32: fn(&[f16], &mut [f32]),
     /// Rounds each element to nearest, ties to even, into a slice of equal length (panics otherwise). What is too large

@@ -5,6 +5,7 @@
 use crate::Kernels;
 use crate::convert::Halves;
 use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token, gather};
+use crate::portable::Portable;
 use crate::set::kernel_set;
 use core::arch::aarch64::*;
 use half::f16;
@@ -15,7 +16,7 @@ use zerocopy::IntoBytes;
 #[derive(Clone, Copy)]
 pub(crate) struct Neon(());
 
-static KERNELS: Kernels = kernel_set!("neon", Neon, ["neon"]);
+static KERNELS: Kernels = kernel_set!("neon", Neon, ["neon"], codes: Portable);
 
 /// The sets for this CPU, slowest first.
 pub(crate) fn available() -> impl Iterator<Item = &'static Kernels> {

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use crate::Kernels;
+use crate::codes::Mixed;
 use crate::convert::{Halves, f16_to_f32, f32_to_f16};
 use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token, gather};
 use crate::set::kernel_set;
@@ -184,6 +185,30 @@ impl Integers for Portable {
     #[inline(always)]
     fn total_i8(self, sum: u32) -> i32 {
         sum.cast_signed()
+    }
+}
+
+impl Mixed for Portable {
+    type Sum = [i32; BYTES];
+    #[inline(always)]
+    fn none(self) -> Self::Sum {
+        [0; BYTES]
+    }
+    #[inline(always)]
+    fn dot_mixed(self, sum: Self::Sum, a: [u8; BYTES], b: [u8; BYTES]) -> Self::Sum {
+        zip(sum, zip(a, b, |a, b| i32::from(a) * i32::from(b.cast_signed())), i32::wrapping_add)
+    }
+    #[inline(always)]
+    fn dot_small(self, sum: Self::Sum, a: [u8; BYTES], b: [u8; BYTES]) -> Self::Sum {
+        self.dot_mixed(sum, a, b)
+    }
+    #[inline(always)]
+    fn field(self, of: [u8; BYTES], shift: u32, mask: u8) -> [u8; BYTES] {
+        map(of, |byte| byte >> shift & mask)
+    }
+    #[inline(always)]
+    fn total(self, sum: Self::Sum) -> i32 {
+        sum.into_iter().fold(0, i32::wrapping_add)
     }
 }
 

@@ -76,9 +76,29 @@ macro_rules! bits {
     };
 }
 
-/// A whole set, with one token for all of it.
+/// A [`crate::Codes`] table.
+macro_rules! codes {
+    ($token:ty, $features:tt) => {
+        $crate::Codes {
+            one_bit: $crate::set::entry!($features $token, |isa, query: &[i8], codes: &[u8], out: &mut [i32]| -> () {
+                $crate::codes::score::<1, _>(isa, query, codes, out)
+            }),
+            two_bits: $crate::set::entry!($features $token, |isa, query: &[i8], codes: &[u8], out: &mut [i32]| -> () {
+                $crate::codes::score::<2, _>(isa, query, codes, out)
+            }),
+            dot_split: $crate::set::entry!($features $token, |isa, code: &[u8], high: &[i8], low: &[i8]| -> i64 {
+                $crate::codes::dot_split(isa, code, high, low)
+            }),
+        }
+    };
+}
+
+/// A whole set, with one token for all of it, or another one for the codes.
 macro_rules! kernel_set {
     ($name:literal, $token:ty, $features:tt) => {
+        $crate::set::kernel_set!($name, $token, $features, codes: $token)
+    };
+    ($name:literal, $token:ty, $features:tt, codes: $codes:ty) => {
         $crate::Kernels {
             name: $name,
             f32: $crate::set::dense!($token, f32, $features),
@@ -86,6 +106,7 @@ macro_rules! kernel_set {
             i8: $crate::set::bytes!($token, i8 => i32, $features),
             u8: $crate::set::bytes!($token, u8 => u32, $features),
             bits: $crate::set::bits!($token, $features),
+            codes: $crate::set::codes!($codes, $features),
             f16_to_f32: $crate::set::entry!($features $token, |isa, from: &[half::f16], to: &mut [f32]| -> () {
                 $crate::convert::widen(isa, from, to)
             }),
@@ -96,4 +117,4 @@ macro_rules! kernel_set {
     };
 }
 
-pub(crate) use {bits, bytes, dense, entry, kernel_set};
+pub(crate) use {bits, bytes, codes, dense, entry, kernel_set};

@@ -2,9 +2,10 @@
 
 use super::vnni::{Dpbusd, Vnni};
 use crate::Kernels;
+use crate::codes::Mixed;
 use crate::convert::Halves;
 use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token, gather};
-use crate::set::{bytes, kernel_set};
+use crate::set::{bytes, codes, kernel_set};
 use core::arch::x86_64::*;
 use half::f16;
 use zerocopy::IntoBytes;
@@ -20,6 +21,7 @@ pub(crate) static WITH_VNNI: Kernels = Kernels {
     name: "avx2-vnni",
     i8: bytes!(Vnni<Avx2>, i8 => i32, ["popcnt,avx2,fma,f16c,avxvnni"]),
     u8: bytes!(Vnni<Avx2>, u8 => u32, ["popcnt,avx2,fma,f16c,avxvnni"]),
+    codes: codes!(Vnni<Avx2>, ["popcnt,avx2,fma,f16c,avxvnni"]),
     ..BASE
 };
 
@@ -226,6 +228,42 @@ impl Integers for Avx2 {
             let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
             _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b00_00_00_01>(two)))
         })
+    }
+}
+
+/// Without VNNI: as above, one side signed.
+impl Mixed for Avx2 {
+    type Sum = __m256i;
+    #[inline(always)]
+    fn none(self) -> __m256i {
+        op!(_mm256_setzero_si256())
+    }
+    #[inline(always)]
+    fn dot_mixed(self, sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        op!({
+            let low = _mm256_set1_epi16(0xff);
+            let b_even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(b));
+            let even = _mm256_madd_epi16(_mm256_and_si256(a, low), b_even);
+            let odd = _mm256_madd_epi16(_mm256_srli_epi16::<8>(a), _mm256_srai_epi16::<8>(b));
+            _mm256_add_epi32(sum, _mm256_add_epi32(even, odd))
+        })
+    }
+    #[inline(always)]
+    fn dot_small(self, sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        // A pair of products is at most 2·3·128, far from where VPMADDUBSW saturates.
+        op!(_mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1))))
+    }
+    #[inline(always)]
+    fn field(self, of: __m256i, shift: u32, mask: u8) -> __m256i {
+        // Bits that cross from one byte of a pair into the other are masked away.
+        op!(_mm256_and_si256(
+            _mm256_srl_epi16(of, _mm_cvtsi32_si128(shift as i32)),
+            _mm256_set1_epi8(mask.cast_signed())
+        ))
+    }
+    #[inline(always)]
+    fn total(self, sum: __m256i) -> i32 {
+        self.total_i8(sum)
     }
 }
 

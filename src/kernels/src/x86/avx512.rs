@@ -2,9 +2,10 @@
 
 use super::vnni::{Dpbusd, Vnni};
 use crate::Kernels;
+use crate::codes::Mixed;
 use crate::convert::Halves;
 use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token};
-use crate::set::{bits, bytes, kernel_set};
+use crate::set::{bits, bytes, codes, kernel_set};
 use core::arch::x86_64::*;
 use half::f16;
 
@@ -30,6 +31,7 @@ const VNNI: Kernels = Kernels {
     name: "avx512-vnni",
     i8: bytes!(Vnni<Avx512>, i8 => i32, ["popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"]),
     u8: bytes!(Vnni<Avx512>, u8 => u32, ["popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"]),
+    codes: codes!(Vnni<Avx512>, ["popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"]),
     ..BASE
 };
 
@@ -209,6 +211,42 @@ impl Integers for Avx512 {
     #[inline(always)]
     fn total_i8(self, sum: __m512i) -> i32 {
         op!(_mm512_reduce_add_epi32(sum))
+    }
+}
+
+/// Without VNNI: as above, one side signed.
+impl Mixed for Avx512 {
+    type Sum = __m512i;
+    #[inline(always)]
+    fn none(self) -> __m512i {
+        op!(_mm512_setzero_si512())
+    }
+    #[inline(always)]
+    fn dot_mixed(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        op!({
+            let low = _mm512_set1_epi16(0xff);
+            let b_even = _mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(b));
+            let even = _mm512_madd_epi16(_mm512_and_si512(a, low), b_even);
+            let odd = _mm512_madd_epi16(_mm512_srli_epi16::<8>(a), _mm512_srai_epi16::<8>(b));
+            _mm512_add_epi32(sum, _mm512_add_epi32(even, odd))
+        })
+    }
+    #[inline(always)]
+    fn dot_small(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        // A pair of products is at most 2·3·128, far from where VPMADDUBSW saturates.
+        op!(_mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_maddubs_epi16(a, b), _mm512_set1_epi16(1))))
+    }
+    #[inline(always)]
+    fn field(self, of: __m512i, shift: u32, mask: u8) -> __m512i {
+        // Bits that cross from one byte of a pair into the other are masked away.
+        op!(_mm512_and_si512(
+            _mm512_srl_epi16(of, _mm_cvtsi32_si128(shift as i32)),
+            _mm512_set1_epi8(mask.cast_signed())
+        ))
+    }
+    #[inline(always)]
+    fn total(self, sum: __m512i) -> i32 {
+        self.total_i8(sum)
     }
 }
 

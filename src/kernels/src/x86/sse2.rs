@@ -1,6 +1,7 @@
 //! SSE2, which every x86-64 CPU has: vectors of 16 bytes. Half precision is converted by integer arithmetic.
 
 use crate::Kernels;
+use crate::codes::Mixed;
 use crate::convert::Halves;
 use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token, gather};
 use crate::portable::Portable;
@@ -249,6 +250,41 @@ impl Integers for Sse2 {
             let two = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));
             _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b00_00_00_01>(two)))
         })
+    }
+}
+
+/// Without VNNI: as above, one side signed.
+impl Mixed for Sse2 {
+    type Sum = __m128i;
+    #[inline(always)]
+    fn none(self) -> __m128i {
+        op!(_mm_setzero_si128())
+    }
+    #[inline(always)]
+    fn dot_mixed(self, sum: __m128i, a: __m128i, b: __m128i) -> __m128i {
+        op!({
+            let low = _mm_set1_epi16(0xff);
+            let b_even = _mm_srai_epi16::<8>(_mm_slli_epi16::<8>(b));
+            let even = _mm_madd_epi16(_mm_and_si128(a, low), b_even);
+            let odd = _mm_madd_epi16(_mm_srli_epi16::<8>(a), _mm_srai_epi16::<8>(b));
+            _mm_add_epi32(sum, _mm_add_epi32(even, odd))
+        })
+    }
+    #[inline(always)]
+    fn dot_small(self, sum: __m128i, a: __m128i, b: __m128i) -> __m128i {
+        self.dot_mixed(sum, a, b)
+    }
+    #[inline(always)]
+    fn field(self, of: __m128i, shift: u32, mask: u8) -> __m128i {
+        // Bits that cross from one byte of a pair into the other are masked away.
+        op!(_mm_and_si128(
+            _mm_srl_epi16(of, _mm_cvtsi32_si128(shift as i32)),
+            _mm_set1_epi8(mask.cast_signed())
+        ))
+    }
+    #[inline(always)]
+    fn total(self, sum: __m128i) -> i32 {
+        self.total_i8(sum)
     }
 }
 

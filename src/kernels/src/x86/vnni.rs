@@ -1,10 +1,13 @@
 //! Dot products of bytes by VPDPBUSD, which adds four products of an unsigned and a signed byte to a 32-bit lane. Both
 //! register widths and both encodings (AVX-512 and AVX) share this.
 
+use crate::codes::Mixed;
 use crate::lanes::{Bitwise, ByteVector, Integers, Lanes, Token};
 
 /// The instruction, for a token whose sums of bytes are plain vectors of 32-bit lanes.
-pub(crate) trait Dpbusd: Bitwise + Integers<Acc = ByteVector<Self>> {
+pub(crate) trait Dpbusd:
+    Bitwise + Integers<Acc = ByteVector<Self>> + Mixed<Sum = ByteVector<Self>>
+{
     /// sum + Σ over four bytes each of unsigned a · signed b
     ///
     /// # Safety
@@ -97,5 +100,30 @@ impl<S: Dpbusd> Integers for Vnni<S> {
     fn total_i8(self, [sum, offset]: Self::Acc) -> i32 {
         let twice = Integers::merge(self.0, offset, offset);
         self.0.total_i8(self.0.sub_i32(sum, twice))
+    }
+}
+
+/// Here both operands have the sign that the instruction wants.
+impl<S: Dpbusd> Mixed for Vnni<S> {
+    type Sum = ByteVector<S>;
+    #[inline(always)]
+    fn none(self) -> Self::Sum {
+        self.0.none()
+    }
+    #[inline(always)]
+    fn dot_mixed(self, sum: Self::Sum, a: ByteVector<Self>, b: ByteVector<Self>) -> Self::Sum {
+        self.dpbusd(sum, a, b)
+    }
+    #[inline(always)]
+    fn dot_small(self, sum: Self::Sum, a: ByteVector<Self>, b: ByteVector<Self>) -> Self::Sum {
+        self.dpbusd(sum, a, b)
+    }
+    #[inline(always)]
+    fn field(self, of: ByteVector<Self>, shift: u32, mask: u8) -> ByteVector<Self> {
+        self.0.field(of, shift, mask)
+    }
+    #[inline(always)]
+    fn total(self, sum: Self::Sum) -> i32 {
+        Mixed::total(self.0, sum)
     }
 }

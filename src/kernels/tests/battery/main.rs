@@ -2,6 +2,7 @@
 
 mod bits;
 mod bytes;
+mod codes;
 mod conversions;
 mod guard;
 mod reference;
