@@ -47,7 +47,7 @@ pub(crate) fn score<const BITS: usize, S: Mixed>(isa: S, query: &[i8], codes: &[
     }
 }
 
-/// `N` codes in one pass over the query.
+/// `N` codes in one pass over the query. (Loops instead of closures, which would not be compiled for the caller's CPU.)
 #[inline(always)]
 fn score_some<const BITS: usize, const N: usize, S: Mixed>(
     isa: S,
@@ -56,33 +56,52 @@ fn score_some<const BITS: usize, const N: usize, S: Mixed>(
     size: usize,
     out: &mut [i32; N],
 ) {
-    let code = |n: usize| <S as Lanes<u8>>::split(&codes[n * size..(n + 1) * size]);
-    let codes: [_; N] = std::array::from_fn(code);
-    let planes = 8 / BITS;
+    let mut split = [<S as Lanes<u8>>::split(&codes[..size]); N];
+    for n in 1..N {
+        split[n] = <S as Lanes<u8>>::split(&codes[n * size..(n + 1) * size]);
+    }
+    let (chunks, rest) = split[0];
     let mut sums = [isa.none(); N];
-    let mut add = |s: usize, vectors: &[ByteVector<S>; N], query| {
-        for n in 0..N {
-            let field = isa.field(vectors[n], (s * BITS) as u32, (1 << BITS) - 1);
-            sums[n] = isa.dot_small(sums[n], field, query);
+    for i in 0..chunks.len() {
+        let mut vectors = [<S as Lanes<u8>>::load(isa, &chunks[i]); N];
+        for n in 1..N {
+            vectors[n] = <S as Lanes<u8>>::load(isa, &split[n].0[i]);
         }
-    };
-    for chunk in 0..codes[0].0.len() {
-        let vectors: [_; N] = std::array::from_fn(|n| <S as Lanes<u8>>::load(isa, &codes[n].0[chunk]));
-        for s in 0..planes {
+        for s in 0..8 / BITS {
             let (plane, _) = <S as Lanes<i8>>::split(&query[s * size..(s + 1) * size]);
-            add(s, &vectors, <S as Lanes<i8>>::load(isa, &plane[chunk]));
+            sums = add_fields::<BITS, N, S>(isa, sums, &vectors, s, <S as Lanes<i8>>::load(isa, &plane[i]));
         }
     }
-    if !codes[0].1.is_empty() {
-        let vectors: [_; N] = std::array::from_fn(|n| <S as Lanes<u8>>::load_partial(isa, codes[n].1));
-        for s in 0..planes {
+    if !rest.is_empty() {
+        let mut vectors = [<S as Lanes<u8>>::load_partial(isa, rest); N];
+        for n in 1..N {
+            vectors[n] = <S as Lanes<u8>>::load_partial(isa, split[n].1);
+        }
+        for s in 0..8 / BITS {
             let (_, rest) = <S as Lanes<i8>>::split(&query[s * size..(s + 1) * size]);
-            add(s, &vectors, <S as Lanes<i8>>::load_partial(isa, rest));
+            sums =
+                add_fields::<BITS, N, S>(isa, sums, &vectors, s, <S as Lanes<i8>>::load_partial(isa, rest));
         }
     }
     for n in 0..N {
         out[n] = isa.total(sums[n]);
     }
+}
+
+/// Adds the products of field `s` of each vector of codes with a vector of the query.
+#[inline(always)]
+fn add_fields<const BITS: usize, const N: usize, S: Mixed>(
+    isa: S,
+    mut sums: [S::Sum; N],
+    vectors: &[ByteVector<S>; N],
+    s: usize,
+    query: ByteVector<S>,
+) -> [S::Sum; N] {
+    for n in 0..N {
+        let field = isa.field(vectors[n], (s * BITS) as u32, (1 << BITS) - 1);
+        sums[n] = isa.dot_small(sums[n], field, query);
+    }
+    sums
 }
 
 /// Σ codeᵢ·(256·highᵢ + lowᵢ).
@@ -98,21 +117,30 @@ pub(crate) fn dot_split<S: Mixed>(isa: S, code: &[u8], high: &[i8], low: &[i8]) 
     let (lows, low_rest) = <S as Lanes<i8>>::split(low);
     // Two sums for each half.
     let mut sums = [[isa.none(); 2]; 2];
-    let mut add = |i: usize, code, high, low| {
-        sums[i % 2] = [isa.dot_mixed(sums[i % 2][0], code, high), isa.dot_mixed(sums[i % 2][1], code, low)];
-    };
-    for (i, code) in codes.iter().enumerate() {
-        let (high, low) = (<S as Lanes<i8>>::load(isa, &highs[i]), <S as Lanes<i8>>::load(isa, &lows[i]));
-        add(i, <S as Lanes<u8>>::load(isa, code), high, low);
+    let (code_pairs, code_last) = codes.as_chunks::<2>();
+    let (high_pairs, high_last) = highs.as_chunks::<2>();
+    let (low_pairs, low_last) = lows.as_chunks::<2>();
+    for ((code, high), low) in code_pairs.iter().zip(high_pairs).zip(low_pairs) {
+        for i in 0..2 {
+            let code = <S as Lanes<u8>>::load(isa, &code[i]);
+            sums[i][0] = isa.dot_mixed(sums[i][0], code, <S as Lanes<i8>>::load(isa, &high[i]));
+            sums[i][1] = isa.dot_mixed(sums[i][1], code, <S as Lanes<i8>>::load(isa, &low[i]));
+        }
+    }
+    if let ([code], [high], [low]) = (code_last, high_last, low_last) {
+        let code = <S as Lanes<u8>>::load(isa, code);
+        sums[0][0] = isa.dot_mixed(sums[0][0], code, <S as Lanes<i8>>::load(isa, high));
+        sums[0][1] = isa.dot_mixed(sums[0][1], code, <S as Lanes<i8>>::load(isa, low));
     }
     if !code_rest.is_empty() {
-        let high = <S as Lanes<i8>>::load_partial(isa, high_rest);
-        let low = <S as Lanes<i8>>::load_partial(isa, low_rest);
-        add(codes.len(), <S as Lanes<u8>>::load_partial(isa, code_rest), high, low);
+        let code = <S as Lanes<u8>>::load_partial(isa, code_rest);
+        sums[1][0] = isa.dot_mixed(sums[1][0], code, <S as Lanes<i8>>::load_partial(isa, high_rest));
+        sums[1][1] = isa.dot_mixed(sums[1][1], code, <S as Lanes<i8>>::load_partial(isa, low_rest));
     }
     let [even, odd] = sums;
-    let total = |half: usize| i64::from(isa.total(even[half]).wrapping_add(isa.total(odd[half])));
-    256 * total(0) + total(1)
+    let high = isa.total(even[0]).wrapping_add(isa.total(odd[0]));
+    let low = isa.total(even[1]).wrapping_add(isa.total(odd[1]));
+    256 * i64::from(high) + i64::from(low)
 }
 
 #[cold]
