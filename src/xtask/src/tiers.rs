@@ -22,13 +22,13 @@ pub(crate) enum Tier {
 }
 
 /// The library crates whose tests need no server.
-const LIBRARIES: &[&str] = &["kite-kernels", "kite-vectors", "kite-script"];
+const LIBRARIES: &[&str] = &["kite-kernels", "kite-vectors", "kite-codecs", "kite-script"];
 
 /// The programs whose tests need no server.
 const PROGRAMS: &[&str] = &["xtask", "kite-bench"];
 
 /// Crates whose optimised code is tested too: what the compiler makes of their loops is not what it makes in a debug build.
-const OPTIMISED: &[&str] = &["kite-kernels"];
+const OPTIMISED: &[&str] = &["kite-kernels", "kite-codecs"];
 
 /// Runs the named tiers (all, when none is named), goes on after a failure, and fails at the end if one did.
 pub(crate) fn run(named: &[Tier]) -> Result<()> {

@@ -1,0 +1,338 @@
+//! `sq8` payloads of dense vectors: a byte per dimension.
+//!
+//! ```text
+//! 0    offset    f32
+//! 4    step      f32, not negative
+//! 8    error     f32, |x − x̂|, rounded up; for l1 Σ|x − x̂|
+//! 12   norm      f32, |x|, rounded up (under cosine distance, whose payload is x/|x|, that of x)
+//! 16   sum       u32, Σ codeᵢ
+//! 20   squares   u32, Σ codeᵢ²
+//! 24   codes     dims · u8
+//! ```
+//!
+//! x̂ᵢ is offset + step·codeᵢ: as a real number where products are taken, which then are exact sums of integers and a few `f64`
+//! operations; and with both operations rounded to `f32` under l1.
+
+use crate::bound::{Products, Slack, UP, WIDE, norm_range, round_up, stored_norm_range};
+use crate::bytes::{CONTENT, float, integer, key, split};
+use crate::codec::Codec;
+use crate::value::{Dense, norm};
+use crate::{Error, Metric, OwnedValue, Result, Value};
+use kite_kernels::Kernels;
+
+const HEADER: usize = 24;
+/// Elements that are decoded at a time, on the stack.
+const CHUNK: usize = 512;
+/// The largest magnitude of a query's 16-bit element whose halves are both signed bytes.
+const LARGEST: f64 = 32_512.0;
+/// Relative error of the `f64` arithmetic below, of the squares of the magnitudes that meet in it.
+const ROUNDING: f64 = 1.0 / (1u64 << 47) as f64;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Sq8 {
+    metric: Metric,
+    dims: usize,
+    kernels: &'static Kernels,
+    slack: Slack,
+    chunk_slack: Slack,
+}
+
+/// A query of 16 bits per dimension, or as it is under l1.
+#[derive(Debug, Clone)]
+pub(crate) struct Sq8Query {
+    values: Vec<f32>,
+    /// The halves of the 16-bit elements: 256·high + low.
+    high: Vec<i8>,
+    low: Vec<i8>,
+    step: f64,
+    /// Of the 16-bit elements.
+    sum: f64,
+    /// |q̃|²
+    squared: f64,
+    /// |q − q̃| at most.
+    error: f64,
+    /// |q| at least and at most; under cosine distance before q is made a unit vector.
+    norm: (f64, f64),
+}
+
+#[derive(Clone, Copy)]
+struct Stored<'a> {
+    offset: f64,
+    step: f64,
+    error: f64,
+    norm: f32,
+    sum: u32,
+    squares: u32,
+    codes: &'a [u8],
+}
+
+impl Stored<'_> {
+    /// |x̂|²
+    #[inline]
+    fn squared(&self) -> f64 {
+        let (sum, squares) = (f64::from(self.sum), f64::from(self.squares));
+        self.codes.len() as f64 * self.offset * self.offset
+            + self.step * (2.0 * self.offset * sum + self.step * squares)
+    }
+
+    /// No less than |x̂| and the norms of what it is made of.
+    fn magnitude(&self) -> f64 {
+        (self.codes.len() as f64).sqrt() * (self.offset.abs() + 255.0 * self.step)
+    }
+}
+
+impl Sq8 {
+    pub(crate) fn new(metric: Metric, dims: usize, kernels: &'static Kernels) -> Self {
+        Self { metric, dims, kernels, slack: Slack::of(dims), chunk_slack: Slack::of(CHUNK.min(dims)) }
+    }
+
+    pub(crate) fn payload_len(&self) -> usize {
+        HEADER + self.dims
+    }
+
+    #[inline]
+    fn parse<'a>(&self, payload: &'a [u8]) -> Result<Stored<'a>> {
+        let (header, codes) = split::<HEADER>(payload, self.dims)?;
+        Ok(Stored {
+            offset: f64::from(float(header, 0)),
+            step: f64::from(float(header, 4)),
+            error: f64::from(float(header, 8)),
+            norm: float(header, 12),
+            sum: integer(header, 16),
+            squares: integer(header, 20),
+            codes,
+        })
+    }
+
+    /// Calls `visit(start, chunk of x̂)`.
+    #[inline]
+    fn decoded(of: &Stored<'_>, mut visit: impl FnMut(usize, &[f32])) {
+        let mut buffer = [0.0; CHUNK];
+        let (offset, step) = (of.offset as f32, of.step as f32);
+        for (i, codes) in of.codes.chunks(CHUNK).enumerate() {
+            let chunk = &mut buffer[..codes.len()];
+            for (value, &code) in chunk.iter_mut().zip(codes) {
+                *value = offset + step * f32::from(code);
+            }
+            visit(i * CHUNK, chunk);
+        }
+    }
+
+    fn values(&self, of: &Stored<'_>) -> Vec<f32> {
+        let mut values = Vec::with_capacity(self.dims);
+        Self::decoded(of, |_, chunk| values.extend_from_slice(chunk));
+        values
+    }
+
+    fn l1(&self, values: &[f32], of: &Stored<'_>) -> f64 {
+        let mut sum = 0.0;
+        Self::decoded(of, |start, chunk| {
+            sum += f64::from((self.kernels.f32.l1)(&values[start..start + chunk.len()], chunk));
+        });
+        sum
+    }
+
+    fn l1_at_least(&self, values: &[f32], of: &Stored<'_>) -> f64 {
+        let mut sum = 0.0;
+        Self::decoded(of, |start, chunk| {
+            let computed = (self.kernels.f32.l1)(&values[start..start + chunk.len()], chunk);
+            sum += self.chunk_slack.at_least(computed);
+        });
+        sum * (1.0 - WIDE)
+    }
+
+    /// q̃·x̂
+    #[inline]
+    fn dot(&self, query: &Sq8Query, x: &Stored<'_>) -> f64 {
+        let integers = (self.kernels.codes.dot_split)(x.codes, &query.high, &query.low);
+        query.step * (x.offset * query.sum + x.step * integers as f64)
+    }
+
+    /// The key from a dot product, both squared norms and both errors. A squared distance from x̂ is on the average |x − x̂|²
+    /// larger than one from x; it is taken off, so that a vector is at distance 0 from itself.
+    #[inline]
+    fn key(&self, dot: f64, squared: f64, error_squared: f64) -> f32 {
+        key(match self.metric {
+            Metric::InnerProduct => -dot,
+            Metric::Cosine => ((squared - error_squared) / 2.0 - dot).max(0.0),
+            _ => (squared - error_squared - 2.0 * dot).max(0.0),
+        })
+    }
+
+    fn encode_dense<E: Dense>(&self, values: &[E], out: &mut Vec<u8>) -> Result<()> {
+        let norm = norm(self.kernels, values);
+        let factor = self.factor(norm).ok_or(Error::Zero)?;
+        let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);
+        for x in values {
+            (least, most) = (least.min(x.to_f32()), most.max(x.to_f32()));
+        }
+        // Adding 0 makes −0 a +0, so that equal vectors have equal payloads.
+        let offset = (f64::from(least) * factor) as f32 + 0.0;
+        let step = ((f64::from(most) * factor - f64::from(offset)).max(0.0) / 255.0) as f32;
+        let (wide_offset, wide_step) = (f64::from(offset), f64::from(step));
+        let inverse = if step > 0.0 { 1.0 / wide_step } else { 0.0 };
+        let start = out.len();
+        out.resize(start + HEADER, 0);
+        let (mut sum, mut squares) = (0u32, 0u32);
+        let (mut error, mut magnitudes) = (0.0, 0.0);
+        for x in values {
+            let x = f64::from(x.to_f32()) * factor;
+            // Saturates at both ends.
+            let code = ((x - wide_offset) * inverse + 0.5) as u8;
+            sum += u32::from(code);
+            squares += u32::from(code) * u32::from(code);
+            let residual = x - (wide_offset + wide_step * f64::from(code));
+            error += residual * residual;
+            magnitudes += (x - f64::from(offset + step * f32::from(code))).abs();
+            out.push(code);
+        }
+        let magnitude = (values.len() as f64).sqrt() * (wide_offset.abs() + 255.0 * wide_step);
+        let error = match self.metric {
+            Metric::L1 => magnitudes * (1.0 + WIDE),
+            // x·factor is off by a little, too.
+            Metric::Cosine => error.sqrt() * (1.0 + WIDE) + magnitude * ROUNDING + WIDE,
+            _ => error.sqrt() * (1.0 + WIDE) + magnitude * ROUNDING,
+        };
+        let header = [offset, step, round_up(error), round_up(norm)].map(f32::to_ne_bytes);
+        let header = [header[0], header[1], header[2], header[3], sum.to_ne_bytes(), squares.to_ne_bytes()];
+        out[start..start + HEADER].copy_from_slice(header.as_flattened());
+        Ok(())
+    }
+
+    /// What the elements are multiplied by before anything else; `None` where that is impossible.
+    fn factor(&self, norm: f64) -> Option<f64> {
+        match self.metric {
+            Metric::Cosine => (norm > 0.0).then(|| 1.0 / norm),
+            _ => Some(1.0),
+        }
+    }
+
+    fn prepare_dense<E: Dense>(&self, values: &[E]) -> Option<Sq8Query> {
+        let norm = norm(self.kernels, values);
+        let factor = self.factor(norm)?;
+        let mut query = Sq8Query {
+            values: Vec::new(),
+            high: Vec::new(),
+            low: Vec::new(),
+            step: 0.0,
+            sum: 0.0,
+            squared: 0.0,
+            error: 0.0,
+            norm: norm_range(norm),
+        };
+        if self.metric == Metric::L1 {
+            query.values = values.iter().map(|x| x.to_f32()).collect();
+            return Some(query);
+        }
+        let largest = values.iter().fold(0f32, |max, x| max.max(x.to_f32().abs()));
+        query.step = f64::from(largest) * factor / LARGEST;
+        let inverse = if query.step > 0.0 { 1.0 / query.step } else { 0.0 };
+        let (mut sum, mut squares) = (0i64, 0i64);
+        for x in values {
+            let x = f64::from(x.to_f32()) * factor;
+            let element = (x * inverse).round() as i64;
+            let high = (element + 128) >> 8;
+            query.high.push(high as i8);
+            query.low.push((element - 256 * high) as i8);
+            sum += element;
+            squares += element * element;
+            query.error += (x - query.step * element as f64).powi(2);
+        }
+        query.sum = sum as f64;
+        query.squared = query.step * query.step * squares as f64;
+        query.error = query.error.sqrt() * (1.0 + WIDE) + (norm * factor) * ROUNDING;
+        if self.metric == Metric::Cosine {
+            query.error += WIDE;
+        }
+        Some(query)
+    }
+}
+
+impl Codec for Sq8 {
+    type Query = Sq8Query;
+
+    fn encode(&self, value: Value<'_>, out: &mut Vec<u8>) -> Result<()> {
+        match value {
+            Value::F32(values) => self.encode_dense(values, out),
+            Value::F16(values) => self.encode_dense(values, out),
+            _ => Err(Error::ForeignQuery),
+        }
+    }
+
+    fn prepare(&self, query: Value<'_>) -> Result<Option<Sq8Query>> {
+        match query {
+            Value::F32(values) => Ok(self.prepare_dense(values)),
+            Value::F16(values) => Ok(self.prepare_dense(values)),
+            _ => Err(Error::ForeignQuery),
+        }
+    }
+
+    #[inline]
+    fn exact(&self, query: &Sq8Query, payload: &[u8]) -> Result<f32> {
+        let x = self.parse(payload)?;
+        Ok(match self.metric {
+            Metric::L1 => key(self.l1(&query.values, &x)),
+            _ => self.key(self.dot(query, &x), query.squared + x.squared(), x.error * x.error),
+        })
+    }
+
+    fn lower_bound(&self, query: &Sq8Query, payload: &[u8]) -> Result<f64> {
+        let x = self.parse(payload)?;
+        if self.metric == Metric::L1 {
+            return Ok(self.slack.l1(self.l1_at_least(&query.values, &x) - x.error));
+        }
+        let dot = self.dot(query, &x);
+        let squared = x.squared();
+        let magnitudes = (query.squared.sqrt() + x.magnitude()).powi(2) * ROUNDING;
+        let near = (query.squared + squared - 2.0 * dot - magnitudes).max(0.0).sqrt();
+        let cosine = self.metric == Metric::Cosine;
+        if !cosine && self.metric != Metric::InnerProduct {
+            return Ok(self.slack.l2(near - x.error - query.error));
+        }
+        let norm = stored_norm_range(x.norm);
+        let (q_high, x_high) = if cosine { (1.0 + WIDE, 1.0 + WIDE) } else { (query.norm.1, norm.1) };
+        let approximate = (squared + magnitudes).max(0.0).sqrt() * UP;
+        let dot = dot + magnitudes;
+        let products = Products { dot, near, approximate, q_error: query.error, x_error: x.error };
+        let high = products.high(q_high, x_high);
+        Ok(if cosine {
+            self.slack.cosine(high, query.norm, norm)
+        } else {
+            self.slack.inner_product(high, query.norm.1, norm.1)
+        })
+    }
+
+    fn operator(&self, _: &Sq8Query, _: &[u8]) -> Result<Option<f64>> {
+        Ok(None)
+    }
+
+    #[inline]
+    fn between(&self, a: &[u8], b: &[u8]) -> Result<f32> {
+        let (a, b) = (self.parse(a)?, self.parse(b)?);
+        if self.metric == Metric::L1 {
+            return Ok(key(self.l1(&self.values(&a), &b)));
+        }
+        let integers = f64::from((self.kernels.u8.dot)(a.codes, b.codes));
+        let dot = self.dims as f64 * a.offset * b.offset
+            + a.offset * b.step * f64::from(b.sum)
+            + b.offset * a.step * f64::from(a.sum)
+            + a.step * b.step * integers;
+        Ok(self.key(dot, a.squared() + b.squared(), a.error * a.error + b.error * b.error))
+    }
+
+    fn decode(&self, payload: &[u8]) -> Result<OwnedValue> {
+        let x = self.parse(payload)?;
+        let code = |sum: u64, &code: &u8| sum + u64::from(code);
+        let square = |sum: u64, &code: &u8| sum + u64::from(code) * u64::from(code);
+        let sums = x.codes.iter().fold(0, code) == u64::from(x.sum)
+            && x.codes.iter().fold(0, square) == u64::from(x.squares);
+        let values = self.values(&x);
+        // The largest element may have been rounded up past the largest number, by a rounding.
+        let finite = x.offset.is_finite() && x.step.is_finite() && x.step >= 0.0;
+        if sums && finite && x.error >= 0.0 && x.norm >= 0.0 {
+            Ok(OwnedValue::F32(values.into_iter().map(|x| x.clamp(f32::MIN, f32::MAX)).collect()))
+        } else {
+            Err(CONTENT)
+        }
+    }
+}
