@@ -106,14 +106,20 @@ impl Half {
         sum * (1.0 - WIDE)
     }
 
+    /// `values` are off by `error`. A squared distance from x̂ is on the average |x − x̂|² larger than one from x; it is taken
+    /// off, so that a vector is at distance 0 from itself.
     #[inline]
-    fn key(&self, values: &[f32], of: &Stored<'_>) -> f32 {
+    fn key(&self, values: &[f32], error: f64, of: &Stored<'_>) -> f32 {
         let f32 = &self.kernels.f32;
+        let squared = || {
+            let squared = self.sum(values, of, f32.l2_squared);
+            (squared - error * error - of.error * of.error).max(0.0)
+        };
         key(match self.metric {
             Metric::InnerProduct => -self.sum(values, of, f32.dot),
-            Metric::Cosine => 1.0 - self.sum(values, of, f32.dot),
+            Metric::Cosine => squared() / 2.0,
             Metric::L1 => self.sum(values, of, f32.l1),
-            _ => self.sum(values, of, f32.l2_squared),
+            _ => squared(),
         })
     }
 
@@ -193,7 +199,7 @@ impl Codec for Half {
 
     #[inline]
     fn exact(&self, query: &HalfQuery, payload: &[u8]) -> Result<f32> {
-        Ok(self.key(&query.values, &self.parse(payload)?))
+        Ok(self.key(&query.values, 0.0, &self.parse(payload)?))
     }
 
     fn lower_bound(&self, query: &HalfQuery, payload: &[u8]) -> Result<f64> {
@@ -231,7 +237,8 @@ impl Codec for Half {
 
     #[inline]
     fn between(&self, a: &[u8], b: &[u8]) -> Result<f32> {
-        Ok(self.key(&self.values(&self.parse(a)?), &self.parse(b)?))
+        let (a, b) = (self.parse(a)?, self.parse(b)?);
+        Ok(self.key(&self.values(&a), a.error, &b))
     }
 
     fn decode(&self, payload: &[u8]) -> Result<OwnedValue> {

@@ -16,7 +16,7 @@ fn sums(mut terms: Vec<(f32, f32)>) -> Vec<f32> {
     terms.reverse();
     add_up(&terms, &mut sums);
     // Large and small in turn.
-    let half = terms.len() / 2;
+    let half = terms.len().div_ceil(2);
     let mut turns = Vec::with_capacity(terms.len());
     for i in 0..terms.len() {
         turns.push(if i % 2 == 0 { terms[i / 2] } else { terms[half + i / 2] });

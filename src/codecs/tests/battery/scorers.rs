@@ -41,7 +41,9 @@ fn value_of(spec: &Spec, rng: &mut Rng) -> OwnedValue {
         VectorType::Vector => OwnedValue::F32(dense),
         VectorType::Halfvec => OwnedValue::F16(dense.into_iter().map(f16::from_f32).collect()),
         VectorType::Sparsevec => {
-            OwnedValue::Sparse(SparseBuf::from_dense(dense.into_iter().map(|x| x.max(0.0))).unwrap())
+            // One element at least.
+            let values = dense.iter().enumerate().map(|(i, x)| if i == 0 { 0.5 } else { x.max(0.0) });
+            OwnedValue::Sparse(SparseBuf::from_dense(values.collect::<Vec<_>>().into_iter()).unwrap())
         }
         VectorType::Bit => {
             let mut bytes: Vec<u8> = (0..spec.dims.div_ceil(8)).map(|_| rng.u8(..)).collect();
