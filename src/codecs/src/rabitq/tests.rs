@@ -163,3 +163,32 @@ fn nothing_is_not_a_number() {
         }
     }
 }
+
+/// Factors in bf16 cost no more than a hundredth of the error of codes, wherever the error is smallest.
+#[test]
+fn rounded_factors_cost_little() {
+    for (dims, bits) in [(384, 1), (1536, 1), (1536, 2)] {
+        let frame = Frame::new(centroid(dims), 5).unwrap();
+        let coder = Coder::new(Metric::L2, bits, frame, kite_kernels::kernels());
+        let mut rng = Rng::with_seed(6);
+        let (mut rounded, mut whole) = (0.0, 0.0);
+        for _ in 0..300 {
+            let (x, q) = (vector(dims, &mut rng), vector(dims, &mut rng));
+            let (error, _, factors, query) = trial(&coder, &x, &q);
+            rounded += error * error;
+            // The same product under factors that are not rounded.
+            let [add, mul] = read(&factors).map(f64::from);
+            let key = error + truth(Metric::L2, &x, &q);
+            let product = (key - f64::from(query.base) - add) / mul;
+            let (residual, rotated) = coder.residual(&x);
+            let square = |values: &[f32]| values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
+            let outer = if bits == 2 { threshold(&rotated) } else { f32::INFINITY };
+            let level = |x: &f32| if x.abs() > outer { 1.5 } else { 0.5 };
+            let f = square(&residual) / rotated.iter().map(|x| level(x) * f64::from(x.abs())).sum::<f64>();
+            let key = f64::from(query.base) + square(&residual) - 2.0 * f * product;
+            whole += (key - truth(Metric::L2, &x, &q)).powi(2);
+        }
+        println!("{dims} {bits}: {:.4}", (rounded / whole).sqrt());
+        assert!((rounded / whole).sqrt() < 1.05, "{dims} {bits}: {rounded} {whole}");
+    }
+}

@@ -102,6 +102,7 @@ fn long_vectors() {
 /// How far the bounds of embeddings are below the operator's values, on the average and relative to them.
 #[test]
 fn bounds_are_tight() {
+    const PAIRS: usize = 50;
     for dims in [128, 768] {
         for metric in DENSE {
             // By payload: full, half, sq8. Inner products are relative to the lengths, which are 1.
@@ -116,7 +117,6 @@ fn bounds_are_tight() {
                     Scorer::new(spec(VectorType::Vector, metric, payload_kind, 0, dims), None).unwrap();
                 let mut rng = Rng::with_seed(5);
                 let mut gap = 0.0;
-                const PAIRS: usize = 50;
                 for _ in 0..PAIRS {
                     let (q, x) = (embedding(dims, &mut rng), embedding(dims, &mut rng));
                     let query = scorer.prepare(Some(Value::F32(&q))).unwrap();

@@ -74,3 +74,19 @@ fn split_products() {
         }
     });
 }
+
+#[test]
+fn what_does_not_fit_panics() {
+    every_set(|set| {
+        let panics = |call: &dyn Fn()| {
+            assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err());
+        };
+        panics(&|| (set.codes.one_bit)(&[1; 9], &[1], &mut [0]));
+        panics(&|| (set.codes.two_bits)(&[1; 6], &[1], &mut [0]));
+        panics(&|| (set.codes.one_bit)(&[1; 8], &[1; 2], &mut [0]));
+        panics(&|| (set.codes.one_bit)(&[], &[1], &mut []));
+        panics(&|| {
+            (set.codes.dot_split)(&[1], &[1], &[]);
+        });
+    });
+}

@@ -88,6 +88,16 @@ fn nothing_outside_is_touched() {
     for set in kite_kernels::available() {
         for length in 0..=260 {
             for at_end in [true, false] {
+                let (code, query) = (first.slice(length, at_end), second.slice(length, at_end));
+                assert_eq!((set.codes.dot_split)(code, query, query), 0);
+                // 1 to 5 codes, so that the last ones go alone.
+                let size = length / 8;
+                let codes = first.slice(size * (1 + length % 5), at_end);
+                let mut products = [1; 5];
+                let products = &mut products[..1 + length % 5];
+                (set.codes.one_bit)(second.slice(size * 8, at_end), codes, products);
+                (set.codes.two_bits)(second.slice(size * 4, at_end), codes, products);
+                assert!(products.iter().all(|product| *product == 0));
                 (set.f16_to_f32)(first.slice(length, at_end), target.slice_mut(length, at_end));
                 (set.f32_to_f16)(first.slice(length, at_end), target.slice_mut(length, at_end));
             }
