@@ -4,94 +4,27 @@
 //! `cargo bench -p kite-bench --bench kernels -- --table` prints the median nanoseconds per call as a Markdown table (about
 //! half a minute).
 
-use criterion::Criterion;
+mod meter;
+
 use kite_kernels::{Bytes, Element, Kernels, available, f16};
+use meter::{Meter, Run};
 use simsimd::{BinarySimilarity, SpatialSimilarity};
 use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::ops::{Deref, Range};
-use std::time::{Duration, Instant};
 
 const SIMSIMD: &str = "simsimd";
 const DIMENSIONS: [usize; 9] = [3, 16, 64, 128, 384, 768, 1536, 3072, 16_000];
 
 fn main() {
-    if std::env::args().any(|argument| argument == "--table") {
-        let mut table = Table::default();
-        run(&mut table);
-        table.print();
-    } else {
-        let mut criterion = Criterion::default()
-            .sample_size(10)
-            .warm_up_time(Duration::from_millis(50))
-            .measurement_time(Duration::from_millis(150))
-            .configure_from_args();
-        run(&mut criterion);
-        criterion.final_summary();
-    }
+    meter::main(&DIMENSIONS, AllKernels);
 }
 
-/// Something that times a call.
-trait Meter {
-    fn time<R>(&mut self, kernel: &str, set: &str, dimensions: usize, call: impl FnMut() -> R);
-}
+struct AllKernels;
 
-impl Meter for Criterion {
-    fn time<R>(&mut self, kernel: &str, set: &str, dimensions: usize, mut call: impl FnMut() -> R) {
-        let mut group = self.benchmark_group(kernel);
-        group.bench_function(format!("{set}/{dimensions}"), |bencher| bencher.iter(&mut call));
-        group.finish();
-    }
-}
-
-/// The rows of the table: kernel, set, and the cells by dimension.
-#[derive(Default)]
-struct Table(Vec<(String, String, Vec<f64>)>);
-
-impl Table {
-    const SAMPLES: usize = 101;
-    /// Short beside a scheduler's time slice, so that most samples are whole even where other work runs.
-    const SAMPLE: Duration = Duration::from_micros(200);
-
-    fn print(&self) {
-        let line = |first: &str, second: &str, cells: &mut dyn Iterator<Item = String>| {
-            println!("| {first} | {second} | {} |", cells.collect::<Vec<_>>().join(" | "));
-        };
-        line("kernel", "set", &mut DIMENSIONS.iter().map(usize::to_string));
-        line("---", "---", &mut DIMENSIONS.iter().map(|_| "---:".to_owned()));
-        for (kernel, set, cells) in &self.0 {
-            let mut cells =
-                cells.iter().map(|ns| if *ns < 100.0 { format!("{ns:.1}") } else { format!("{ns:.0}") });
-            line(kernel, set, &mut cells);
-        }
-    }
-}
-
-impl Meter for Table {
-    fn time<R>(&mut self, kernel: &str, set: &str, _: usize, mut call: impl FnMut() -> R) {
-        let mut sample = |calls: u32| {
-            let start = Instant::now();
-            for _ in 0..calls {
-                black_box(call());
-            }
-            start.elapsed()
-        };
-        let mut calls = 1;
-        while sample(calls) < Self::SAMPLE {
-            calls *= 2;
-        }
-        let mut samples: Vec<_> = (0..Self::SAMPLES).map(|_| sample(calls)).collect();
-        samples.sort_unstable();
-        let median = samples[Self::SAMPLES / 2].as_secs_f64() * 1e9 / f64::from(calls);
-        match self.0.iter_mut().find(|(k, s, _)| k == kernel && s == set) {
-            Some((_, _, cells)) => cells.push(median),
-            None => {
-                // Rows of one kernel stand together.
-                let place =
-                    self.0.iter().rposition(|(k, ..)| k == kernel).map_or(self.0.len(), |last| last + 1);
-                self.0.insert(place, (kernel.to_owned(), set.to_owned(), vec![median]));
-            }
-        }
+impl Run for AllKernels {
+    fn run(self, meter: &mut impl Meter) {
+        run(meter);
     }
 }
 
@@ -104,6 +37,7 @@ fn run(meter: &mut impl Meter) {
     spatial(meter, "i8", u8::cast_signed);
     bytes(meter, "u8", |set| set.u8, |byte| byte);
     bits(meter);
+    codes(meter);
     conversions(meter);
 }
 
@@ -144,6 +78,39 @@ fn bits(meter: &mut impl Meter) {
     // The quotient of what `overlap` counts.
     time_pair(meter, "bit overlap", SIMSIMD, u8::jaccard, size, |byte| byte);
     pairs(meter, "bit and", |set| set.bits.and_popcount, size, |byte| byte);
+}
+
+/// Nanoseconds for a whole edge list, of 32 codes.
+fn codes(meter: &mut impl Meter) {
+    const LIST: usize = 32;
+    for (name, bits) in [("32 codes, 1 bit", 1), ("32 codes, 2 bits", 2)] {
+        let of = |set: &Kernels| if bits == 1 { set.codes.one_bit } else { set.codes.two_bits };
+        each_set(
+            |set| of(set) as usize,
+            |set| {
+                for d in DIMENSIONS.map(|d| d.next_multiple_of(8)) {
+                    let [query, _] = Values::pair(d, u8::cast_signed);
+                    let [codes, _] = Values::pair(d * bits / 8 * LIST, |byte| byte);
+                    let mut out = [0; LIST];
+                    meter.time(name, set.name, d, || {
+                        black_box(of(set))(black_box(&query), black_box(&codes), &mut out);
+                    });
+                }
+            },
+        );
+    }
+    each_set(
+        |set| set.codes.dot_split as usize,
+        |set| {
+            for d in DIMENSIONS {
+                let [high, low] = Values::pair(d, u8::cast_signed);
+                let [code, _] = Values::pair(d, |byte| byte);
+                meter.time("u8 · i16", set.name, d, || {
+                    black_box(set.codes.dot_split)(black_box(&code), black_box(&high), black_box(&low))
+                });
+            }
+        },
+    );
 }
 
 fn conversions(meter: &mut impl Meter) {
