@@ -82,7 +82,7 @@ pub struct PageKind {
 ///
 /// Layout-compatible with a Postgres page, so that a store may lend one out of shared buffers. Every byte pattern is a valid
 /// value of this type, if not a sound page.
-#[derive(Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Debug, FromBytes, IntoBytes, Immutable)]
 #[repr(C, align(8))]
 pub struct Page {
     pub(crate) header: Header,
