@@ -11,6 +11,8 @@
 #[cfg(target_endian = "big")]
 compile_error!("pages are read in place, and their format is little-endian");
 
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod edit;
 mod error;
 #[cfg(feature = "testing")]

@@ -14,8 +14,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, little_endian};
 /// The longest payload. The longest vector type takes an eighth of it.
 pub const MAX_BYTES: usize = 1 << 20;
 
-/// The most bytes of payload that a chunk holds.
-pub const CHUNK_BYTES: usize = MAX_ITEM - size_of::<Header>();
+/// The most bytes of payload that a chunk holds. It leaves room for some freed numbers on the page, twelve bytes each, so
+/// that the next chunk of this length can take a page before they are past.
+pub const CHUNK_BYTES: usize = MAX_ITEM - 80 - size_of::<Header>();
 
 /// Set in the head's flags of the first chunk of a chain.
 const FIRST: u8 = 1;
