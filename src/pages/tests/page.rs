@@ -227,7 +227,7 @@ fn use_every_accessor(page: &Page) {
             |page, no| page.replace(no, &[1; 9]).map(|_| ()),
             |page, no| {
                 page.item_mut(no).map(|item| {
-                    item.map(|item| item.fill(1));
+                    if let Some(item) = item { item.fill(1) }
                 })
             },
             |page, _| page.compact(),
