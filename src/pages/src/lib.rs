@@ -5,7 +5,7 @@
 //! together with its generation, so that a pointer which outlived its item is found out. [`payload`] keeps values longer
 //! than a page.
 //!
-//! The feature `testing` adds [`MemStore`] and [`FaultStore`], and [`conformance`], which any store can be put through.
+//! The feature `testing` adds `MemStore`, `FaultStore` and `conformance`, which any store can be put through.
 //! The README beside this crate has the page map, the lock rules and the states that a crash leaves.
 
 #[cfg(target_endian = "big")]

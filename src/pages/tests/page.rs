@@ -227,7 +227,9 @@ fn use_every_accessor(page: &Page) {
             |page, no| page.replace(no, &[1; 9]).map(|_| ()),
             |page, no| {
                 page.item_mut(no).map(|item| {
-                    if let Some(item) = item { item.fill(1) }
+                    if let Some(item) = item {
+                        item.fill(1);
+                    }
                 })
             },
             |page, _| page.compact(),

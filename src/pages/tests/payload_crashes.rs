@@ -51,8 +51,12 @@ fn sweep<S: PageStore>(store: &S, heads: &[ItemRef]) -> usize {
     {
         kept.insert(next);
     }
-    let orphans = all.iter().filter(|(chunk, _)| !kept.contains(chunk));
-    orphans.map(|&(chunk, _)| free_chunk(store, FORMAT, chunk).unwrap()).count()
+    let orphans: Vec<_> =
+        all.into_iter().map(|(chunk, _)| chunk).filter(|chunk| !kept.contains(chunk)).collect();
+    for &orphan in &orphans {
+        free_chunk(store, FORMAT, orphan).unwrap();
+    }
+    orphans.len()
 }
 
 #[test]
