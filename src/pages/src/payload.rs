@@ -241,13 +241,13 @@ pub fn free<S: PageStore>(store: &S, format: Format, head: ItemRef) -> Result<()
 /// Those of the store.
 pub fn free_chunk<S: PageStore>(store: &S, format: Format, place: ItemRef) -> Result<Option<ItemRef>> {
     let block = place.pointer.block();
-    let stamp = store.now();
     let mut txn = store.begin();
     let slot = txn.lock(block)?;
     let Some(chunk) = find(txn.page(slot), format, place).at(block)? else { return Ok(None) };
     let next = chunk.next;
     let page = txn.page_mut(slot);
-    page.free(place.pointer.no(), stamp).at(block)?;
+    // Taken under the lock, so that every snapshot by which the chunk was found is older.
+    page.free(place.pointer.no(), store.now()).at(block)?;
     let room = page.sound().and_then(crate::View::room).at(block)?;
     txn.commit()?;
     store.note_space(block, room)?;

@@ -127,7 +127,7 @@ pub trait PageStore {
     /// Writing the free-space map failed.
     fn note_space(&self, block: BlockNo, bytes: usize) -> Result<()>;
 
-    /// The stamp for what is freed now: the next full transaction id.
+    /// The stamp for what is freed now: the next full transaction id. Locks may be held, and for freeing that of the page is.
     fn now(&self) -> Stamp;
 
     /// Whether no snapshot can still see what was there when the stamp was taken. Locks may be held.

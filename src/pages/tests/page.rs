@@ -246,11 +246,7 @@ fn use_every_accessor(page: &Page) {
     }
     if let Ok(room) = room {
         fresh(&mut copy);
-        assert!(
-            copy.add(&vec![1; room + 1]).is_ok_and(|no| no.is_none())
-                || room + 1 > MAX_ITEM
-                || copy.sound().is_err()
-        );
+        assert_eq!(copy.add(&vec![1; room + 1]), Ok(None));
     }
 }
 
