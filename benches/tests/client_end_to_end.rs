@@ -1,6 +1,7 @@
 //! The program from end to end on 2,000 rows: servers, tables, exact answers, journals, report.
 
 use anyhow::{Context, Result, ensure};
+use kite_cluster::{Cluster, DEFAULT_MAJOR, PrivateTree};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -112,6 +113,26 @@ fn an_interrupted_run_keeps_and_reports_what_it_measured() -> Result<()> {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("the run was interrupted"), "{said}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("recall 1.0000"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn an_engine_may_be_somebodys_running_server() -> Result<()> {
+    let cluster = Cluster::builder(&PrivateTree::open(DEFAULT_MAJOR, PrivateTree::OWN)?).start()?;
+    let peer = format!("pgkite-other={}", cluster.url("postgres"));
+    let words = [small(), vec!["--repeats", "1", "--peer", &peer, "--arm", "pgkite-other:exact"]].concat();
+    let (records, _) = bench("ann", &words)?;
+    let passes = of_kind(&records, "pass");
+    assert_eq!((passes.len(), &passes[0]["recall"]), (1, &1.0.into()));
+    let mut client = cluster.connect()?;
+    let left: i64 =
+        client.query_one("SELECT count(*) FROM pg_namespace WHERE nspname = 'kite_bench'", &[])?.get(0);
+    assert_eq!(left, 0, "the bench's schema goes with it");
+    // Somebody else's server is not restarted.
+    let words = [small(), vec!["--peer", &peer, "--arm", "pgkite-other:exact"]].concat();
+    let refused = bench("cold", &words).unwrap_err().to_string();
+    assert!(refused.contains("not the bench's own to restart"), "{refused}");
+    assert!(client.query_one("SELECT 1", &[]).is_ok());
     Ok(())
 }
 
