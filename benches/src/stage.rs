@@ -122,6 +122,10 @@ impl<'a> Stage<'a> {
             }
             (None, None) => bail!("{arm} has no server"),
         };
+        let settings = match self.servers.get(arm.kind.name) {
+            Some(server) => server.other_settings(&self.common.settings())?,
+            None => BTreeMap::new(),
+        };
         let act = Act { name: arm.to_string(), table, index, rows: 0, library, arm };
         self.journal.write(&Record::Arm(record::Arm {
             run: self.journal.run_id().into(),
@@ -134,7 +138,7 @@ impl<'a> Stage<'a> {
             session: act.arm.set_up(),
             parameter: act.arm.parameter().map(Into::into),
             in_process: act.library.is_some(),
-            settings: BTreeMap::new(),
+            settings,
         }))?;
         self.arms.push(act);
         Ok(())

@@ -64,6 +64,7 @@ fn an_exact_search_finds_everything() -> Result<()> {
     assert_eq!(of_kind(&records, "floor").len(), 4);
     let run = of_kind(&records, "run")[0];
     assert_eq!((&run["data"]["rows"], &run["settings"]["shared_buffers"]), (&2000.into(), &"128MB".into()));
+    assert_eq!(of_kind(&records, "arm")[0]["settings"], Value::Object(serde_json::Map::new()));
     assert!(run["absent"].as_array().is_some_and(|absent| absent.contains(&"pgvector".into())));
     assert!(printed.contains("pgkite:exact") && printed.contains("recall 1.0000"), "{printed}");
 
@@ -124,6 +125,8 @@ fn an_engine_may_be_somebodys_running_server() -> Result<()> {
     let (records, _) = bench("ann", &words)?;
     let passes = of_kind(&records, "pass");
     assert_eq!((passes.len(), &passes[0]["recall"]), (1, &1.0.into()));
+    let arm = of_kind(&records, "arm")[0];
+    assert_eq!(arm["settings"]["shared_buffers"], "32MB", "its own settings are told: {arm}");
     let mut client = cluster.connect()?;
     let left: i64 =
         client.query_one("SELECT count(*) FROM pg_namespace WHERE nspname = 'kite_bench'", &[])?.get(0);
