@@ -4,7 +4,7 @@ CREATE SCHEMA kite;
 GRANT USAGE ON SCHEMA kite TO PUBLIC;
 
 CREATE FUNCTION kite.version() RETURNS text
-    AS 'MODULE_PATHNAME', 'kite_version' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME', 'kite_version' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION kite.version() IS 'version of the pgkite library that this session has loaded';
 
 CREATE FUNCTION kite.kernels() RETURNS text

@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     on_all_data("ann", &options.common, |stage| {
         let truth = stage.truth(None)?;
         for n in 0..stage.arms.len() {
-            stage.load(&stage.arms[n], 0..stage.data.len(), None)?;
+            stage.load(n, 0..stage.data.len(), None)?;
             stage.build(n, 0)?;
         }
         sweep(stage, &truth, &options.clients)

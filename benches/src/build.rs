@@ -16,8 +16,8 @@ pub(crate) struct Options {
 /// Builds every arm's index again and again, in turns.
 pub(crate) fn run(options: &Options) -> Result<()> {
     on_all_data("build", &options.common, |stage| {
-        for act in &stage.arms {
-            stage.load(act, 0..stage.data.len(), None)?;
+        for n in 0..stage.arms.len() {
+            stage.load(n, 0..stage.data.len(), None)?;
         }
         for repeat in 0..options.common.repeats {
             for n in turns(stage.arms.len(), repeat) {

@@ -32,7 +32,7 @@ fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
     stage.arms.retain(|act| act.library.is_none());
     let truth = stage.truth(None)?;
     for n in 0..stage.arms.len() {
-        stage.load(&stage.arms[n], 0..data.len(), None)?;
+        stage.load(n, 0..data.len(), None)?;
         stage.build(n, 0)?;
     }
     for server in stage.servers.values() {

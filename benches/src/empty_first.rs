@@ -34,7 +34,7 @@ fn measure(stage: &mut Stage<'_>) -> Result<()> {
     let truth = stage.truth(None)?;
     for n in 0..stage.arms.len() {
         if n < after_load {
-            stage.load(&stage.arms[n], 0..data.len(), None)?;
+            stage.load(n, 0..data.len(), None)?;
             stage.build(n, 0)?;
         } else {
             load_behind_index(stage, n)?;
@@ -44,6 +44,7 @@ fn measure(stage: &mut Stage<'_>) -> Result<()> {
 }
 
 fn load_behind_index(stage: &mut Stage<'_>, n: usize) -> Result<()> {
+    stage.arms[n].rows = stage.data.len();
     let act = &stage.arms[n];
     let mut client = stage.server(act)?.connect()?;
     items::create(&mut client, &act.table, stage.data.dims())?;

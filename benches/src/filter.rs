@@ -63,8 +63,8 @@ fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
     eprintln!("ordering the rows of {} by place", data.name());
     let attributes = Attributes::of(data)?;
     for n in 0..stage.arms.len() {
+        stage.load(n, 0..data.len(), Some(&attributes))?;
         let act = &stage.arms[n];
-        stage.load(act, 0..data.len(), Some(&attributes))?;
         if !options.no_btree {
             let (mut client, table) = (stage.server(act)?.connect()?, &act.table);
             client.batch_execute(&format!(

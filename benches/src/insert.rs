@@ -55,7 +55,7 @@ fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
     let before = data.len() - later;
     stage.arms.retain(|act| act.library.is_none());
     for n in 0..stage.arms.len() {
-        stage.load(&stage.arms[n], 0..before, None)?;
+        stage.load(n, 0..before, None)?;
         stage.build(n, 0)?;
     }
     let mut recalls = recalls(stage, Some(before))?;

@@ -37,6 +37,8 @@ pub(crate) struct Act {
     /// Its table, where it is on a server.
     pub(crate) table: String,
     pub(crate) index: Option<String>,
+    /// Rows that the table was loaded with.
+    pub(crate) rows: usize,
     /// The library that runs it, where it is not.
     pub(crate) library: Option<InProcess>,
 }
@@ -120,7 +122,11 @@ impl<'a> Stage<'a> {
             }
             (None, None) => bail!("{arm} has no server"),
         };
-        let act = Act { name: arm.to_string(), table, index, library, arm };
+        let settings = match self.servers.get(arm.kind.name) {
+            Some(server) => server.other_settings(&self.common.settings())?,
+            None => BTreeMap::new(),
+        };
+        let act = Act { name: arm.to_string(), table, index, rows: 0, library, arm };
         self.journal.write(&Record::Arm(record::Arm {
             run: self.journal.run_id().into(),
             arm: act.name.clone(),
@@ -132,7 +138,7 @@ impl<'a> Stage<'a> {
             session: act.arm.set_up(),
             parameter: act.arm.parameter().map(Into::into),
             in_process: act.library.is_some(),
-            settings: BTreeMap::new(),
+            settings,
         }))?;
         self.arms.push(act);
         Ok(())
@@ -179,7 +185,14 @@ impl<'a> Stage<'a> {
     }
 
     /// Makes and fills an arm's table with some of the rows; a library reads its rows itself.
-    pub(crate) fn load(&self, act: &Act, rows: Range<usize>, attributes: Option<&Attributes>) -> Result<()> {
+    pub(crate) fn load(
+        &mut self,
+        n: usize,
+        rows: Range<usize>,
+        attributes: Option<&Attributes>,
+    ) -> Result<()> {
+        self.arms[n].rows = rows.len();
+        let act = &self.arms[n];
         if act.library.is_some() {
             return Ok(());
         }
@@ -241,7 +254,7 @@ impl<'a> Stage<'a> {
             wal_bytes: (!in_process).then_some(built.wal_bytes),
             workers: (!in_process).then_some(built.workers),
             mode,
-            rows: self.data.len(),
+            rows: self.arms[n].rows,
         };
         self.journal.write(&Record::Build(record))
     }

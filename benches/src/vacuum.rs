@@ -48,7 +48,7 @@ fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
     let truths = [stage.truth(None)?, stage.truth(Some(&stay))?];
     for repeat in 0..options.common.repeats {
         for n in turns(stage.arms.len(), repeat) {
-            stage.load(&stage.arms[n], 0..data.len(), None)?;
+            stage.load(n, 0..data.len(), None)?;
             stage.build(n, repeat)?;
             let record = arm(stage, n, repeat, options.share, &truths)?;
             stage.journal.write(&Record::Vacuum(record))?;

@@ -1,6 +1,7 @@
 //! The program from end to end on 2,000 rows: servers, tables, exact answers, journals, report.
 
 use anyhow::{Context, Result, ensure};
+use kite_cluster::{Cluster, DEFAULT_MAJOR, PrivateTree};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -63,6 +64,7 @@ fn an_exact_search_finds_everything() -> Result<()> {
     assert_eq!(of_kind(&records, "floor").len(), 4);
     let run = of_kind(&records, "run")[0];
     assert_eq!((&run["data"]["rows"], &run["settings"]["shared_buffers"]), (&2000.into(), &"128MB".into()));
+    assert_eq!(of_kind(&records, "arm")[0]["settings"], Value::Object(serde_json::Map::new()));
     assert!(run["absent"].as_array().is_some_and(|absent| absent.contains(&"pgvector".into())));
     assert!(printed.contains("pgkite:exact") && printed.contains("recall 1.0000"), "{printed}");
 
@@ -112,6 +114,28 @@ fn an_interrupted_run_keeps_and_reports_what_it_measured() -> Result<()> {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("the run was interrupted"), "{said}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("recall 1.0000"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn an_engine_may_be_somebodys_running_server() -> Result<()> {
+    let cluster = Cluster::builder(&PrivateTree::open(DEFAULT_MAJOR, PrivateTree::OWN)?).start()?;
+    let peer = format!("pgkite-other={}", cluster.url("postgres"));
+    let words = [small(), vec!["--repeats", "1", "--peer", &peer, "--arm", "pgkite-other:exact"]].concat();
+    let (records, _) = bench("ann", &words)?;
+    let passes = of_kind(&records, "pass");
+    assert_eq!((passes.len(), &passes[0]["recall"]), (1, &1.0.into()));
+    let arm = of_kind(&records, "arm")[0];
+    assert_eq!(arm["settings"]["shared_buffers"], "32MB", "its own settings are told: {arm}");
+    let mut client = cluster.connect()?;
+    let left: i64 =
+        client.query_one("SELECT count(*) FROM pg_namespace WHERE nspname = 'kite_bench'", &[])?.get(0);
+    assert_eq!(left, 0, "the bench's schema goes with it");
+    // Somebody else's server is not restarted.
+    let words = [small(), vec!["--peer", &peer, "--arm", "pgkite-other:exact"]].concat();
+    let refused = bench("cold", &words).unwrap_err().to_string();
+    assert!(refused.contains("not the bench's own to restart"), "{refused}");
+    assert!(client.query_one("SELECT 1", &[]).is_ok());
     Ok(())
 }
 

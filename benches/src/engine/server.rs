@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use kite_cluster::{Cluster, DEFAULT_MAJOR, PrivateTree, Shutdown};
 use postgres::{Client, Config, NoTls};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The schema of the bench's tables on a server that is not the bench's own.
 const SCHEMA: &str = "kite_bench";
@@ -112,6 +113,19 @@ impl Server {
     /// A new session.
     pub(crate) fn connect(&self) -> Result<Client> {
         self.place.connect().with_context(|| format!("cannot connect to {}", self.kind.name))
+    }
+
+    /// Where its settings differ from those that the bench gives its own servers, and what it preloads.
+    pub(crate) fn other_settings(&self, usual: &Settings) -> Result<BTreeMap<String, String>> {
+        let mut client = self.connect()?;
+        let mut differing = BTreeMap::new();
+        for (name, wanted) in usual.iter().chain([("shared_preload_libraries", "")]) {
+            let set: String = client.query_one("SELECT current_setting($1)", &[&name])?.get(0);
+            if set != wanted {
+                differing.insert(name.to_owned(), set);
+            }
+        }
+        Ok(differing)
     }
 
     /// Whether it is a cluster of the bench's own, on this machine.

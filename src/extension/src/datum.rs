@@ -322,10 +322,13 @@ impl<T: ArrayElement> ArrayArg<'_, T> {
     /// The elements, to be changed in place; `None` where the argument is a copy. Only for the transition value of an
     /// aggregate, which the executor lets its transition function change.
     pub(crate) fn in_place(&mut self) -> Option<&mut [T]> {
-        let elements: &[T] = self;
-        let (pointer, count) = (elements.as_ptr().cast_mut(), elements.len());
-        // SAFETY: the elements lie in the argument itself, which nothing else borrows: `self` is borrowed mutably.
-        (!self.plain.copied).then(|| unsafe { slice::from_raw_parts_mut(pointer, count) })
+        if self.plain.copied {
+            return None;
+        }
+        let first = self.plain.pointer.cast::<u8>().cast_mut();
+        // SAFETY: the pointer is the argument's own, not one lent by a reference, and `array` has checked that so many elements
+        // follow the header within the value, aligned as `items` has it. Nothing else borrows them: `self` is borrowed mutably.
+        Some(unsafe { slice::from_raw_parts_mut(first.add(ARRAY_HEADER).cast::<T>(), self.count) })
     }
 }
 

@@ -8,6 +8,20 @@ use crate::{
     sparse::{MAX_ELEMENTS, SparseBuf, check_index},
 };
 
+/// The most bytes of a literal that an error quotes. A literal may have a gigabyte, and a message that long cannot be raised: the
+/// server allocates it, more than once, after the point from which a failure could still be reported.
+const QUOTED: usize = 64 << 10;
+
+/// What an error says of a text: all of it, or its beginning up to a whole character.
+fn quote(text: &[u8]) -> String {
+    if text.len() <= QUOTED {
+        return String::from_utf8_lossy(text).into_owned();
+    }
+    // A character has up to three bytes behind its first.
+    let start = (QUOTED - 3..=QUOTED).rev().find(|&at| text[at] & 0xc0 != 0x80).unwrap_or(QUOTED);
+    String::from_utf8_lossy(&text[..start]).into_owned() + "..."
+}
+
 /// A literal and how far it is read.
 struct Scanner<'a> {
     kind: Kind,
@@ -21,8 +35,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn syntax(&self, detail: Option<&'static str>) -> Error {
-        let literal = String::from_utf8_lossy(self.literal).into_owned();
-        Error::Syntax { kind: self.kind.name, literal, detail }
+        Error::Syntax { kind: self.kind.name, literal: quote(self.literal), detail }
     }
 
     fn skip_space(&mut self) {
@@ -58,8 +71,7 @@ impl<'a> Scanner<'a> {
         let number = float(self.rest).ok_or_else(|| self.syntax(None))?;
         let (token, rest) = self.rest.split_at(number.len);
         if refuse(&number) {
-            let text = String::from_utf8_lossy(token).into_owned();
-            return Err(Error::OutOfRange { kind: self.kind.name, text });
+            return Err(Error::OutOfRange { kind: self.kind.name, text: quote(token) });
         }
         self.kind.check_element(number.value)?;
         self.rest = rest;
@@ -167,6 +179,25 @@ mod tests {
         assert_eq!(dense("[0x1p3]").unwrap(), [8.0]);
         assert_eq!(dense("[1e-46]").unwrap(), [0.0]);
         assert_eq!(parse_dense::<f16>(b"[65504,1e-8]", 2).unwrap(), [f16::MAX, f16::ZERO]);
+    }
+
+    #[test]
+    fn errors_quote_no_more_than_can_be_raised() {
+        let whole = "x".repeat(QUOTED);
+        assert_eq!(message(dense(&whole)).matches('x').count(), QUOTED + "syntax".matches('x').count());
+        for shift in 0..4 {
+            // Characters of four bytes, cut at each of their places.
+            let long = "x".repeat(shift) + &"\u{1f985}".repeat(1 << 20);
+            let text = message(dense(&long));
+            assert!(text.len() < QUOTED + 200 && !text.contains('\u{fffd}'), "{}", text.len());
+            assert!(text.contains("\u{1f985}...\""), "{}", &text[text.len() - 100..]);
+        }
+        let digits = format!("[1{}]", "0".repeat(1 << 20));
+        assert!(message(dense(&digits)).len() < QUOTED + 200);
+        let index = format!("{{1:1{}}}/2", "0".repeat(1 << 20));
+        assert!(message(parse_sparse(index.as_bytes(), -1)).len() < QUOTED + 200);
+        // No character at all: cut somewhere.
+        assert!(message(parse_dense::<f32>(&vec![0x80; 1 << 20], -1)).len() < 3 * QUOTED + 200);
     }
 
     #[test]

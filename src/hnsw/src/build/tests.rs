@@ -1,0 +1,153 @@
+use super::*;
+use std::cell::Cell;
+
+/// Vectors under the squared Euclidean distance.
+struct Vectors {
+    dims: usize,
+    values: Vec<f32>,
+}
+
+impl Vectors {
+    /// Points near a few centres.
+    fn make(nodes: usize, dims: usize, seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let centres: Vec<f32> = (0..20 * dims).map(|_| random.f32()).collect();
+        let values = (0..nodes)
+            .flat_map(|_| {
+                let centre = &centres[random.usize(..20) * dims..][..dims];
+                centre.iter().map(|x| x + 0.3 * random.f32()).collect::<Vec<f32>>()
+            })
+            .collect();
+        Self { dims, values }
+    }
+
+    fn row(&self, node: u32) -> &[f32] {
+        &self.values[node as usize * self.dims..][..self.dims]
+    }
+}
+
+impl Distances for Vectors {
+    fn len(&self) -> usize {
+        self.values.len() / self.dims
+    }
+    fn between(&self, a: u32, b: u32) -> f32 {
+        (kite_kernels::kernels().f32.l2_squared)(self.row(a), self.row(b))
+    }
+    fn prefetch(&self, _: u32) {}
+}
+
+/// Lets everything go on, or ends it after so many looks.
+struct Looks(Cell<usize>);
+
+impl Host for Looks {
+    fn go_on(&self) -> Result<(), Stopped> {
+        let left = self.0.get().checked_sub(1).ok_or(Stopped::Interrupted)?;
+        self.0.set(left);
+        Ok(())
+    }
+    fn linked(&self, _: usize) {}
+}
+
+fn endless() -> Looks {
+    Looks(Cell::new(usize::MAX))
+}
+
+fn all_links(graph: &Graph) -> Vec<(u32, u8, Vec<u32>)> {
+    (0..graph.len() as u32)
+        .flat_map(|node| {
+            (0..=graph.level(node)).map(move |level| (node, level, graph.links(node, level).collect()))
+        })
+        .collect()
+}
+
+/// The share of the ten nearest other nodes that a search with ef = 40 finds for every 50th node.
+fn recall(vectors: &Vectors, graph: &Graph) -> f64 {
+    let mut searcher = Searcher::new(graph.len(), 40);
+    let (mut hits, mut asked) = (0, 0);
+    for node in (0..graph.len() as u32).step_by(50) {
+        let mut exact: Vec<Candidate> = (0..graph.len() as u32)
+            .filter(|&other| other != node)
+            .map(|other| Candidate { distance: vectors.between(node, other), node: other })
+            .collect();
+        exact.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance));
+        let entry = graph.entry();
+        let mut entries = vec![Candidate { distance: vectors.between(node, entry), node: entry }];
+        for level in (0..=graph.level(entry)).rev() {
+            let ef = if level == 0 { 40 } else { 1 };
+            entries = searcher.level(graph, vectors, node, &entries, (level, ef)).to_vec();
+        }
+        let found: Vec<u32> = entries[..10].iter().map(|candidate| candidate.node).collect();
+        hits += exact[..10].iter().filter(|near| found.contains(&near.node)).count();
+        asked += 10;
+    }
+    f64::from(hits as u32) / f64::from(asked)
+}
+
+#[test]
+fn near_nodes_are_found() {
+    let vectors = Vectors::make(3000, 12, 1);
+    let graph = link(&vectors, &Parameters::default(), &endless()).unwrap();
+    let recall = recall(&vectors, &graph);
+    assert!(recall > 0.97, "{recall}");
+}
+
+#[test]
+fn rows_in_order_do_no_harm() {
+    let mut vectors = Vectors::make(3000, 12, 2);
+    let mut rows: Vec<Vec<f32>> = vectors.values.chunks(12).map(<[f32]>::to_vec).collect();
+    rows.sort_by(|a, b| a.partial_cmp(b).unwrap());
+    vectors.values = rows.concat();
+    let graph = link(&vectors, &Parameters::default(), &endless()).unwrap();
+    let recall = recall(&vectors, &graph);
+    assert!(recall > 0.97, "{recall}");
+}
+
+#[test]
+fn the_graph_does_not_depend_on_the_threads() {
+    let vectors = Vectors::make(2000, 8, 3);
+    let build = |threads| {
+        let parameters = Parameters { threads, m: 6, ef_construction: 30, ..Parameters::default() };
+        all_links(&link(&vectors, &parameters, &endless()).unwrap())
+    };
+    let one = build(1);
+    assert_eq!(build(2), one);
+    assert_eq!(build(5), one);
+}
+
+#[test]
+fn lists_are_sound() {
+    let vectors = Vectors::make(1500, 4, 4);
+    let parameters = Parameters { m: 4, ef_construction: 20, ..Parameters::default() };
+    let graph = link(&vectors, &parameters, &endless()).unwrap();
+    for (node, level, links) in all_links(&graph) {
+        assert!(links.len() <= graph.capacity(level) && !links.contains(&node), "{node} {links:?}");
+        assert!(links.iter().all(|&link| graph.level(link) >= level), "{node} {links:?}");
+        let mut unique = links.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), links.len(), "{node} {links:?}");
+    }
+    let upper = (0..1500).filter(|&node| graph.level(node) > 0).count();
+    assert!((280..480).contains(&upper), "a quarter of the nodes: {upper}");
+}
+
+#[test]
+fn few_nodes_and_equal_ones() {
+    for nodes in [0, 1, 2, 40] {
+        let vectors = Vectors { dims: 2, values: vec![1.0; nodes * 2] };
+        let graph = link(&vectors, &Parameters::default(), &endless()).unwrap();
+        assert_eq!(graph.len(), nodes);
+        let linked = (0..nodes as u32).filter(|&node| graph.links(node, 0).len() > 0).count();
+        assert_eq!(linked, if nodes < 2 { 0 } else { nodes });
+    }
+}
+
+#[test]
+fn a_build_can_be_ended() {
+    let vectors = Vectors::make(2000, 8, 5);
+    for threads in [1, 3] {
+        let parameters = Parameters { threads, ..Parameters::default() };
+        let stopped = link(&vectors, &parameters, &Looks(Cell::new(20))).unwrap_err();
+        assert_eq!(stopped, Stopped::Interrupted);
+    }
+}
