@@ -29,7 +29,6 @@ impl Run for AllKernels {
 }
 
 fn run(meter: &mut impl Meter) {
-    codes(meter); if true { return; }
     dense::<f32>(meter, "f32");
     spatial(meter, "f32", float::<f32>);
     dense::<f16>(meter, "f16");
