@@ -138,8 +138,7 @@ impl Scorer {
     /// Bytes of a code, 0 where there are none.
     pub fn code_len(&self) -> usize {
         match (&self.coder, &self.store) {
-            (Some(coder), _) => coder.code_len(),
-            (None, Store::Bit(codec)) if self.spec.code_bits > 0 => codec.payload_len(),
+            (Some(_), _) | (None, Store::Bit(_)) => self.spec.code_len(),
             _ => 0,
         }
     }

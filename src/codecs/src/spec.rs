@@ -1,5 +1,7 @@
 //! What an index is asked to hold: type, metric, payload, code bits, dimensions.
 
+use crate::rabitq::FACTORS;
+use crate::rotation::Rotation;
 use crate::{Error, Result};
 use std::fmt;
 
@@ -90,6 +92,20 @@ impl Spec {
             (VectorType::Bit, _) => 1,
             _ => 2,
         }
+    }
+
+    /// Bytes of a code once there is a frame (or now, for `bit`, whose codes need none); 0 where there are no codes.
+    pub fn code_len(&self) -> usize {
+        match (self.code_bits, self.vector_type) {
+            (0, _) => 0,
+            (_, VectorType::Bit) => self.dims.div_ceil(8),
+            (bits, _) => Rotation::padded(self.dims) * usize::from(bits) / 8,
+        }
+    }
+
+    /// Bytes of the factors that belong to such a code.
+    pub fn factors_len(&self) -> usize {
+        if self.code_bits == 0 || self.vector_type == VectorType::Bit { 0 } else { FACTORS }
     }
 
     /// Refuses what does not go together.

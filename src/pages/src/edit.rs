@@ -92,6 +92,44 @@ impl Page {
         Ok(true)
     }
 
+    /// Gives an item other bytes under the same number, elsewhere on the page if they need more room. `false`, and nothing
+    /// changed, when there is none.
+    ///
+    /// # Errors
+    /// As [`Page::replace`].
+    pub fn resize(&mut self, no: ItemNo, item: &[u8]) -> Result<bool, Defect> {
+        if self.replace(no, item)? {
+            return Ok(true);
+        }
+        let view = self.sound()?;
+        let size = item.len().next_multiple_of(ALIGN);
+        let old = view.item(no)?.len().next_multiple_of(ALIGN);
+        if view.space()? + old < size {
+            return Ok(false);
+        }
+        let lower = view.lower();
+        if usize::from(self.header.upper) < lower + size {
+            // The old bytes are not wanted any more, so that they do not stand in the way.
+            self.set_line(no, Line::UNUSED);
+            self.compact()?;
+        }
+        let begin = usize::from(self.header.upper)
+            .checked_sub(size)
+            .filter(|&begin| begin >= lower)
+            .ok_or(Defect("items overlap"))?;
+        if let Some((new, rest)) = self
+            .bytes_mut()
+            .get_mut(begin..begin + size)
+            .and_then(|place| place.split_at_mut_checked(item.len()))
+        {
+            new.copy_from_slice(item);
+            rest.fill(0);
+        }
+        self.header.upper = begin as u16;
+        self.set_line(no, Line::normal(begin, item.len()));
+        Ok(true)
+    }
+
     /// Removes an item at once: the next one added may get its number. For items that no reader can hold a pointer to.
     ///
     /// # Errors

@@ -116,6 +116,25 @@ fn an_item_is_replaced_where_it_stands() {
 }
 
 #[test]
+fn an_item_that_grows_keeps_its_number() {
+    let mut page = page();
+    let numbers: Vec<_> = (0..8).map(|seed| add(&mut page, &[seed; 1000])).collect();
+    // Exactly what there is, with its own old bytes.
+    let most = room(&page).next_multiple_of(8) + 8 + 1000;
+    assert_eq!(page.resize(3, &vec![77; most + 1]), Ok(false));
+    assert_eq!(find(&page, 3).unwrap(), [2; 1000]);
+    assert_eq!(page.resize(3, &vec![77; most]), Ok(true));
+    assert_eq!(find(&page, 3).unwrap(), vec![77; most]);
+    assert_eq!(page.resize(3, &[78; 5]), Ok(true));
+    assert_eq!(page.resize(3, &[79; 1016]), Ok(true));
+    assert_eq!(find(&page, 3).unwrap(), [79; 1016]);
+    for (seed, &no) in numbers.iter().enumerate().filter(|&(_, &no)| no != 3) {
+        assert_eq!(find(&page, no).unwrap(), [seed as u8; 1000]);
+    }
+    assert!(page.resize(3, b"").is_err() && page.resize(9, b"x").is_err());
+}
+
+#[test]
 fn room_in_pieces_is_put_together() {
     let mut page = page();
     let numbers: Vec<_> = (0..8).map(|seed| add(&mut page, &[seed; 1000])).collect();
@@ -238,10 +257,11 @@ fn use_every_accessor(page: &Page) {
     let fresh = |copy: &mut Page| copy.copy_from(page);
     for no in numbers {
         type Change = fn(&mut Page, u16) -> Result<(), Defect>;
-        let changes: [Change; 8] = [
+        let changes: [Change; 9] = [
             |page, no| page.remove(no),
             |page, no| page.free(no, Stamp::EARLIEST),
             |page, no| page.replace(no, &[1; 9]).map(|_| ()),
+            |page, no| page.resize(no, &[1; 900]).map(|_| ()),
             |page, no| {
                 page.item_mut(no).map(|item| {
                     if let Some(item) = item {

@@ -1,0 +1,175 @@
+//! A vertex: one vector, the rows that have it, and where its lists are.
+//!
+//! ```text
+//! 0    ItemHead   tag VERTEX, flags DEAD | CHAINED, owner: none
+//! 12   level      u8
+//! 13   tids       u8: heap TIDs that stand here, at most 8
+//! 14   reserved   2 bytes, 0
+//! 16   postings   Link to the first posting with further TIDs, or none
+//! 24   lists      Link of the list of each level, from 0
+//!      payload    the vector, as `kite_codecs` encodes it; CHAINED: an ItemRef to where it is
+//!      tids       6 bytes each
+//! ```
+//!
+//! A vertex has TIDs here as long as it has any. Without any it is `DEAD`: searches pass through it, and vacuum takes it away.
+
+use super::{HIGHEST, Item, Link, VERTEX};
+use kite_pages::{Defect, ItemHead, ItemPointer, ItemReader, ItemRef, ItemWriter};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// The most heap TIDs in the vertex itself.
+pub(crate) const INLINE: usize = 8;
+
+const DEAD: u8 = 1;
+const CHAINED: u8 = 2;
+
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Header {
+    head: ItemHead,
+    level: u8,
+    tids: u8,
+    reserved: [u8; 2],
+    postings: Link,
+}
+
+const _: () = assert!(size_of::<Header>() == 24 && size_of::<Link>() == 8);
+
+/// A vertex, taken apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vertex<'a> {
+    header: &'a Header,
+    /// Where the lists are, by level.
+    pub(crate) lists: &'a [Link],
+    payload: &'a [u8],
+    /// The first TIDs; the others are in postings.
+    pub(crate) tids: &'a [ItemPointer],
+}
+
+/// Where a payload is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'a> {
+    Here(&'a [u8]),
+    Chain(ItemRef),
+}
+
+impl<'a> Item<'a> for Vertex<'a> {
+    const TAG: u8 = VERTEX;
+    type With = ();
+
+    #[inline]
+    fn parse(item: &'a [u8], (): ()) -> Result<Self, Defect> {
+        let mut reader = ItemReader::new(item);
+        let header: &Header = reader.one()?;
+        if header.level > HIGHEST || usize::from(header.tids) > INLINE {
+            return Err(Defect("a vertex has an impossible level or number of rows"));
+        }
+        let lists = reader.many(usize::from(header.level) + 1)?;
+        let rest = reader.rest();
+        let size = usize::from(header.tids) * size_of::<ItemPointer>();
+        let Some((payload, tids)) = rest.len().checked_sub(size).and_then(|at| rest.split_at_checked(at))
+        else {
+            return Err(Defect("a vertex is shorter than what it says it holds"));
+        };
+        let tids =
+            <[ItemPointer]>::ref_from_bytes(tids).map_err(|_| Defect("the rows of a vertex are cut off"))?;
+        Ok(Self { header, lists, payload, tids })
+    }
+
+    #[inline]
+    fn generation(&self) -> u32 {
+        self.header.head.generation()
+    }
+}
+
+impl<'a> Vertex<'a> {
+    pub(crate) fn level(&self) -> u8 {
+        self.header.level
+    }
+
+    /// Whether no row has this vector any more.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.header.head.flags & DEAD != 0
+    }
+
+    /// The first posting.
+    pub(crate) fn postings(&self) -> Link {
+        self.header.postings
+    }
+
+    /// The list of a level, if it has that level.
+    #[inline]
+    pub(crate) fn list(&self, level: u8) -> Link {
+        self.lists.get(usize::from(level)).copied().unwrap_or(Link::NONE)
+    }
+
+    /// The payload or where it is.
+    #[inline]
+    pub(crate) fn payload(&self) -> Result<Place<'a>, Defect> {
+        if self.header.head.flags & CHAINED == 0 {
+            return Ok(Place::Here(self.payload));
+        }
+        match ItemRef::read_from_bytes(self.payload) {
+            Ok(chain) => Ok(Place::Chain(chain)),
+            Err(_) => Err(Defect("a vertex does not say where its payload is")),
+        }
+    }
+}
+
+/// A vertex to be written, or to be changed and written again.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct VertexBuf {
+    pub(crate) generation: u32,
+    pub(crate) dead: bool,
+    pub(crate) chained: bool,
+    pub(crate) postings: Link,
+    /// One per level, from 0.
+    pub(crate) lists: Vec<Link>,
+    /// The payload, or an [`ItemRef`] as bytes.
+    pub(crate) payload: Vec<u8>,
+    /// At most [`INLINE`].
+    pub(crate) tids: Vec<ItemPointer>,
+}
+
+impl From<Vertex<'_>> for VertexBuf {
+    fn from(vertex: Vertex<'_>) -> Self {
+        Self {
+            generation: vertex.generation(),
+            dead: vertex.is_dead(),
+            chained: vertex.header.head.flags & CHAINED != 0,
+            postings: vertex.postings(),
+            lists: vertex.lists.to_vec(),
+            payload: vertex.payload.to_vec(),
+            tids: vertex.tids.to_vec(),
+        }
+    }
+}
+
+impl VertexBuf {
+    /// Bytes of a vertex item.
+    pub(crate) fn size(level: u8, payload: usize, tids: usize) -> usize {
+        size_of::<Header>()
+            + (usize::from(level) + 1) * size_of::<Link>()
+            + payload
+            + tids * size_of::<ItemPointer>()
+    }
+
+    /// The item.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Defect> {
+        let level = (self.lists.len() as u8).wrapping_sub(1);
+        let mut bytes = vec![0; Self::size(level, self.payload.len(), self.tids.len())];
+        let flags = u8::from(self.dead) * DEAD | u8::from(self.chained) * CHAINED;
+        let mut writer = ItemWriter::new(&mut bytes);
+        writer.put(&Header {
+            head: ItemHead::new(VERTEX, flags, ItemPointer::NONE, self.generation),
+            level,
+            tids: self.tids.len() as u8,
+            reserved: [0; 2],
+            postings: self.postings,
+        })?;
+        writer.put(self.lists.as_slice())?;
+        writer.put(self.payload.as_slice())?;
+        writer.put(self.tids.as_slice())?;
+        Ok(bytes)
+    }
+}
