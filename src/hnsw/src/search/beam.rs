@@ -170,10 +170,18 @@ impl Beam {
     /// Searches until no node waits that could be among the `ef` nearest. The limits end it earlier only where it would go on
     /// for the sake of a filter: the nearest `ef` are had whatever the limits.
     pub(crate) fn run<S: PageStore>(&mut self, probe: &Probe<'_, S>, sink: &mut impl Sink) -> Result<()> {
-        while !(self.is_spent() && (self.resumed || !self.is_full())) && self.expand(probe, sink)? {
+        while self.expand(probe, sink)? {
             probe.store.check_interrupts()?;
+            if self.is_spent() && (self.resumed || !self.is_full()) {
+                break;
+            }
         }
         Ok(())
+    }
+
+    /// Lets what was taken by [`Beam::take_best`] take part again.
+    pub(crate) fn give_back(&mut self, ranked: impl Iterator<Item = Ranked>) {
+        self.best.extend(ranked);
     }
 
     /// Goes on for another `ef`, after [`Beam::take_best`]: with what was read but too far, and from the frontier.

@@ -100,7 +100,7 @@ enum State {
 #[derive(Debug, Clone, Copy)]
 struct Ready {
     bound: f64,
-    node: u32,
+    ranked: Ranked,
 }
 
 impl<'s, S: PageStore> Index<'s, S> {
@@ -170,16 +170,18 @@ impl<'s, S: PageStore> Scan<'s, S> {
             if let Some(tid) = self.rows.next(self.probe.store, &mut filter)? {
                 return Ok(Some(Row { tid, distance: self.distance() }));
             }
-            if let Some(ready) = self.batch.pop_front() {
-                let late = self.options.order == Order::Strict && ready.bound < self.last;
-                if !late && ready.bound <= self.options.within {
-                    self.last = ready.bound;
-                    self.rows = self.found.rows(ready.node);
-                }
-            } else if self.state == State::End {
-                return Ok(None);
-            } else {
+            if self.state != State::End && self.batch.len() <= self.held_back() {
                 self.search(&mut filter)?;
+            } else if let Some(ready) = self.batch.pop_front() {
+                let late = self.options.order == Order::Strict && ready.bound < self.last;
+                // What is no number is not beyond the range: nothing is known of it.
+                let beyond = ready.bound > self.options.within;
+                if !late && !beyond {
+                    self.last = ready.bound;
+                    self.rows = self.found.rows(ready.ranked.node());
+                }
+            } else {
+                return Ok(None);
             }
         }
     }
@@ -197,32 +199,49 @@ impl<'s, S: PageStore> Scan<'s, S> {
         }
     }
 
+    /// How much of a batch waits for the next one.
+    ///
+    /// A later batch may find nearer rows than the last of this one. Under strict order those would come too late and be lost,
+    /// so the farther half of a batch is held back and takes part in the next one.
+    fn held_back(&self) -> usize {
+        match (self.state, self.options.order) {
+            (State::Going, Order::Strict) => self.beam.limits().ef / 2,
+            _ => 0,
+        }
+    }
+
     /// Finds the next batch.
     fn search(&mut self, filter: &mut impl FnMut(ItemPointer) -> Result<bool>) -> Result<()> {
         let mut best = Vec::new();
         match self.state {
             State::Begin => {
                 self.begin(filter)?;
-                self.state = if self.options.order == Order::Off { State::End } else { State::Going };
+                self.beam.take_best(&mut best);
+                let last = self.options.order == Order::Off || best.is_empty();
+                self.state = if last { State::End } else { State::Going };
             }
             State::Going if self.beam.is_spent() => {
+                best.extend(self.batch.drain(..).map(|ready| ready.ranked));
                 best.extend(std::iter::from_fn(|| self.beam.take_spare()));
                 self.state = State::End;
             }
             State::Going => {
+                let held = self.batch.len();
+                self.beam.give_back(self.batch.drain(..).map(|ready| ready.ranked));
                 let mut sink = self.found.sink(&self.probe, filter);
                 self.beam.resume(&self.probe, &mut sink)?;
+                self.beam.take_best(&mut best);
+                if best.len() == held && !self.beam.is_spent() {
+                    self.state = State::End;
+                }
             }
             State::End => {}
         }
-        if best.is_empty() {
-            self.beam.take_best(&mut best);
-        }
-        let ready = |ranked: &Ranked| Ready { bound: self.found.bound(ranked.node()), node: ranked.node() };
+        let found = &self.found;
+        let ready = |&ranked: &Ranked| Ready { bound: found.bound(ranked.node()), ranked };
         let mut batch: Vec<Ready> = best.iter().map(ready).collect();
         batch.sort_by(|a, b| a.bound.total_cmp(&b.bound));
-        let nearest = batch.first().map_or(f64::INFINITY, |ready| ready.bound);
-        if (batch.is_empty() && !self.beam.is_spent()) || nearest > self.options.within {
+        if batch.first().is_some_and(|nearest| nearest.bound > self.options.within) {
             self.state = State::End;
         }
         self.batch = batch.into();
@@ -237,8 +256,8 @@ impl<'s, S: PageStore> Scan<'s, S> {
             }
             let limits = self.beam.limits();
             let entry = descend(&self.probe, &self.meta, 0, &mut self.beam, limits)?;
-            let before = self.beam.visits();
             self.beam.begin(0, limits, [entry])?;
+            let before = self.beam.visits();
             self.beam.run(&self.probe, &mut self.found.sink(&self.probe, filter))?;
             if self.beam.visits() > before {
                 return Ok(());
