@@ -107,11 +107,14 @@ pub(crate) fn built<'s>(store: &'s MemStore, options: &Options, vectors: &[Vec<f
     let graph = link(&Payloads(&scorer, &payloads), &parameters, &Alone).unwrap();
     let nodes = 0..vectors.len() as u32;
     let capacity = |level| if level == 0 { 2 * m } else { m };
-    let list = |owner, node, level, entries: Vec<Entry>| {
-        let _: u32 = node;
-        ListBuf { generation: 0, owner, level, frame: number, capacity: capacity(level), entries }
+    let list = |owner, level, entries: Vec<Entry>| ListBuf {
+        generation: 0,
+        owner,
+        level,
+        frame: number,
+        capacity: capacity(level),
+        entries,
     };
-    let blank = Entry { link: Link::NONE, code: vec![0; index.shape.beside()] };
     // First everything with empty lists, since places are known only then.
     let mut vertices = Vec::new();
     for node in nodes.clone() {
@@ -134,10 +137,7 @@ pub(crate) fn built<'s>(store: &'s MemStore, options: &Options, vectors: &[Vec<f
         let no = page.add(&vertex.to_bytes().unwrap()).unwrap().unwrap();
         let pointer = ItemPointer::new(block, no);
         for level in 0..=level {
-            let buf = ListBuf {
-                generation: page.next_generation(),
-                ..list(pointer, node, level, vec![blank.clone(); 0])
-            };
+            let buf = ListBuf { generation: page.next_generation(), ..list(pointer, level, Vec::new()) };
             let at = page.add(&buf.to_bytes(index.shape).unwrap()).unwrap().expect("a small vector");
             vertex.lists[usize::from(level)] = Link::new(ItemPointer::new(block, at), buf.generation);
         }
@@ -159,7 +159,7 @@ pub(crate) fn built<'s>(store: &'s MemStore, options: &Options, vectors: &[Vec<f
             let generation =
                 at.find::<crate::format::List<'_>>(txn.page(slot).view(NODES).unwrap(), index.shape);
             let generation = crate::format::Item::generation(&generation.unwrap().unwrap());
-            let buf = ListBuf { generation, ..list(own.pointer, node, level, entries) };
+            let buf = ListBuf { generation, ..list(own.pointer, level, entries) };
             let page = txn.page_mut(slot);
             assert!(page.replace(at.no(), &buf.to_bytes(index.shape).unwrap()).unwrap());
             txn.commit().unwrap();

@@ -156,8 +156,8 @@ impl<'s, S: PageStore> Scan<'s, S> {
     ///
     /// # Errors
     /// Those of the store.
-    pub fn next(&mut self) -> Result<Option<Row>> {
-        self.next_if(|_| Ok(true))
+    pub fn next_row(&mut self) -> Result<Option<Row>> {
+        self.next_row_if(|_| Ok(true))
     }
 
     /// The next row that the filter lets pass. It is asked about rows that are near enough to be results, about some of them
@@ -165,7 +165,10 @@ impl<'s, S: PageStore> Scan<'s, S> {
     ///
     /// # Errors
     /// Those of the store and of the filter.
-    pub fn next_if(&mut self, mut filter: impl FnMut(ItemPointer) -> Result<bool>) -> Result<Option<Row>> {
+    pub fn next_row_if(
+        &mut self,
+        mut filter: impl FnMut(ItemPointer) -> Result<bool>,
+    ) -> Result<Option<Row>> {
         loop {
             if let Some(tid) = self.rows.next(self.probe.store, &mut filter)? {
                 return Ok(Some(Row { tid, distance: self.distance() }));
@@ -255,7 +258,7 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 return Ok(());
             }
             let limits = self.beam.limits();
-            let entry = descend(&self.probe, &self.meta, 0, &mut self.beam, limits)?;
+            let entry = descend(&self.probe, &self.meta, 0, &mut self.beam)?;
             self.beam.begin(0, limits, [entry])?;
             let before = self.beam.visits();
             self.beam.run(&self.probe, &mut self.found.sink(&self.probe, filter))?;
