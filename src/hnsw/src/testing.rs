@@ -50,7 +50,7 @@ impl Exact {
     /// The numbers of the `k` nearest of the vectors for which `alive` holds, nearest first.
     pub(crate) fn nearest(&self, query: &[f32], k: usize, alive: impl Fn(usize) -> bool) -> Vec<usize> {
         let query = self.scorer.prepare(Some(Value::F32(query))).unwrap();
-        let rank = |n| (self.scorer.exact(&query, &self.payloads[n]).unwrap(), n);
+        let rank = |n: usize| (self.scorer.exact(&query, &self.payloads[n]).unwrap(), n);
         let mut ranked: Vec<(f32, usize)> =
             (0..self.payloads.len()).filter(|&n| alive(n)).map(rank).collect();
         ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
