@@ -7,7 +7,11 @@ mod build;
 mod error;
 mod format;
 mod index;
+mod insert;
+mod lists;
+mod payloads;
 mod pool;
+mod recode;
 mod search;
 #[cfg(test)]
 mod testing;
