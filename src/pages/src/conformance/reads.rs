@@ -38,12 +38,22 @@ fn some_pages<S: PageStore>(store: &S) -> Vec<BlockNo> {
 fn visited<S: PageStore>(store: &S, blocks: &[BlockNo]) -> Vec<(usize, u8)> {
     let first = |page: &Page| page.view(KIND).unwrap().item(1).unwrap()[0];
     let mut visited = Vec::new();
-    store.read_many(blocks, |place, page| Ok(visited.push((place, first(page))))).unwrap();
+    store
+        .read_many(blocks, |place, page| {
+            visited.push((place, first(page)));
+            Ok(())
+        })
+        .unwrap();
     for (no, ahead) in [(0, 0), (1, 64), (7, 9000), (u16::MAX, usize::MAX / 2)] {
         let items: Vec<_> = blocks.iter().map(|&block| ItemPointer::new(block, no)).collect();
         let mut again = Vec::new();
         let ahead = Ahead { before: ahead, after: ahead };
-        store.read_items(&items, ahead, |place, page| Ok(again.push((place, first(page))))).unwrap();
+        store
+            .read_items(&items, ahead, |place, page| {
+                again.push((place, first(page)));
+                Ok(())
+            })
+            .unwrap();
         assert_eq!(again, visited);
     }
     visited
