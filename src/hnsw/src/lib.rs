@@ -15,9 +15,11 @@ mod recode;
 mod search;
 #[cfg(test)]
 mod testing;
+mod vacuum;
 mod visited;
 
 pub use build::{Distances, Graph, Host, Parameters, Stopped, link};
 pub use error::{Error, Result};
 pub use index::{Index, Options};
 pub use search::{Distance, Order, Row, Scan, ScanOptions};
+pub use vacuum::{VacuumOptions, VacuumStats};

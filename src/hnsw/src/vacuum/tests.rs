@@ -1,0 +1,59 @@
+//! Vacuum against exact search, and the states that it may leave.
+
+use super::*;
+use crate::testing::{built, nearest, number, spec, tid, vectors};
+use crate::{Options, Order, ScanOptions};
+use kite_codecs::{Metric, PayloadKind, Spec, Value};
+use kite_pages::MemStore;
+
+const DIMS: usize = 24;
+
+fn options(spec: Spec) -> Options {
+    Options { spec, m: 8, ef_construction: 40, seed: 3 }
+}
+
+fn found(index: &mut Index<'_, MemStore>, query: &[f32], ef: usize) -> Vec<usize> {
+    let scan = ScanOptions { ef, order: Order::Off, ..ScanOptions::default() };
+    let mut scan = index.scan(Some(Value::F32(query)), scan).unwrap();
+    std::iter::from_fn(|| scan.next_row().unwrap()).map(|row| number(row.tid)).collect()
+}
+
+/// Of the ten nearest live rows, the share among `ef` that are found.
+fn recall(
+    index: &mut Index<'_, MemStore>,
+    data: &[Vec<f32>],
+    ef: usize,
+    alive: impl Fn(usize) -> bool,
+) -> f64 {
+    let spec = index.options().spec;
+    let queries = vectors(100, DIMS, 99);
+    let mut hits = 0;
+    for query in &queries {
+        let found = found(index, query, ef);
+        assert!(found.iter().all(|&n| alive(n)));
+        let truth = nearest(spec, data, query, 10, &alive);
+        hits += truth.iter().filter(|n| found.contains(n)).count();
+    }
+    hits as f64 / (10 * queries.len()) as f64
+}
+
+#[test]
+fn recall_is_no_lower_after_a_fifth_is_deleted() {
+    let data = vectors(2000, DIMS, 1);
+    for (metric, payload, bits) in [
+        (Metric::L2, PayloadKind::Sq8, 1),
+        (Metric::L2, PayloadKind::Full, 0),
+        (Metric::Cosine, PayloadKind::Sq8, 2),
+        (Metric::InnerProduct, PayloadKind::Half, 0),
+        (Metric::L1, PayloadKind::Sq8, 0),
+    ] {
+        let store = MemStore::new();
+        let mut index = built(&store, &options(spec(metric, payload, bits, DIMS)), &data);
+        let before = recall(&mut index, &data, 20, |_| true);
+        let stats =
+            index.vacuum(&VacuumOptions::default(), &mut |tid| number(tid).is_multiple_of(5)).unwrap();
+        let after = recall(&mut index, &data, 20, |n| !n.is_multiple_of(5));
+        eprintln!("{metric} {payload:?} {bits}: {before} {after} {stats:?}");
+    }
+    let _ = tid(1);
+}
