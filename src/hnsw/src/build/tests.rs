@@ -1,4 +1,6 @@
+use super::search::Searcher;
 use super::*;
+use crate::pool::Candidate;
 use std::cell::Cell;
 
 /// Vectors under the squared Euclidean distance.
@@ -62,7 +64,7 @@ fn all_links(graph: &Graph) -> Vec<(u32, u8, Vec<u32>)> {
 
 /// The share of the ten nearest other nodes that a search with ef = 40 finds for every 50th node.
 fn recall(vectors: &Vectors, graph: &Graph) -> f64 {
-    let mut searcher = Searcher::new(graph.len(), 40);
+    let mut searcher = Searcher::new(graph.len(), 40).unwrap();
     let (mut hits, mut asked) = (0, 0);
     for node in (0..graph.len() as u32).step_by(50) {
         let mut exact: Vec<Candidate> = (0..graph.len() as u32)

@@ -1,7 +1,7 @@
 //! Vacuum against exact search, and the states that it may leave.
 
 use super::*;
-use crate::testing::{built, nearest, number, spec, tid, vectors};
+use crate::testing::{Exact, built, number, spec, tid, vectors};
 use crate::{Options, Order, ScanOptions};
 use kite_codecs::{Metric, PayloadKind, Spec, Value};
 use kite_pages::MemStore;
@@ -25,13 +25,13 @@ fn recall(
     ef: usize,
     alive: impl Fn(usize) -> bool,
 ) -> f64 {
-    let spec = index.options().spec;
+    let exact = Exact::new(index.options().spec, data);
     let queries = vectors(100, DIMS, 99);
     let mut hits = 0;
     for query in &queries {
         let found = found(index, query, ef);
         assert!(found.iter().all(|&n| alive(n)));
-        let truth = nearest(spec, data, query, 10, &alive);
+        let truth = exact.nearest(query, 10, &alive);
         hits += truth.iter().filter(|n| found.contains(n)).count();
     }
     hits as f64 / (10 * queries.len()) as f64
