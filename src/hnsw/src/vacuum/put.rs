@@ -14,6 +14,7 @@ pub(super) struct Before {
     /// The list, and the vertex that it belongs to.
     pub(super) list: Link,
     pub(super) vertex: Link,
+    pub(super) generation: u32,
     pub(super) level: u8,
     pub(super) frame: u32,
     pub(super) capacity: usize,

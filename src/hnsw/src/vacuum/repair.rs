@@ -62,6 +62,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             Before {
                 list: link,
                 vertex,
+                generation: list.generation(),
                 level: list.level(),
                 frame: list.frame(),
                 capacity: list.capacity(),
@@ -147,7 +148,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         let slots = self.index.meta.slots(before.level);
         let grown = entries.len().next_multiple_of(GROWTH).min(slots).max(entries.len());
         let mut list = ListBuf {
-            generation: 0,
+            generation: before.generation,
             owner: before.vertex.pointer,
             level: before.level,
             frame: self.frame(),

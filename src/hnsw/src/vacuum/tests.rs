@@ -50,10 +50,35 @@ fn recall_is_no_lower_after_a_fifth_is_deleted() {
         let store = MemStore::new();
         let mut index = built(&store, &options(spec(metric, payload, bits, DIMS)), &data);
         let before = recall(&mut index, &data, 20, |_| true);
+        let dead = |n: usize| (n / 10) % 5 == 0;
+        let tomb = recall(&mut index, &data, 20, |n| true);
         let stats =
-            index.vacuum(&VacuumOptions::default(), &mut |tid| number(tid).is_multiple_of(5)).unwrap();
-        let after = recall(&mut index, &data, 20, |n| !n.is_multiple_of(5));
+            index.vacuum(&VacuumOptions::default(), &mut |tid| dead(number(tid))).unwrap();
+        let after = recall(&mut index, &data, 20, |n| !dead(n));
+        let live: Vec<Vec<f32>> = data.iter().enumerate().filter(|&(n, _)| !dead(n)).map(|(_, v)| v.clone()).collect();
+        let store = MemStore::new();
+        let mut fresh = built(&store, &options(spec(metric, payload, bits, DIMS)), &live);
+        eprintln!("fresh {}", recall(&mut fresh, &live, 20, |n| true));
         eprintln!("{metric} {payload:?} {bits}: {before} {after} {stats:?}");
     }
     let _ = tid(1);
+}
+#[test]
+fn dbg() {
+    let data = vectors(2000, DIMS, 1);
+        let store = MemStore::new();
+        let mut index = built(&store, &options(spec(Metric::L2, PayloadKind::Full, 0, DIMS)), &data);
+        let dead = |n: usize| (n / 10) % 5 == 0;
+        eprintln!("{:?} {}", index.meta.entry, index.meta.entry_level);
+            index.vacuum(&VacuumOptions::default(), &mut |tid| dead(number(tid))).unwrap();
+        index.refresh().unwrap();
+        eprintln!("{:?} {}", index.meta.entry, index.meta.entry_level);
+    eprintln!("{:?}", found(&mut index, &data[1], 20));
+    let page = store.read(index.meta.entry.block()).unwrap();
+    let v = index.meta.entry.find::<crate::format::Vertex<'_>>(page.view(NODES).unwrap(), ()).unwrap();
+    let v = v.map(crate::format::VertexBuf::from).unwrap();
+    drop(page);
+    for l in v.lists { 
+    let page = store.read(l.block()).unwrap();
+        let b = l.find::<crate::format::List<'_>>(page.view(NODES).unwrap(), index.shape).unwrap().map(|l| crate::format::ListBuf::of(&l, index.shape)); eprintln!("{l:?} {:?}", b); }
 }
