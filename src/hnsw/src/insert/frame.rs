@@ -40,8 +40,14 @@ impl<S: PageStore> Index<'_, S> {
 
     /// Learns a frame from a sample of the vertices and gives all lists their codes. Others may insert meanwhile; what they write
     /// without codes is recoded when a link is added to it, or by the next vacuum.
-    fn learn(&mut self) -> Result<()> {
-        let Some(frame) = self.frame_of_sample()? else { return Ok(()) };
+    pub(super) fn learn(&mut self) -> Result<()> {
+        if self.set_frame()? { self.recode_all() } else { Ok(()) }
+    }
+
+    /// Learns a frame and makes it the index's. `false` when there are too few vertices, or another insert was faster and goes
+    /// over the lists.
+    pub(super) fn set_frame(&mut self) -> Result<bool> {
+        let Some(frame) = self.frame_of_sample()? else { return Ok(false) };
         let chain = payload::write(self.store, CHUNKS, ItemPointer::NONE, &frame.to_bytes())?;
         let first = self.change_meta(|meta| {
             let first = meta.frame == 0;
@@ -51,12 +57,10 @@ impl<S: PageStore> Index<'_, S> {
             first
         })?;
         if !first {
-            // Another insert was faster, and goes over the lists.
             payload::free(self.store, CHUNKS, chain)?;
-            return self.refresh();
         }
         self.refresh()?;
-        self.recode_all()
+        Ok(first)
     }
 
     /// Gives every list the codes of the frame.

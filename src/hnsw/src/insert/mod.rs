@@ -69,8 +69,7 @@ impl<S: PageStore> Index<'_, S> {
             encoded => encoded?,
         }
         let pages = self.store.len();
-        let level = self.level_of(tid);
-        let mut new = New { value, payload: &payload, level, code: Vec::new(), frame: 0, vertex: None };
+        let mut new = self.describe(tid, value, &payload);
         let found = self.neighbourhood(&new)?;
         if let Some(equal) = found.equal
             && self.add_row(equal, &payload, tid)?
@@ -82,6 +81,11 @@ impl<S: PageStore> Index<'_, S> {
         self.link_in(&mut new, found)?;
         self.learn_if_grown(pages)?;
         Ok(true)
+    }
+
+    /// What is to be inserted, before anything is.
+    fn describe<'a>(&self, tid: ItemPointer, value: Value<'a>, payload: &'a [u8]) -> New<'a> {
+        New { value, payload, level: self.level_of(tid), code: Vec::new(), frame: 0, vertex: None }
     }
 
     /// Makes a vertex that was just written findable.

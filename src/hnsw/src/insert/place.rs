@@ -5,9 +5,11 @@ use crate::Result;
 use crate::format::{CHUNKS, Entry, Link, ListBuf, NODES, VertexBuf};
 use crate::index::{Index, longest_payload};
 use crate::{Error, lists::capacity_for};
-use kite_pages::{At, ItemPointer, MAX_ITEM, PageStore, PageTxn, Rooms, payload, with_rooms};
+use kite_pages::{At, ItemPointer, MAX_ITEM, PAGE_SIZE, PageStore, PageTxn, Rooms, payload, with_rooms};
 use zerocopy::IntoBytes;
 
+/// Room that a new vertex leaves on its page, so that lists can grow beside their vertices, where a search reads both at once.
+const TO_GROW: usize = PAGE_SIZE / 8;
 /// Bytes of a line pointer.
 const LINE: usize = 4;
 
@@ -38,7 +40,8 @@ impl<S: PageStore> Index<'_, S> {
             (0..).zip(neighbours).map(|(level, near)| self.list(level, near)).collect();
         let size = VertexBuf::size(new.level, vertex.payload.len(), 1);
         let plan = pack(size, lists.iter().map(|list| self.shape.size(list.capacity, list.frame != 0)));
-        let Rooms { mut txn, slots } = with_rooms(self.store, NODES, &plan.rooms, &[])?;
+        let rooms: Vec<usize> = plan.rooms.iter().map(|room| (room + TO_GROW).min(MAX_ITEM)).collect();
+        let Rooms { mut txn, slots } = with_rooms(self.store, NODES, &rooms, &[])?;
 
         let home = txn.block(slots[0]);
         let page = txn.page_mut(slots[0]);
