@@ -4,9 +4,11 @@
 //! The README beside this crate has the page map, the order of locks, and the states that a crash leaves.
 
 mod build;
+mod check;
 mod error;
 mod format;
 mod index;
+mod info;
 mod pool;
 mod search;
 #[cfg(test)]
@@ -15,7 +17,9 @@ mod vacuum;
 mod visited;
 
 pub use build::{Distances, Graph, Host, Parameters, Stopped, link};
+pub use check::{Problem, Report};
 pub use error::{Error, Result};
 pub use index::{Index, Options};
+pub use info::{Info, Level};
 pub use search::{Distance, Order, Row, Scan, ScanOptions};
 pub use vacuum::{VacuumOptions, VacuumStats};
