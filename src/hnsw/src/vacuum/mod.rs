@@ -26,7 +26,7 @@ mod survey;
 mod sweep;
 mod tend;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::Result;
 use crate::format::{META_BLOCK, Meta, NODES};

@@ -37,7 +37,7 @@ fn after_a_crash_at_any_record_the_index_answers_and_the_next_vacuum_finishes() 
     let begin = mixed.store.records();
     vacuum(&mut Index::open(&mixed.store).unwrap(), dead).unwrap();
     let end = mixed.store.records();
-    assert!(end - begin > 100, "{}", end - begin);
+    assert!(end - begin > 90, "{}", end - begin);
     for count in begin..=end {
         let store = mixed.store.replay(count);
         let mut index = Index::open(&store).unwrap();
@@ -94,7 +94,8 @@ fn orphans_are_freed_once_their_writers_cannot_be_at_work() {
     {
         let _writing = mixed.store.snapshot();
         add_orphans(&mixed.store);
-        assert!(clean(&mut index).orphans >= 5);
+        // Of the chains, the first chunks that are left.
+        assert_eq!(clean(&mut index).orphans, 4);
         mixed.store.tick();
         // Lists and postings are written together with what refers to them, so that only the chunks wait.
         assert_eq!(index.cleanup(&options).unwrap().orphans, 2);

@@ -7,11 +7,11 @@ use kite_pages::{ItemPointer, ItemRef, payload, with_room};
 use zerocopy::IntoBytes;
 
 /// An index with payloads on chains, and vertices whose rows fill several postings.
-pub(super) struct Mixed {
-    pub(super) store: MemStore,
-    pub(super) data: Vec<Vec<f32>>,
+pub(crate) struct Mixed {
+    pub(crate) store: MemStore,
+    pub(crate) data: Vec<Vec<f32>>,
     /// All rows. Row `n` has the vector [`vector_of`]`(n)`.
-    pub(super) rows: Vec<usize>,
+    pub(crate) rows: Vec<usize>,
 }
 
 const VECTORS: usize = 90;
@@ -19,12 +19,12 @@ const POSTINGS: usize = 3;
 const PER_POSTING: usize = 9;
 
 /// The number of a row's vector.
-pub(super) fn vector_of(row: usize) -> usize {
+pub(crate) fn vector_of(row: usize) -> usize {
     row % 1000
 }
 
 /// Rows to be deleted: all of some vertices, what stands in others, and the middle posting of a third sort.
-pub(super) fn dead(row: usize) -> bool {
+pub(crate) fn dead(row: usize) -> bool {
     let turn = row / 1000;
     match vector_of(row) % 3 {
         0 => true,
@@ -35,7 +35,7 @@ pub(super) fn dead(row: usize) -> bool {
 
 impl Mixed {
     /// In a store that keeps its records.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let data = vectors(VECTORS, 6, 8);
         let store = MemStore::logged();
         built(&store, &options(spec(Metric::L2, PayloadKind::Full, 0, 6)), &data);
@@ -60,7 +60,7 @@ impl Mixed {
 }
 
 /// Items of a sort.
-fn items<T>(store: &MemStore, tag: u8, mut each: impl FnMut(ItemPointer, &[u8]) -> T) -> Vec<T> {
+pub(crate) fn items<T>(store: &MemStore, tag: u8, mut each: impl FnMut(ItemPointer, &[u8]) -> T) -> Vec<T> {
     let mut all = Vec::new();
     for block in 1..store.len() {
         let page = store.read(block).unwrap();
@@ -74,14 +74,14 @@ fn items<T>(store: &MemStore, tag: u8, mut each: impl FnMut(ItemPointer, &[u8]) 
     all
 }
 
-pub(super) fn vertices(store: &MemStore) -> Vec<(Link, VertexBuf)> {
+pub(crate) fn vertices(store: &MemStore) -> Vec<(Link, VertexBuf)> {
     items(store, VERTEX, |at, item| {
         let vertex = VertexBuf::from(Vertex::parse(item, ()).unwrap());
         (Link::new(at, vertex.generation), vertex)
     })
 }
 
-fn edit(store: &MemStore, block: u32, edit: impl FnOnce(&mut Page)) {
+pub(crate) fn edit(store: &MemStore, block: u32, edit: impl FnOnce(&mut Page)) {
     let mut txn = store.begin();
     let slot = txn.lock(block).unwrap();
     edit(txn.page_mut(slot));
@@ -118,7 +118,7 @@ fn add_posting(store: &MemStore, link: Link, rows: &[usize]) {
 }
 
 /// Items that nobody refers to, as crashes leave them: a list, a posting, a chain and the end of one.
-pub(super) fn add_orphans(store: &MemStore) {
+pub(crate) fn add_orphans(store: &MemStore) {
     let chain = payload::write(store, CHUNKS, ItemPointer::NONE, &[7; 20_000]).unwrap();
     let _: ItemRef = payload::write(store, CHUNKS, ItemPointer::NONE, &[8; 9000]).unwrap();
     payload::free_chunk(store, CHUNKS, chain).unwrap();
@@ -148,7 +148,7 @@ pub(super) fn add_orphans(store: &MemStore) {
 }
 
 /// Takes the codes from all lists.
-pub(super) fn strip_codes(store: &MemStore, index: &Index<'_, MemStore>) {
+pub(crate) fn strip_codes(store: &MemStore, index: &Index<'_, MemStore>) {
     let lists = items(store, LIST, |at, item| {
         (at, ListBuf::of(&List::parse(item, index.shape).unwrap(), index.shape))
     });
