@@ -170,25 +170,3 @@ fn read_frame<S: PageStore>(store: &S, meta: &Meta) -> Result<Option<Frame>> {
         Fetched::Gone => Err(Error::corrupt(META_BLOCK, "the frame of the codes is missing")),
     }
 }
-
-impl<S: PageStore> Index<'_, S> {
-    #[allow(missing_docs)]
-    pub fn debug_reach(&self) -> String {
-        use crate::format::*;
-        use std::collections::*;
-        let meta = read_meta(self.store).unwrap();
-        let mut all: HashMap<u64,(bool,u8,Vec<u64>)> = HashMap::new();
-        let read = |l: Link, level: u8| -> Option<(bool,u8,Vec<u64>)> {
-            let page = self.store.read(l.block()).unwrap(); let v = l.find::<Vertex<'_>>(page.view(NODES).unwrap(), ()).unwrap()?;
-            let (dead, lv, list) = (v.is_dead(), v.level(), v.list(level)); drop(page);
-            let page = self.store.read(list.block()).unwrap(); let ls = list.find::<List<'_>>(page.view(NODES).unwrap(), self.shape).unwrap();
-            Some((dead, lv, ls.map(|x| x.links.iter().map(|k| k.place()).collect()).unwrap_or_default())) };
-        let mut total = 0; let mut links: HashMap<u64, Link> = HashMap::new();
-        for b in 1..self.store.len() { let page = self.store.read(b).unwrap(); if page.is_new() {continue} let view = page.view(NODES).unwrap(); for it in view.items() { let (no,it) = it.unwrap(); if it[0]==VERTEX { let v = Vertex::parse(it,()).unwrap(); let l = Link::new(kite_pages::ItemPointer::new(b,no), v.generation()); links.insert(l.place(), l); if !v.is_dead() {total+=1;} } } }
-        for (&p,&l) in &links { if let Some(x) = read(l,0) { all.insert(p,x); } }
-        let mut seen = HashSet::new(); let mut q = vec![meta.entry.place()]; seen.insert(q[0]);
-        while let Some(p) = q.pop() { if let Some(x) = all.get(&p) { for &n in &x.2 { if seen.insert(n) { q.push(n); } } } }
-        let live = seen.iter().filter(|p| all.get(p).is_some_and(|x| !x.0)).count();
-        format!("entry {:?} level {} in {} reach {live} of {total}; entry's links {:?}", meta.entry, meta.entry_level, links.contains_key(&meta.entry.place()), all.get(&meta.entry.place()).map(|x| (x.0,x.1,x.2.len())))
-    }
-}

@@ -26,11 +26,12 @@ mod survey;
 mod sweep;
 mod tend;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::Result;
 use crate::format::{META_BLOCK, Meta, NODES};
 use crate::index::{Index, META_ITEM, meta_of};
+pub(crate) use chain::Steps;
 use gather::Gather;
 use kite_pages::{At, BlockNo, ItemPointer, Page, PageStore, PageTxn};
 use survey::Survey;

@@ -27,7 +27,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         for _ in 0..ATTEMPTS {
             self.store.check_interrupts()?;
             let Some((before, own)) = self.read_list(list)? else { return Ok(()) };
-            self.gather.read(self.index, usize::from(self.index.meta.m))?;
+            self.gather.read(self.index, self.enough(before.level))?;
             let entries = self.entries(&before, own).map_err(|error| match error {
                 Error::Codecs(error) => damaged(list.block())(error).into(),
                 error => error,
@@ -40,6 +40,12 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             }
         }
         self.drop_dead_links(list, dead)
+    }
+
+    /// How many candidates end the search for more of them behind dead vertices. Above level 0, where vertices are few, all are
+    /// taken: when whole regions of the graph are deleted, what is left of it must hold together somewhere.
+    fn enough(&self, level: u8) -> usize {
+        if level == 0 { usize::from(self.index.meta.m) } else { usize::MAX }
     }
 
     /// The frame that lists are to have codes of; 0 for none.

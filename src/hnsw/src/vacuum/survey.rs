@@ -5,10 +5,10 @@ use crate::Result;
 use crate::format::{CHUNK, Item, LIST, Link, List, POSTING, Place, Posting, VERTEX, Vertex};
 use crate::index::Index;
 use kite_pages::payload::Chunk;
-use kite_pages::{At, BlockNo, Defect, ItemPointer, PageStore, View};
+use kite_pages::{At, BlockNo, Defect, ItemPointer, PAGE_SIZE, PageStore, View};
 
-/// The most items that a page can have: none is smaller than its head.
-const PER_PAGE: usize = 512;
+/// The most items that a page can have: none has fewer than 24 bytes, and each has a line pointer.
+const PER_PAGE: usize = PAGE_SIZE / (24 + 4);
 
 /// Bytes for one place with its mark, rounded up; and there are two sets of them.
 const PER_PLACE: usize = 2 * 9;
@@ -34,7 +34,7 @@ pub(super) struct Survey {
 
 impl Survey {
     pub(super) fn new(memory: usize, from: BlockNo) -> Self {
-        let most = (memory / PER_PLACE).max(4 * PER_PAGE);
+        let most = (memory / PER_PLACE).max(PER_PAGE);
         Self {
             dead: Places::new(most),
             foreign: Places::new(most),

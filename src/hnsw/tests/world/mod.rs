@@ -1,6 +1,6 @@
 //! A table with an index on it, as far as tests need one: rows that come and go, and what a query must answer.
 
-#![allow(dead_code)] // Each test uses a part.
+#![allow(dead_code, unreachable_pub)] // Each test uses a part.
 
 use kite_codecs::{Metric, PayloadKind, Scorer, Spec, Value, VectorType};
 use kite_hnsw::{Distance, Index, Options, Order, ScanOptions};
