@@ -108,10 +108,9 @@ impl<T: Scratch> Builder<T> {
 
     /// Bytes that a vector takes while it is linked and written, besides its payloads.
     fn per_node(&self) -> usize {
-        let shape = Shape::of(&self.meta.spec);
         // What it is known by, its place in an order, and its place in the index.
         const NUMBERS: usize = 24;
-        link::bytes_per_node(&self.parameters) + shape.beside() + NUMBERS
+        link::bytes_per_node(self.parameters.m) + Shape::of(&self.meta.spec).beside() + NUMBERS
     }
 
     /// Whether another vector can be held, and all of them linked.
@@ -194,8 +193,8 @@ impl<T: Scratch> Builder<T> {
         };
         let (frame, centres) = parts::learn(&mut spilled, &setting)?;
         setting.framed = Scorer::new(self.meta.spec, frame.clone())?;
-        let (mut merged, entry) = parts::link_parts(spilled, centres, &setting, &mut self.scratch, host)?;
-        let plan = Plan::new(self.meta, frame, entry);
+        let mut merged = parts::link_parts(spilled, centres, &setting, &mut self.scratch, host)?;
+        let plan = Plan::new(self.meta, frame, merged.entry);
         host.phase(Phase::Writing);
         let meta = write(store, &mut merged, &plan, &self.memory, host)?;
         Ok((meta, merged.rows.len()))

@@ -5,7 +5,6 @@ use super::scratch::ScratchFile;
 use super::spool::{Extra, Near, RowSpool, read_whole};
 use super::write::{Neighbours, Outgoing, Source};
 use crate::Result;
-use kite_pages::ItemPointer;
 use zerocopy::{FromZeros, IntoBytes};
 
 /// The vertices of an index that was linked in parts. They come part by part.
@@ -16,6 +15,8 @@ pub(super) struct Merged<'a, F> {
     /// What each part was linked to; the last has the upper levels of all.
     pub(super) linked: Vec<Linked<F>>,
     pub(super) setting: &'a Setting<'a>,
+    /// The row of the vector where searches begin, and its level.
+    pub(super) entry: Option<(u32, u8)>,
     /// The number of rows altogether.
     pub(super) ids: usize,
     /// The most neighbours on level 0 and on those above.

@@ -106,7 +106,7 @@ fn sample<F: ScratchFile>(spilled: &mut Spilled<F>, setting: &Setting<'_>) -> Re
 /// Writes every row to the file of its part, or of its two parts.
 fn divide<T: Scratch>(
     spilled: &mut Spilled<T::File>,
-    centres: &Centres,
+    centres: &mut Centres,
     shares: Shares,
     setting: &Setting<'_>,
     scratch: &mut T,
@@ -168,17 +168,17 @@ pub(super) fn learn<F: ScratchFile>(
     Ok((frame, centres))
 }
 
-/// Divides the rows, links the parts, and answers what remains to be merged, with the entry point.
+/// Divides the rows, links the parts, and answers what remains to be merged.
 pub(super) fn link_parts<'a, T: Scratch>(
     mut spilled: Spilled<T::File>,
-    centres: Centres,
+    mut centres: Centres,
     setting: &'a Setting<'a>,
     scratch: &mut T,
     host: &impl Host,
-) -> Result<(Merged<'a, T::File>, Option<(u32, u8)>)> {
+) -> Result<Merged<'a, T::File>> {
     let shares = spilled.shares(setting);
     let ids = spilled.rows.rows;
-    let Divided { mut rows, top } = divide(&mut spilled, &centres, shares, setting, scratch, host)?;
+    let Divided { mut rows, top } = divide(&mut spilled, &mut centres, shares, setting, scratch, host)?;
     drop((spilled, centres));
     host.phase(Phase::Linking);
     let m = setting.parameters.m;
@@ -200,5 +200,5 @@ pub(super) fn link_parts<'a, T: Scratch>(
     let entry =
         upper.entry.or_else(|| linked.iter().filter_map(|part| part.entry).max_by_key(|entry| entry.1));
     linked.push(upper);
-    Ok((Merged { rows, linked, setting, ids, slots: (2 * m, m) }, entry))
+    Ok(Merged { rows, linked, setting, entry, ids, slots: (2 * m, m) })
 }
