@@ -9,6 +9,8 @@ mod format;
 mod index;
 mod pool;
 mod search;
+#[cfg(test)]
+mod testing;
 mod visited;
 
 pub use build::{

@@ -32,9 +32,10 @@ pub(crate) fn descend<S: PageStore>(
     meta: &Meta,
     level: u8,
     beam: &mut Beam,
-    limits: Limits,
 ) -> Result<Link> {
-    let limits = Limits { ef: 1, width: 1, resumable: false, keep_codes: false, ..limits };
+    // However little a query may take, it gets as far as the level where it begins.
+    let (visits, memory) = (usize::MAX, usize::MAX);
+    let limits = Limits { ef: 1, width: 1, resumable: false, keep_codes: false, visits, memory };
     let mut entry = meta.entry;
     let mut best = Vec::new();
     for above in (level + 1..=meta.entry_level).rev() {

@@ -14,3 +14,6 @@ pub(crate) use beam::{Beam, Limits, Probe, Sink, damaged};
 pub(crate) use descend::{Anything, descend};
 pub(crate) use ranked::Ranked;
 pub use scan::{Distance, Order, Row, Scan, ScanOptions};
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,11 @@ use super::beam::{Beam, Limits, Probe};
 use super::descend::descend;
 use super::found::{Found, Rows};
 use super::ranked::Ranked;
-use crate::format::{META_BLOCK, Meta};
+use crate::format::{META_BLOCK, Meta, VertexBuf};
 use crate::index::{Index, read_meta};
 use crate::{Error, Result};
 use kite_codecs::{PreparedQuery, Value};
-use kite_pages::{ItemPointer, PageStore};
+use kite_pages::{Ahead, ItemPointer, PageStore};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -100,7 +100,7 @@ enum State {
 #[derive(Debug, Clone, Copy)]
 struct Ready {
     bound: f64,
-    node: u32,
+    ranked: Ranked,
 }
 
 impl<'s, S: PageStore> Index<'s, S> {
@@ -114,6 +114,15 @@ impl<'s, S: PageStore> Index<'s, S> {
         Ok(Scan::new(self.probe(query), self.meta, options))
     }
 
+    /// A list is mostly added after its vertex, so that it stands before it.
+    fn ahead(&self) -> Ahead {
+        // Variable payloads are of a length that nobody knows; some lines of them are better than none.
+        let payload = self.scorer.payload_len().unwrap_or(512);
+        // Lists are mostly half full.
+        let links = usize::from(self.meta.m) + usize::from(self.meta.m) / 4;
+        Ahead { before: self.shape.size(links, self.meta.frame != 0), after: VertexBuf::size(0, payload, 1) }
+    }
+
     /// What a search for this query needs.
     pub(crate) fn probe(&self, query: PreparedQuery) -> Probe<'s, S> {
         Probe {
@@ -122,6 +131,7 @@ impl<'s, S: PageStore> Index<'s, S> {
             shape: self.shape,
             frame: self.meta.frame,
             query,
+            ahead: self.ahead(),
         }
     }
 }
@@ -156,8 +166,8 @@ impl<'s, S: PageStore> Scan<'s, S> {
     ///
     /// # Errors
     /// Those of the store.
-    pub fn next(&mut self) -> Result<Option<Row>> {
-        self.next_if(|_| Ok(true))
+    pub fn next_row(&mut self) -> Result<Option<Row>> {
+        self.next_row_if(|_| Ok(true))
     }
 
     /// The next row that the filter lets pass. It is asked about rows that are near enough to be results, about some of them
@@ -165,21 +175,26 @@ impl<'s, S: PageStore> Scan<'s, S> {
     ///
     /// # Errors
     /// Those of the store and of the filter.
-    pub fn next_if(&mut self, mut filter: impl FnMut(ItemPointer) -> Result<bool>) -> Result<Option<Row>> {
+    pub fn next_row_if(
+        &mut self,
+        mut filter: impl FnMut(ItemPointer) -> Result<bool>,
+    ) -> Result<Option<Row>> {
         loop {
             if let Some(tid) = self.rows.next(self.probe.store, &mut filter)? {
                 return Ok(Some(Row { tid, distance: self.distance() }));
             }
-            if let Some(ready) = self.batch.pop_front() {
-                let late = self.options.order == Order::Strict && ready.bound < self.last;
-                if !late && ready.bound <= self.options.within {
-                    self.last = ready.bound;
-                    self.rows = self.found.rows(ready.node);
-                }
-            } else if self.state == State::End {
-                return Ok(None);
-            } else {
+            if self.state != State::End && self.batch.len() <= self.held_back() {
                 self.search(&mut filter)?;
+            } else if let Some(ready) = self.batch.pop_front() {
+                let late = self.options.order == Order::Strict && ready.bound < self.last;
+                // What is no number is not beyond the range: nothing is known of it.
+                let beyond = ready.bound > self.options.within;
+                if !late && !beyond {
+                    self.last = ready.bound;
+                    self.rows = self.found.rows(ready.ranked.node());
+                }
+            } else {
+                return Ok(None);
             }
         }
     }
@@ -197,32 +212,49 @@ impl<'s, S: PageStore> Scan<'s, S> {
         }
     }
 
+    /// How much of a batch waits for the next one.
+    ///
+    /// A later batch may find nearer rows than the last of this one. Under strict order those would come too late and be lost,
+    /// so the farther half of a batch is held back and takes part in the next one.
+    fn held_back(&self) -> usize {
+        match (self.state, self.options.order) {
+            (State::Going, Order::Strict) => self.beam.limits().ef / 2,
+            _ => 0,
+        }
+    }
+
     /// Finds the next batch.
     fn search(&mut self, filter: &mut impl FnMut(ItemPointer) -> Result<bool>) -> Result<()> {
         let mut best = Vec::new();
         match self.state {
             State::Begin => {
                 self.begin(filter)?;
-                self.state = if self.options.order == Order::Off { State::End } else { State::Going };
+                self.beam.take_best(&mut best);
+                let last = self.options.order == Order::Off || best.is_empty();
+                self.state = if last { State::End } else { State::Going };
             }
             State::Going if self.beam.is_spent() => {
+                best.extend(self.batch.drain(..).map(|ready| ready.ranked));
                 best.extend(std::iter::from_fn(|| self.beam.take_spare()));
                 self.state = State::End;
             }
             State::Going => {
+                let held = self.batch.len();
+                self.beam.give_back(self.batch.drain(..).map(|ready| ready.ranked));
                 let mut sink = self.found.sink(&self.probe, filter);
                 self.beam.resume(&self.probe, &mut sink)?;
+                self.beam.take_best(&mut best);
+                if best.len() == held && !self.beam.is_spent() {
+                    self.state = State::End;
+                }
             }
             State::End => {}
         }
-        if best.is_empty() {
-            self.beam.take_best(&mut best);
-        }
-        let ready = |ranked: &Ranked| Ready { bound: self.found.bound(ranked.node()), node: ranked.node() };
+        let found = &self.found;
+        let ready = |&ranked: &Ranked| Ready { bound: found.bound(ranked.node()), ranked };
         let mut batch: Vec<Ready> = best.iter().map(ready).collect();
         batch.sort_by(|a, b| a.bound.total_cmp(&b.bound));
-        let nearest = batch.first().map_or(f64::INFINITY, |ready| ready.bound);
-        if (batch.is_empty() && !self.beam.is_spent()) || nearest > self.options.within {
+        if batch.first().is_some_and(|nearest| nearest.bound > self.options.within) {
             self.state = State::End;
         }
         self.batch = batch.into();
@@ -236,9 +268,9 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 return Ok(());
             }
             let limits = self.beam.limits();
-            let entry = descend(&self.probe, &self.meta, 0, &mut self.beam, limits)?;
-            let before = self.beam.visits();
+            let entry = descend(&self.probe, &self.meta, 0, &mut self.beam)?;
             self.beam.begin(0, limits, [entry])?;
+            let before = self.beam.visits();
             self.beam.run(&self.probe, &mut self.found.sink(&self.probe, filter))?;
             if self.beam.visits() > before {
                 return Ok(());

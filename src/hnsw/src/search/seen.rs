@@ -42,7 +42,7 @@ impl Seen {
     fn put(slots: &mut [u64], place: u64) -> bool {
         let mask = slots.len() - 1;
         // The high bits of the product depend on all bits of the place (Fibonacci hashing).
-        let mut at = (place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
+        let mut at = ((place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize) & mask;
         loop {
             match slots[at] {
                 0 => {
