@@ -29,7 +29,7 @@ fn built_and_found(spec: Spec, values: &[OwnedValue]) {
         for (n, query) in values.iter().enumerate().step_by(values.len() / 40) {
             let mut scan =
                 index.scan(Some(query.as_ref()), ScanOptions { ef: 80, ..ScanOptions::default() }).unwrap();
-            let first = scan.next().unwrap().unwrap();
+            let first = scan.next_row().unwrap().unwrap();
             missed += usize::from(key(query, row(first.tid)) > key(query, n));
         }
         assert!(missed <= 2, "{missed} rows are not found: {spec:?} {built:?}");

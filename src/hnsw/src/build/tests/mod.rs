@@ -7,9 +7,10 @@ mod pages;
 mod walk;
 
 use super::{Builder, Built, Host, Resources, Stopped, TempFiles};
-use crate::{Options, Order, Result, ScanOptions};
+use crate::testing::{number as row, tid};
+use crate::{Options, Order, ScanOptions};
 use kite_codecs::{Metric, OwnedValue, PayloadKind, Spec, Value, VectorType};
-use kite_pages::{ItemPointer, MemStore};
+use kite_pages::MemStore;
 use std::cell::Cell;
 use walk::Walk;
 
@@ -38,15 +39,6 @@ fn clustered(rows: usize, dims: usize, seed: u64) -> Vec<f32> {
             centre.iter().map(|x| x + 0.3 * random.f32()).collect::<Vec<f32>>()
         })
         .collect()
-}
-
-/// Row numbers as heap TIDs.
-fn tid(row: usize) -> ItemPointer {
-    ItemPointer::new((row / 100) as u32, (row % 100) as u16 + 1)
-}
-
-fn row(tid: ItemPointer) -> usize {
-    tid.block() as usize * 100 + usize::from(tid.no()) - 1
 }
 
 fn spec(dims: usize) -> Spec {
@@ -112,7 +104,7 @@ fn recall(store: &MemStore, values: &[f32], dims: usize, ef: usize) -> f64 {
         let scan = ScanOptions { ef, order: Order::Off, ..ScanOptions::default() };
         let mut scan = index.scan(Some(Value::F32(query)), scan).unwrap();
         let mut found = Vec::new();
-        while let Some(hit) = scan.next().unwrap() {
+        while let Some(hit) = scan.next_row().unwrap() {
             found.push(row(hit.tid));
         }
         hits += exact[..10].iter().filter(|(_, near)| found.contains(near)).count();
