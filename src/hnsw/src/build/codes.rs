@@ -45,6 +45,11 @@ impl Codes {
         Ok(Self { bytes, size })
     }
 
+    /// Bytes of a code with its factors.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
     /// The code and then the factors of a row.
     #[inline]
     pub(super) fn get(&self, row: u32) -> &[u8] {

@@ -102,7 +102,7 @@ mod tests {
     fn lists_do_not_overlap() {
         let memory = Memory::new(usize::MAX);
         let mut levels = Counted::new(&memory);
-        levels.extend_from_slice(&[0, 2, 0, 1]).unwrap();
+        [0, 2, 0, 1].into_iter().for_each(|level| levels.push(level).unwrap());
         let graph = Graph::new(Slots { lowest: 6, upper: 3 }, levels, 1, &memory).unwrap();
         assert_eq!((graph.len(), graph.entry(), graph.level(1)), (4, 1, 2));
         let lists = [(0, 0), (1, 0), (1, 1), (1, 2), (2, 0), (3, 0), (3, 1)];

@@ -85,7 +85,7 @@ impl Team {
     fn new(nodes: usize, parameters: &Parameters, memory: &Memory) -> Result<Self, Stopped> {
         let spare = usize::from(parameters.threads > 1);
         let count = parameters.threads.max(1) + spare;
-        let charge = memory.charge(Self::needs(nodes, parameters));
+        let charge = memory.charge(count * nodes + Self::collected(nodes, parameters.m));
         let mut workers = Vec::new();
         for _ in 0..count {
             workers.push(Worker::new(nodes, parameters)?);
@@ -93,12 +93,11 @@ impl Team {
         Ok(Self { workers, back: Vec::new(), _charge: charge })
     }
 
-    /// Bytes that it grows to.
-    fn needs(nodes: usize, parameters: &Parameters) -> usize {
+    /// Bytes that the links back grow to.
+    fn collected(nodes: usize, m: usize) -> usize {
         let batch = (nodes / SHARE).clamp(1, LARGEST);
-        // Links back stand in the workers' lists, then in one; and a list may have grown to the double of what it holds.
-        let back = batch * (parameters.m + 2) * 4 * (size_of::<Back>() + size_of::<Range<usize>>());
-        (parameters.threads + 1) * nodes + back
+        // They stand in the workers' lists, then in one; and a list may have grown to the double of what it holds.
+        batch * (m + 2) * 4 * (size_of::<Back>() + size_of::<Range<usize>>())
     }
 
     /// Links a batch of nodes.
@@ -123,11 +122,14 @@ impl Team {
     }
 }
 
-/// Bytes that linking takes on the average for each node, besides the payloads.
-pub(super) fn bytes_per_node(parameters: &Parameters) -> usize {
-    let upper = 4 * (parameters.m + 1) / (parameters.m - 1).max(1) + 1;
+/// Bytes that linking takes on the average for each node, besides the payloads. It does not depend on the number of threads,
+/// since what is built beyond memory depends on it.
+pub(super) fn bytes_per_node(m: usize) -> usize {
+    // Each thread marks the nodes that it has seen.
+    const THREADS: usize = 8;
     let order_and_levels = 4 + 1 + 4;
-    order_and_levels + 4 * (2 * parameters.m + 1) + upper + Team::needs(SHARE, parameters).div_ceil(SHARE)
+    let upper = 4 * (m + 1) / (m - 1).max(1) + 1;
+    THREADS + order_and_levels + 4 * (2 * m + 1) + upper + Team::collected(SHARE, m).div_ceil(SHARE)
 }
 
 /// A link that a new node has, to be had by the other one as well.

@@ -36,11 +36,6 @@ impl Memory {
         self.0.peak.load(Relaxed)
     }
 
-    /// What may still be taken.
-    pub(super) fn left(&self) -> usize {
-        self.limit().saturating_sub(self.used())
-    }
-
     /// Counts bytes that the caller holds elsewhere, until the charge is dropped.
     pub(super) fn charge(&self, bytes: usize) -> Charge {
         let mut charge = Charge { memory: self.clone(), bytes: 0 };
@@ -117,24 +112,6 @@ impl<T> Counted<T> {
         self.items.push(item);
         Ok(())
     }
-
-    pub(super) fn extend_from_slice(&mut self, items: &[T]) -> Result<()>
-    where
-        T: Clone,
-    {
-        self.reserve(items.len())?;
-        self.items.extend_from_slice(items);
-        Ok(())
-    }
-
-    /// Forgets the items and keeps the room.
-    pub(super) fn clear(&mut self) {
-        self.items.clear();
-    }
-
-    pub(super) fn truncate(&mut self, len: usize) {
-        self.items.truncate(len);
-    }
 }
 
 impl<T> Deref for Counted<T> {
@@ -162,7 +139,7 @@ mod tests {
         let memory = Memory::new(10_000);
         let mut numbers = Counted::filled(&memory, 100, || 7_u64).unwrap();
         let charge = memory.charge(50);
-        assert_eq!((memory.used(), memory.left()), (850, 9150));
+        assert_eq!((memory.used(), memory.limit()), (850, 10_000));
         numbers.push(8).unwrap();
         assert!(memory.used() > 850 && numbers.len() == 101);
         drop((numbers, charge));

@@ -5,16 +5,21 @@
 mod builder;
 mod codes;
 mod distances;
+mod divide;
 mod graph;
 mod link;
 mod memory;
+mod merge;
 mod nodes;
 mod order;
 mod packer;
+mod part;
+mod parts;
 mod rows;
 mod scratch;
 mod search;
 mod select;
+mod spool;
 mod threads;
 mod write;
 

@@ -24,6 +24,9 @@ pub(super) struct Nodes {
     buffer: Vec<u8>,
 }
 
+/// What an `sq8` payload has besides its bytes, with what it is rounded up by.
+const SQ8_HEADER: usize = 24 + 7;
+
 impl Nodes {
     /// No vectors yet; `scorer` makes what the index stores.
     pub(super) fn new(scorer: &Scorer, memory: &Memory) -> Result<Self> {
@@ -44,6 +47,21 @@ impl Nodes {
         })
     }
 
+    /// Makes room for so many vectors whose payloads have so many bytes together.
+    pub(super) fn reserve_exact(&mut self, vectors: usize, bytes: usize) -> Result<()> {
+        self.payloads.reserve_exact(vectors, bytes)?;
+        if let Some((_, rows)) = &mut self.linking {
+            rows.reserve_exact(vectors, 0)?;
+        }
+        self.tids.reserve_exact(vectors)
+    }
+
+    /// Bytes that a vector takes: its payload, of the given length, and what it is linked by.
+    pub(super) fn bytes(payload: usize, scorer: &Scorer) -> usize {
+        let linking = linking_spec(scorer.spec()).map_or(0, |spec| spec.dims + SQ8_HEADER);
+        Rows::taken(payload, scorer.payload_len().is_some()) + linking + size_of::<ItemPointer>()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.payloads.len()
     }
@@ -55,6 +73,18 @@ impl Nodes {
             scorer.encode(value, &mut self.buffer)?;
             rows.push(&self.buffer)?;
         }
+        self.push_plain(payload, tid)
+    }
+
+    /// The same where the value is not at hand any more.
+    pub(super) fn push_payload(&mut self, scorer: &Scorer, payload: &[u8], tid: ItemPointer) -> Result<()> {
+        match &self.linking {
+            Some(_) => self.push(payload, scorer.value(payload)?.as_ref(), tid),
+            None => self.push_plain(payload, tid),
+        }
+    }
+
+    fn push_plain(&mut self, payload: &[u8], tid: ItemPointer) -> Result<()> {
         self.payloads.push(payload)?;
         self.tids.push(tid)
     }
@@ -76,6 +106,12 @@ impl Nodes {
     pub(super) fn linked(&mut self) {
         self.linking = None;
         self.more.sort_unstable();
+    }
+
+    /// Calls `visit` with every row and its payload.
+    pub(super) fn each_row(&self, mut visit: impl FnMut(ItemPointer, &[u8]) -> Result<()>) -> Result<()> {
+        (0..).zip(self.tids.iter()).try_for_each(|(node, &tid)| visit(tid, self.payloads.get(node)))?;
+        self.more.iter().try_for_each(|&(node, tid)| visit(tid, self.payloads.get(node)))
     }
 
     /// The rows of a vector.

@@ -30,9 +30,15 @@ impl Rows {
         self.len
     }
 
-    /// Makes room for payloads of the fixed length.
-    pub(super) fn reserve_exact(&mut self, rows: usize) -> Result<()> {
-        self.words.reserve_exact(rows * self.fixed.unwrap_or(0).div_ceil(8))
+    /// Makes room for so many payloads of so many bytes together.
+    pub(super) fn reserve_exact(&mut self, rows: usize, bytes: usize) -> Result<()> {
+        match self.fixed {
+            Some(len) => self.words.reserve_exact(rows * len.div_ceil(8)),
+            None => {
+                self.places.reserve_exact(rows)?;
+                self.words.reserve_exact(bytes.div_ceil(8) + rows)
+            }
+        }
     }
 
     /// Adds a payload, which has the fixed length if there is one.
@@ -69,12 +75,6 @@ impl Rows {
         let payload = self.get(row);
         kite_kernels::prefetch(payload.as_ptr(), payload.len());
     }
-
-    pub(super) fn clear(&mut self) {
-        self.words.clear();
-        self.places.clear();
-        self.len = 0;
-    }
 }
 
 /// Finds rows with the same payload: a hash table of row numbers.
@@ -100,9 +100,7 @@ impl Equals {
         if self.taken * 4 >= self.slots.len() * 3 {
             self.grow()?;
         }
-        let mut hasher = DefaultHasher::new();
-        hasher.write(payload);
-        let hash = hasher.finish();
+        let hash = hash(payload);
         let mut at = self.home(hash);
         for _ in 0..LOOKS {
             let slot = self.slots[at];
@@ -138,11 +136,19 @@ impl Equals {
         Ok(())
     }
 
-    /// Bytes of the table for so many rows, while it last grew.
-    pub(super) fn needs(rows: usize) -> usize {
-        let slots = (rows * 4 / 3 + 1).next_power_of_two().max(64);
-        slots * 8 * 3 / 2
+    /// Bytes of the table, and what it would take to grow if it is about to.
+    pub(super) fn bytes(&self) -> (usize, usize) {
+        let bytes = self.slots.len() * size_of::<u64>();
+        let grows = (self.taken + 1) * 4 >= self.slots.len() * 3;
+        (bytes, if grows { 2 * bytes } else { 0 })
     }
+}
+
+/// A number that equal payloads have, the same in every process.
+pub(super) fn hash(payload: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(payload);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -58,6 +58,15 @@ pub(super) struct Plan {
     pub(super) entry: Option<(u32, u8)>,
 }
 
+impl Plan {
+    /// `meta` is that of an index without rows.
+    pub(super) fn new(meta: Meta, frame: Option<Frame>, entry: Option<(u32, u8)>) -> Self {
+        // The first frame has the number 1, as what stands for one where codes need none.
+        let number = meta.frame | u32::from(frame.is_some());
+        Self { meta: Meta { frame: number, ..meta }, frame, entry }
+    }
+}
+
 /// Writes the index to an empty store, and answers its meta item.
 ///
 /// The meta item comes last, in a transaction of its own. What a crash leaves before has none, and cannot be opened.
@@ -212,9 +221,10 @@ impl<B: BulkWriter> Writer<B> {
         };
         if self.pages.is_some() {
             let size = if coded { self.shape.beside() } else { 0 };
-            let entry = |(at, &id): (usize, &u32)| Entry {
-                link: self.link(id),
-                code: neighbours.codes[at * size..][..size].to_vec(),
+            let entry = |(at, &id): (usize, &u32)| {
+                let link = self.link(id);
+                let code = neighbours.codes[at * size..][..size].to_vec();
+                (!link.is_none()).then_some(Entry { link, code })
             };
             let item = ListBuf {
                 generation: place.no().into(),
@@ -222,7 +232,7 @@ impl<B: BulkWriter> Writer<B> {
                 level: level as u8,
                 frame: self.frame,
                 capacity,
-                entries: neighbours.ids.iter().enumerate().map(entry).collect(),
+                entries: neighbours.ids.iter().enumerate().filter_map(entry).collect(),
             };
             self.put(place, &item.to_bytes(self.shape).at(place.block())?)?;
         }

@@ -1,5 +1,8 @@
-use super::search::Searcher;
-use super::*;
+//! Linking in memory.
+
+use super::{Looks, clustered, endless};
+use crate::build::search::Searcher;
+use crate::build::{Distances, Graph, Parameters, Stopped, link};
 use crate::pool::Candidate;
 use std::cell::Cell;
 
@@ -10,17 +13,8 @@ struct Vectors {
 }
 
 impl Vectors {
-    /// Points near a few centres.
     fn make(nodes: usize, dims: usize, seed: u64) -> Self {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let centres: Vec<f32> = (0..20 * dims).map(|_| random.f32()).collect();
-        let values = (0..nodes)
-            .flat_map(|_| {
-                let centre = &centres[random.usize(..20) * dims..][..dims];
-                centre.iter().map(|x| x + 0.3 * random.f32()).collect::<Vec<f32>>()
-            })
-            .collect();
-        Self { dims, values }
+        Self { dims, values: clustered(nodes, dims, seed) }
     }
 
     fn row(&self, node: u32) -> &[f32] {
@@ -36,22 +30,6 @@ impl Distances for Vectors {
         (kite_kernels::kernels().f32.l2_squared)(self.row(a), self.row(b))
     }
     fn prefetch(&self, _: u32) {}
-}
-
-/// Lets everything go on, or ends it after so many looks.
-struct Looks(Cell<usize>);
-
-impl Host for Looks {
-    fn go_on(&self) -> Result<(), Stopped> {
-        let left = self.0.get().checked_sub(1).ok_or(Stopped::Interrupted)?;
-        self.0.set(left);
-        Ok(())
-    }
-    fn linked(&self, _: usize) {}
-}
-
-fn endless() -> Looks {
-    Looks(Cell::new(usize::MAX))
 }
 
 fn all_links(graph: &Graph) -> Vec<(u32, u8, Vec<u32>)> {
