@@ -186,10 +186,25 @@ impl Scorer {
 
     /// A frame for the codes of vectors like these. Values that the index does not hold are passed over.
     pub fn learn<'a>(&self, sample: impl IntoIterator<Item = Value<'a>>, seed: u64) -> Result<Frame> {
+        let checked = |value| self.check(value).map(|()| self.point(value));
+        self.frame_around(sample.into_iter().map(checked), seed)
+    }
+
+    /// The same from payloads, for an index that learns its frame from what it holds.
+    pub fn learn_of<'a>(&self, sample: impl IntoIterator<Item = &'a [u8]>, seed: u64) -> Result<Frame> {
+        let decoded = |payload| Ok(self.point(self.value(payload)?.as_ref()));
+        self.frame_around(sample.into_iter().map(decoded), seed)
+    }
+
+    /// The frame whose centre is the mean of these.
+    fn frame_around(
+        &self,
+        points: impl Iterator<Item = Result<Option<Vec<f32>>>>,
+        seed: u64,
+    ) -> Result<Frame> {
         let (mut sums, mut count) = (vec![0.0; self.spec.dims], 0.0);
-        for value in sample {
-            self.check(value)?;
-            let Some(point) = self.point(value) else { continue };
+        for point in points {
+            let Some(point) = point? else { continue };
             for (sum, x) in sums.iter_mut().zip(point) {
                 *sum += f64::from(x);
             }

@@ -9,7 +9,11 @@ mod error;
 mod format;
 mod index;
 mod info;
+mod insert;
+mod lists;
+mod payloads;
 mod pool;
+mod recode;
 mod search;
 #[cfg(test)]
 mod testing;

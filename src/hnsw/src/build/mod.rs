@@ -18,6 +18,7 @@ pub use graph::Graph;
 use crate::pool::Candidate;
 use search::Searcher;
 use select::select;
+pub(crate) use select::select_by;
 use std::collections::TryReserveError;
 use std::ops::Range;
 
@@ -215,7 +216,7 @@ impl Worker {
     }
 }
 
-fn level(parameters: &Parameters, node: u64) -> u8 {
+pub(crate) fn level(parameters: &Parameters, node: u64) -> u8 {
     // In (0, 1].
     let uniform = ((mix(parameters.seed, node) >> 11) + 1) as f64 / (1_u64 << 53) as f64;
     let level = -uniform.ln() / (parameters.m.max(2) as f64).ln();
