@@ -96,7 +96,7 @@ fn vacuum_inserts_and_searches_at_once() {
         scope.spawn(|| {
             let mut index = Index::open(&store).unwrap();
             while next.load(Relaxed) < ROWS {
-                let below = next.load(Relaxed).saturating_sub(250);
+                let below = next.load(Relaxed).saturating_sub(250).min(600);
                 vacuum(&mut index, |row| row < below).unwrap();
                 store.tick();
                 index.cleanup(&VacuumOptions::default()).unwrap();
