@@ -2,8 +2,7 @@
 
 use super::Report;
 use crate::format::{
-    CHUNK, Entry, Item, LIST, Link, List, ListBuf, META_BLOCK, NODES, POSTING, Posting, PostingBuf, VERTEX,
-    VertexBuf,
+    CHUNK, Entry, Item, LIST, Link, List, ListBuf, META_BLOCK, NODES, POSTING, Posting, PostingBuf, VertexBuf,
 };
 use crate::index::{Index, META_ITEM, Options};
 use crate::testing::{built, spec, tid, vectors};

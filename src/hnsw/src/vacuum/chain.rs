@@ -5,12 +5,11 @@
 //! posting that is unlinked in the same record and keeps its rows and its link to the next. Who reads the vertex before that
 //! finds them in the posting, who reads it later in the vertex, and nobody twice.
 
-use super::put::{lock_in_order, roomy};
+use super::Vacuum;
 use super::rows::replace;
-use super::{Vacuum, room};
 use crate::format::{INLINE, Link, NODES, Posting, PostingBuf, Vertex, VertexBuf};
 use crate::{Error, Result};
-use kite_pages::{At, Defect, ItemPointer, MAX_ITEM, Page, PageStore, PageTxn};
+use kite_pages::{At, Defect, ItemPointer, MAX_ITEM, Page, PageStore, PageTxn, Rooms, with_rooms};
 
 impl<S: PageStore> Vacuum<'_, '_, S> {
     /// Asks about all rows of a vertex and its postings, and removes the dead ones.
@@ -44,8 +43,8 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
     /// Removes dead rows from a posting, and an empty posting from its chain. Answers whether it was removed.
     fn shrink(&self, vertex: Link, before: Option<Link>, at: Link, dead: &[ItemPointer]) -> Result<bool> {
         let before = before.unwrap_or(vertex);
-        let mut txn = self.store.begin();
-        let [slot, before_slot] = lock_in_order(&mut txn, [at.block(), before.block()])?;
+        let Rooms { mut txn, .. } = with_rooms(self.store, NODES, &[], &[at.block(), before.block()])?;
+        let (slot, before_slot) = (txn.lock(at.block())?, txn.lock(before.block())?);
         let Some(mut posting) = find_posting(txn.page(slot), at).at(at.block())? else { return Ok(true) };
         posting.tids.retain(|tid| !dead.contains(tid));
         let unlinked = posting.tids.is_empty()
@@ -55,9 +54,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             posting.capacity = 0;
         }
         put_posting(txn.page_mut(slot), at, &posting).at(at.block())?;
-        let room = room(txn.page(slot), at.block())?;
-        txn.commit()?;
-        self.note(at.block(), room)?;
+        self.index.commit(txn, &[slot])?;
         Ok(unlinked)
     }
 
@@ -91,9 +88,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         }
         vertex.dead = vertex.tids.is_empty();
         replace(txn.page_mut(slot), link, &vertex).at(block)?;
-        let room = room(txn.page(slot), block)?;
-        txn.commit()?;
-        self.note(block, room)?;
+        self.index.commit(txn, &[slot])?;
         Ok(true)
     }
 
@@ -104,9 +99,10 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             return Err(Error::corrupt(first.block(), "the first posting of a vertex is missing"));
         };
         let size = PostingBuf::size(capacity(read.tids.len()));
-        let place = if read.tids.is_empty() { link.block() } else { roomy(self.store, size)? };
-        let mut txn = self.store.begin();
-        let [slot, first_slot, new_slot] = lock_in_order(&mut txn, [link.block(), first.block(), place])?;
+        let sizes: &[usize] = if read.tids.is_empty() { &[] } else { &[size] };
+        let Rooms { mut txn, slots } = with_rooms(self.store, NODES, sizes, &[link.block(), first.block()])?;
+        let (slot, first_slot) = (txn.lock(link.block())?, txn.lock(first.block())?);
+        let new_slot = slots.first().copied().unwrap_or(slot);
         let vertex = find_vertex(txn.page(slot), link).at(link.block())?;
         let posting = find_posting(txn.page(first_slot), first).at(first.block())?;
         let (Some(mut vertex), Some(mut posting)) = (vertex, posting) else { return Ok(false) };
@@ -126,6 +122,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             let (own, rest) = posting.tids.split_at(posting.tids.len().min(tids.len()).min(INLINE));
             vertex.tids = own.to_vec();
             if !rest.is_empty() {
+                let place = txn.block(new_slot);
                 let page = txn.page_mut(new_slot);
                 let Some(new) = add_posting(page, place, &posting, rest).at(place)? else { return Ok(false) };
                 vertex.postings = new;
@@ -135,9 +132,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         posting.unlinked = Some(self.store.now());
         put_posting(txn.page_mut(first_slot), first, &posting).at(first.block())?;
         replace(txn.page_mut(slot), link, &vertex).at(link.block())?;
-        let room = room(txn.page(new_slot), place)?;
-        txn.commit()?;
-        self.note(place, room)?;
+        self.index.commit(txn, &[new_slot])?;
         Ok(done)
     }
 
@@ -179,9 +174,6 @@ fn add_posting(
     instead_of: &PostingBuf,
     tids: &[ItemPointer],
 ) -> Result<Option<Link>, Defect> {
-    if page.is_new() {
-        page.init(NODES);
-    }
     let posting = PostingBuf {
         generation: page.next_generation(),
         unlinked: None,

@@ -3,9 +3,9 @@
 use super::Vacuum;
 use super::survey::Survey;
 use crate::Result;
-use crate::format::{Link, NODES, Vertex};
+use crate::format::Link;
 use crate::index::read_meta;
-use kite_pages::{At, PageStore};
+use kite_pages::PageStore;
 
 impl<S: PageStore> Vacuum<'_, '_, S> {
     /// Lets searches begin at a vertex that has rows. Nothing is freed before, so that there always is one to begin at.
@@ -30,30 +30,14 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         loop {
             self.store.check_interrupts()?;
             let old = read_meta(self.store)?.entry;
-            if self.is_alive(old)? || (old.is_none() && to.is_none()) {
+            let alive = !old.is_none() && self.index.is_live(old)?;
+            if alive || (old.is_none() && to.is_none()) {
                 return Ok(());
             }
-            let mut done = false;
-            self.edit_meta(|meta| {
-                done = meta.entry == old;
-                if done {
-                    (meta.entry_level, meta.entry) = to.unwrap_or((0, Link::NONE));
-                }
-                done
-            })?;
-            if done {
+            let (level, vertex) = to.unwrap_or((0, Link::NONE));
+            if self.index.claim_entry(old, vertex, level)? {
                 return Ok(());
             }
         }
-    }
-
-    /// Whether a vertex is there and has rows.
-    fn is_alive(&self, link: Link) -> Result<bool> {
-        if link.is_none() {
-            return Ok(false);
-        }
-        let page = self.store.read(link.block())?;
-        let view = page.view(NODES).at(link.block())?;
-        Ok(link.find::<Vertex<'_>>(view, ()).at(link.block())?.is_some_and(|vertex| !vertex.is_dead()))
     }
 }

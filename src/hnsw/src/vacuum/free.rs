@@ -1,8 +1,8 @@
 //! Freeing dead vertices, once no list leads to them any more.
 
+use super::Vacuum;
 use super::chain::find_vertex;
 use super::survey::Survey;
-use super::{Vacuum, room};
 use crate::Result;
 use crate::format::{CHUNKS, Link, List, NODES, VertexBuf};
 use crate::index::read_meta;
@@ -62,10 +62,9 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             page.free(link.no(), stamp).at(block)?;
             freed += 1;
         }
-        let room = room(txn.page(slot), block)?;
-        txn.commit()?;
+        self.index.commit(txn, &[slot])?;
         self.stats.freed += freed;
-        self.note(block, room)
+        Ok(())
     }
 
     /// Frees a list, if it is there and belongs to this vertex. Answers whether it did.
@@ -75,10 +74,8 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         let slot = txn.lock(block)?;
         let page = txn.page_mut(slot);
         let freed = free_if_list_of(page, self.index.shape, list, owner, self.store.now()).at(block)?;
-        let room = room(page, block)?;
         if freed {
-            txn.commit()?;
-            self.note(block, room)?;
+            self.index.commit(txn, &[slot])?;
         }
         Ok(freed)
     }

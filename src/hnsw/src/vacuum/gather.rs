@@ -1,10 +1,11 @@
 //! The vertices that a list could lead to instead of dead ones.
 
-use super::payloads::{Payloads, Span, Taken};
 use crate::Result;
-use crate::format::{Link, List, NODES, Vertex};
+use crate::format::{CHUNKS, Link, List, NODES, Place, Vertex};
 use crate::index::Index;
-use kite_pages::{At, BlockNo, Error, PageStore, View};
+use crate::payloads::Payloads;
+use kite_pages::payload::{self, Fetched};
+use kite_pages::{At, BlockNo, ItemRef, PageStore, View};
 use std::collections::HashSet;
 
 /// Candidates beyond this are not looked at: what the first ones do not lead to hardly matters.
@@ -19,8 +20,8 @@ pub(super) struct Met {
     pub(super) link: Link,
     /// Where its code is in [`Gather::code`].
     code: Option<u32>,
-    /// Its payload, once it is read and has rows.
-    pub(super) payload: Option<Span>,
+    /// The number of its payload, once it is read and has rows.
+    pub(super) payload: Option<u32>,
 }
 
 /// What is gathered for one list; kept for its allocations.
@@ -34,8 +35,10 @@ pub(super) struct Gather {
     pub(super) payloads: Payloads,
     /// Lists of dead vertices that are still to be read, with their owners.
     lists: Vec<(Link, Link)>,
-    chained: Vec<(usize, Taken)>,
+    chained: Vec<(usize, ItemRef)>,
     blocks: Vec<BlockNo>,
+    /// Bytes of payloads, and how many may be taken.
+    bytes: usize,
     memory: usize,
 }
 
@@ -51,6 +54,7 @@ impl Gather {
             lists: Vec::new(),
             chained: Vec::new(),
             blocks: Vec::new(),
+            bytes: 0,
             memory: memory.max(1 << 20),
         }
     }
@@ -63,6 +67,7 @@ impl Gather {
         self.met.clear();
         self.codes.clear();
         self.payloads.clear();
+        self.bytes = 0;
         self.lists.clear();
         self.chained.clear();
     }
@@ -98,7 +103,7 @@ impl Gather {
         loop {
             self.read_vertices(index, vertices)?;
             vertices = self.met.len();
-            let full = self.met.len() >= MOST || lists >= MOST_LISTS || self.payloads.bytes() > self.memory;
+            let full = self.met.len() >= MOST || lists >= MOST_LISTS || self.bytes > self.memory;
             if self.lists.is_empty() || full || (lists > 0 && self.alive() >= enough) {
                 return Ok(());
             }
@@ -106,6 +111,21 @@ impl Gather {
             self.read_lists(index)?;
             index.store.check_interrupts()?;
         }
+    }
+
+    /// Keeps a payload, and answers its number.
+    pub(super) fn keep(&mut self, payload: &[u8]) -> kite_pages::Result<u32> {
+        self.bytes += payload.len();
+        self.payloads.push(payload).map_err(|_| out_of_memory(payload.len()))
+    }
+
+    /// Reads and keeps a payload that is longer than a page; `None` when it is gone.
+    pub(super) fn keep_chain<S: PageStore>(&mut self, store: &S, chain: ItemRef) -> Result<Option<u32>> {
+        let mut bytes = Vec::new();
+        Ok(match payload::read(store, CHUNKS, chain, &mut bytes)? {
+            Fetched::Whole => Some(self.keep(&bytes)?),
+            Fetched::Gone => None,
+        })
     }
 
     /// Code and factors of the current frame, where a list had them.
@@ -131,14 +151,14 @@ impl Gather {
                 self.take_vertex(page.view(NODES).at(block)?, block, first + place)
             })?;
             first += blocks.len();
-            if self.payloads.bytes() > self.memory {
+            if self.bytes > self.memory {
                 break;
             }
         }
         self.blocks = blocks;
         for (place, chain) in std::mem::take(&mut self.chained) {
-            if self.payloads.bytes() <= self.memory {
-                self.met[place].payload = self.payloads.fetch(index.store, chain)?;
+            if self.bytes <= self.memory {
+                self.met[place].payload = self.keep_chain(index.store, chain)?;
             }
         }
         Ok(())
@@ -157,9 +177,9 @@ impl Gather {
         if vertex.level() < self.level {
             return Ok(());
         }
-        match self.payloads.take(vertex.payload().at(block)?)? {
-            Taken::Whole(payload) => self.met[place].payload = Some(payload),
-            chain @ Taken::Chain(_) => self.chained.push((place, chain)),
+        match vertex.payload().at(block)? {
+            Place::Here(payload) => self.met[place].payload = Some(self.keep(payload)?),
+            Place::Chain(chain) => self.chained.push((place, chain)),
         }
         Ok(())
     }
@@ -185,6 +205,6 @@ impl Gather {
     }
 }
 
-fn out_of_memory(bytes: usize) -> Error {
-    Error::OutOfMemory { bytes }
+fn out_of_memory(bytes: usize) -> kite_pages::Error {
+    kite_pages::Error::OutOfMemory { bytes }
 }

@@ -16,24 +16,20 @@ mod chain;
 mod entry;
 mod free;
 mod gather;
-mod payloads;
 mod places;
 mod prune;
-mod put;
 mod repair;
 mod rows;
 mod survey;
 mod sweep;
 mod tend;
-#[cfg(test)]
-pub(crate) mod tests;
 
 use crate::Result;
-use crate::format::{META_BLOCK, Meta, NODES};
-use crate::index::{Index, META_ITEM, meta_of};
+use crate::format::NODES;
+use crate::index::Index;
 pub(crate) use chain::Steps;
 use gather::Gather;
-use kite_pages::{At, BlockNo, ItemPointer, Page, PageStore, PageTxn};
+use kite_pages::{At, BlockNo, ItemPointer, PageStore};
 use survey::Survey;
 
 /// How a vacuum is bounded.
@@ -189,32 +185,14 @@ impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
             survey = self.survey(from)?;
         }
         let (vertices, rows) = (self.stats.vertices, self.stats.rows);
-        self.edit_meta(|meta| {
+        self.index.change_meta(|meta| {
             let counts = (meta.vertices, meta.rows) != (vertices, rows);
             (meta.vertices, meta.rows) = (vertices, rows);
             counts
-        })
-    }
-
-    /// Changes the meta page where `edit` answers that it has changed something.
-    fn edit_meta(&self, edit: impl FnOnce(&mut Meta) -> bool) -> Result<()> {
-        let mut txn = self.store.begin();
-        let slot = txn.lock(META_BLOCK)?;
-        let mut meta = txn.page(slot).view(crate::format::META).and_then(meta_of).at(META_BLOCK)?;
-        if edit(&mut meta) {
-            txn.page_mut(slot).replace(META_ITEM, &meta.to_bytes()).at(META_BLOCK)?;
-            txn.commit()?;
-        }
+        })?;
         Ok(())
     }
-
-    /// Tells the free-space map how much room a page has.
-    fn note(&self, block: BlockNo, room: usize) -> Result<()> {
-        Ok(self.store.note_space(block, room)?)
-    }
 }
 
-/// The room of a page.
-fn room(page: &Page, block: BlockNo) -> Result<usize> {
-    Ok(page.sound().and_then(kite_pages::View::room).at(block)?)
-}
+#[cfg(test)]
+pub(crate) mod tests;

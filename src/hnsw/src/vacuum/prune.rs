@@ -1,21 +1,13 @@
 //! Which candidates a repaired list leads to.
 
-use crate::Result;
+use crate::build::select_by;
+use crate::pool::Candidate;
+use crate::{Error, Result};
 use kite_codecs::{Metric, Scorer};
 
 /// By how much a way over another neighbour may be longer before a direct link is worth a slot; Singh et al., "FreshDiskANN",
 /// 2021. At 1.0 a list loses with every repair, since it keeps only what the paper's heuristic would have chosen.
 const ALPHA: f32 = 1.2;
-
-/// A candidate for a list.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Candidate<'a> {
-    /// The key as seen from the vertex of the list.
-    pub(super) key: f32,
-    pub(super) payload: &'a [u8],
-    /// Its place among those that were met.
-    pub(super) place: usize,
-}
 
 /// How keys of a metric become lengths that α can scale.
 #[derive(Debug, Clone, Copy)]
@@ -56,63 +48,38 @@ impl<'a> Pruning<'a> {
         Self { scorer, rule: Rule::of(scorer.spec().metric) }
     }
 
-    /// Chooses at most `most` of the candidates for the list of `owner`: from the nearest on, each that no neighbour chosen before is α times
-    /// nearer to than `owner` is. Puts the chosen ones first, nearest first, and answers how many they are.
-    pub(super) fn choose(
+    /// Chooses at most `most` of the nodes, whose payloads `payload` lends, for the list of the vertex with the payload `own`: from
+    /// the nearest on, each that no one chosen before is α times nearer to than the vertex is.
+    pub(super) fn choose<'p>(
         &self,
-        owner: &[u8],
-        candidates: &mut [Candidate<'_>],
+        own: &[u8],
+        nodes: Vec<u32>,
+        payload: impl Fn(u32) -> &'p [u8],
         most: usize,
-    ) -> Result<usize> {
-        for candidate in candidates.iter_mut() {
-            candidate.key = self.scorer.between(owner, candidate.payload)?;
+    ) -> Result<Vec<Candidate>> {
+        let mut candidates = Vec::with_capacity(nodes.len());
+        let mut longest = self.norm(own)?;
+        for node in nodes {
+            candidates.push(Candidate { distance: self.scorer.between(own, payload(node))?, node });
+            longest = longest.max(self.norm(payload(node))?);
         }
-        candidates.sort_unstable_by(|a, b| a.key.total_cmp(&b.key).then(a.place.cmp(&b.place)));
-        let longest = self.longest(owner, candidates)?;
-        let mut chosen = 0;
-        for next in 0..candidates.len() {
-            if chosen == most {
-                break;
-            }
-            if !self.is_hidden(candidates, chosen, next, longest)? {
-                candidates.swap(chosen, next);
-                chosen += 1;
-            }
-        }
+        candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
+        let mut chosen = Vec::with_capacity(most.min(candidates.len()));
+        select_by(&candidates, most, &mut chosen, |candidate, other| {
+            let candidate = payload(candidate);
+            let floor = -longest * self.norm(candidate)?;
+            let length = self.scorer.between(payload(other), candidate)? - floor;
+            Ok::<_, Error>(self.rule.factor * length.max(0.0) + floor)
+        })?;
         Ok(chosen)
     }
 
-    /// Whether one of the `chosen` first is so near to the candidate that the way over it will do.
-    fn is_hidden(
-        &self,
-        candidates: &[Candidate<'_>],
-        chosen: usize,
-        next: usize,
-        longest: f32,
-    ) -> Result<bool> {
-        let candidate = candidates[next];
-        let floor = if self.rule.product { -longest * self.norm(candidate.payload)? } else { 0.0 };
-        let direct = candidate.key - floor;
-        for other in &candidates[..chosen] {
-            let between = self.scorer.between(other.payload, candidate.payload)? - floor;
-            if self.rule.factor * between.max(0.0) <= direct {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// The largest norm, where it matters.
-    fn longest(&self, owner: &[u8], candidates: &[Candidate<'_>]) -> Result<f32> {
+    /// The norm of a vector where the rule needs it, and 0 elsewhere: the key that it has as seen from itself is the negative
+    /// square.
+    fn norm(&self, payload: &[u8]) -> Result<f32> {
         if !self.rule.product {
             return Ok(0.0);
         }
-        let all = candidates.iter().map(|candidate| candidate.payload).chain([owner]);
-        all.map(|payload| self.norm(payload)).try_fold(0.0, |longest, norm| Ok(f32::max(longest, norm?)))
-    }
-
-    /// From the key that a vector has as seen from itself, which is the negative square of its norm.
-    fn norm(&self, payload: &[u8]) -> Result<f32> {
         Ok((-self.scorer.between(payload, payload)?).max(0.0).sqrt())
     }
 }
@@ -131,13 +98,11 @@ mod tests {
             payload
         };
         let payloads: Vec<Vec<u8>> = points.iter().map(|point| encode(point)).collect();
-        let mut candidates: Vec<Candidate<'_>> = payloads
-            .iter()
-            .enumerate()
-            .map(|(place, payload)| Candidate { key: 0.0, payload, place })
-            .collect();
-        let count = Pruning::new(&scorer).choose(&encode(&owner), &mut candidates, most).unwrap();
-        candidates[..count].iter().map(|candidate| candidate.place).collect()
+        let nodes = (0..payloads.len() as u32).collect();
+        let chosen = Pruning::new(&scorer)
+            .choose(&encode(&owner), nodes, |node| &payloads[node as usize], most)
+            .unwrap();
+        chosen.iter().map(|candidate| candidate.node as usize).collect()
     }
 
     #[test]

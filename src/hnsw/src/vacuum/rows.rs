@@ -1,6 +1,6 @@
 //! Removing the dead rows of a page.
 
-use super::{Vacuum, room};
+use super::Vacuum;
 use crate::Result;
 use crate::format::{Item, Link, NODES, VERTEX, Vertex, VertexBuf};
 use kite_pages::{At, BlockNo, Defect, ItemPointer, Page, PageStore, PageTxn};
@@ -84,9 +84,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             buf.dead = buf.tids.is_empty();
             replace(txn.page_mut(slot), *link, &buf).at(block)?;
         }
-        let room = room(txn.page(slot), block)?;
-        txn.commit()?;
-        self.note(block, room)?;
+        self.index.commit(txn, &[slot])?;
         Ok(later)
     }
 }

@@ -77,9 +77,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         let found = link.find::<Posting<'_>>(page.view(NODES).at(block)?, ()).at(block)?.is_some();
         if found {
             page.free(link.no(), self.store.now()).at(block)?;
-            let room = super::room(page, block)?;
-            txn.commit()?;
-            self.note(block, room)?;
+            self.index.commit(txn, &[slot])?;
         }
         Ok(found)
     }

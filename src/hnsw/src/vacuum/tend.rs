@@ -1,7 +1,8 @@
 //! A page in the second pass: its lists are repaired, what is past is taken back, what it refers to is claimed.
 
+use super::Vacuum;
+use super::places::Places;
 use super::survey::{Survey, claims};
-use super::{Vacuum, room};
 use crate::Result;
 use crate::format::{Item, LIST, Link, List, NODES, POSTING, Posting};
 use kite_pages::{At, BlockNo, ItemNo, ItemPointer, MAX_ITEM, PageStore, PageTxn, Stamp, View};
@@ -9,8 +10,10 @@ use kite_pages::{At, BlockNo, ItemNo, ItemPointer, MAX_ITEM, PageStore, PageTxn,
 /// What there is to do on a page.
 #[derive(Debug, Default)]
 struct Tasks {
-    /// Lists that need repair or codes.
-    lists: Vec<Link>,
+    /// Lists that lead to dead vertices.
+    broken: Vec<Link>,
+    /// Whether a list lacks the codes that it could have.
+    bare: bool,
     /// Whether something on the page was freed long enough ago.
     past: bool,
     room: usize,
@@ -28,10 +31,13 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
                 self.tasks(page.view(NODES).at(block)?, block, survey)?
             }
         };
-        for list in tasks.lists {
-            self.mend(list, &survey.dead)?;
+        for list in tasks.broken {
+            self.repair(list, &survey.dead)?;
         }
-        if tasks.past { self.reclaim(block) } else { self.note(block, tasks.room) }
+        if tasks.bare {
+            self.stats.lists_recoded += self.index.recode_page(block)? as u64;
+        }
+        if tasks.past { self.reclaim(block) } else { Ok(self.store.note_space(block, tasks.room)?) }
     }
 
     /// Looks at a page, which is locked, and claims what it refers to.
@@ -48,9 +54,10 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             match item.first() {
                 Some(&LIST) => {
                     let list = List::parse(item, self.index.shape).at(block)?;
-                    if self.needs_mending(&list, survey) {
-                        tasks.lists.push(Link::new(ItemPointer::new(block, no), list.generation()));
+                    if is_broken(&list, &survey.dead) {
+                        tasks.broken.push(Link::new(ItemPointer::new(block, no), list.generation()));
                     }
+                    tasks.bare |= list.frame() != self.index.meta.frame;
                 }
                 Some(&POSTING) => {
                     let posting = Posting::parse(item, ()).at(block)?;
@@ -60,14 +67,6 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             }
         }
         Ok(tasks)
-    }
-
-    /// Whether a list leads to dead vertices, or lacks codes that it could have.
-    fn needs_mending(&self, list: &List<'_>, survey: &Survey) -> bool {
-        let frame = self.frame();
-        let leads = list.links.iter().any(|&link| survey.dead.contains(link));
-        let bare = frame != 0 && list.frame() != frame && !list.links.is_empty();
-        (leads || bare) && !survey.dead.contains_place(list.owner())
     }
 
     /// Takes back what was freed or unlinked on a page long enough ago.
@@ -83,10 +82,13 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             page.remove(no).at(block)?;
         }
         page.reclaim(is_past).at(block)?;
-        let room = room(page, block)?;
-        txn.commit()?;
-        self.note(block, room)
+        self.index.commit(txn, &[slot])
     }
+}
+
+/// Whether a list that is worth repairing leads to dead vertices.
+fn is_broken(list: &List<'_>, dead: &Places) -> bool {
+    list.links.iter().any(|&link| dead.contains(link)) && !dead.contains_place(list.owner())
 }
 
 /// The postings of a page that were unlinked long enough ago.

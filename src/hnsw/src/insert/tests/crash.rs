@@ -41,7 +41,10 @@ fn every_record_may_be_the_last() {
         let mut index = Index::open(&crashed).unwrap();
         let before = walk(&index);
         for n in 0..whole {
-            assert!(before.rows.contains(&tid(n)) && !before.unreached.contains(&tid(n)), "{records}: row {n}");
+            assert!(
+                before.rows.contains(&tid(n)) && !before.unreached.contains(&tid(n)),
+                "{records}: row {n}"
+            );
         }
         assert!(before.rows.len() <= whole + 1, "{records}: rows from nowhere");
         insert(&mut index, 1000, &data[whole.saturating_sub(1)..(whole + 1).min(data.len())]);

@@ -1,7 +1,7 @@
 //! All types, and payloads of all lengths.
 
-use super::walk::walk;
 use super::options;
+use super::walk::walk;
 use crate::testing::{number, spec, tid, vectors};
 use crate::{Index, Options, ScanOptions};
 use kite_codecs::{Metric, PayloadKind, Spec, Value, VectorType};

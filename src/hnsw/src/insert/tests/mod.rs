@@ -60,7 +60,8 @@ fn aaa() {
 #[test]
 fn inserted_rows_are_found_as_well_as_built_ones() {
     let data = vectors(1500, DIMS, 1);
-    for (metric, payload, bits) in [(Metric::L2, PayloadKind::Sq8, 0), (Metric::Cosine, PayloadKind::Half, 1)] {
+    for (metric, payload, bits) in [(Metric::L2, PayloadKind::Sq8, 0), (Metric::Cosine, PayloadKind::Half, 1)]
+    {
         let (store, other) = (MemStore::new(), MemStore::new());
         let options = options(spec(metric, payload, bits, DIMS));
         let mut index = Index::create(&store, &options).unwrap();

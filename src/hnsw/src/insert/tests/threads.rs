@@ -40,7 +40,12 @@ fn four_threads_lose_nothing() {
         let walk = walk(&index);
         assert_eq!(walk.rows, (0..3000).map(tid).collect::<Vec<_>>());
         assert_eq!((walk.orphans, walk.unreached), (0, vec![]));
-        assert!(walk.coded > 20 * walk.codeless, "{} lists have codes, {} have not", walk.coded, walk.codeless);
+        assert!(
+            walk.coded > 20 * walk.codeless,
+            "{} lists have codes, {} have not",
+            walk.coded,
+            walk.codeless
+        );
         assert!(recall(&mut index, &data, 60) >= 0.93);
     }
 }

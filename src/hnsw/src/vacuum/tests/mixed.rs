@@ -3,7 +3,7 @@
 use super::*;
 use crate::format::{CHUNKS, Item, LIST, Link, List, ListBuf, PostingBuf, Shape, VERTEX, Vertex, VertexBuf};
 use crate::testing::tid;
-use kite_pages::{ItemPointer, ItemRef, payload, with_room};
+use kite_pages::{ItemPointer, ItemRef, Page, PageTxn, payload, with_room};
 use zerocopy::IntoBytes;
 
 /// An index with payloads on chains, and vertices whose rows fill several postings.
