@@ -40,6 +40,7 @@ impl<S: PageStore> Index<'_, S> {
     ) -> Result<bool> {
         for _ in 0..ATTEMPTS {
             self.store.check_interrupts()?;
+            self.code(new)?;
             let Some(list) = self.list_of(target, level)? else { return Ok(false) };
             match self.append(target, list, new)? {
                 Tried::Done(Some(live)) => return Ok(live),
@@ -47,7 +48,6 @@ impl<S: PageStore> Index<'_, S> {
                 Tried::Moved => {}
                 Tried::Foreign => {
                     self.refresh()?;
-                    self.code(new)?;
                     self.recode(target, level)?;
                 }
                 Tried::Full(seen) => {

@@ -66,14 +66,22 @@ pub(super) fn walk<S: PageStore>(index: &Index<'_, S>) -> Walk {
                 }
                 LIST => {
                     let list = List::parse(item, index.shape).unwrap();
-                    assert!(list.frame() == 0 || list.frame() == index.meta.frame, "{at:?}: an unknown frame");
+                    assert!(
+                        list.frame() == 0 || list.frame() == index.meta.frame,
+                        "{at:?}: an unknown frame"
+                    );
                     assert!(list.capacity() <= index.meta.slots(list.level()), "{at:?}: too many slots");
-                    if list.frame() == 0 { walk.codeless += 1 } else { walk.coded += 1 }
+                    if list.frame() == 0 {
+                        walk.codeless += 1
+                    } else {
+                        walk.coded += 1
+                    }
                     lists.insert(at, (list.generation(), list.owner(), list.level(), list.links.to_vec()));
                 }
                 POSTING => {
                     let posting = Posting::parse(item, ()).unwrap();
-                    let found = (posting.generation(), posting.owner(), posting.next(), posting.tids.to_vec());
+                    let found =
+                        (posting.generation(), posting.owner(), posting.next(), posting.tids.to_vec());
                     postings.insert(at, found);
                     walk.pages_of_postings.insert(block);
                 }
