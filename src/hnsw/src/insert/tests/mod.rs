@@ -1,6 +1,7 @@
 //! Indexes that only inserts have made.
 
 mod crash;
+mod dead;
 mod kinds;
 mod rows;
 mod threads;
