@@ -7,7 +7,7 @@ use kite_pages::{At, PageStore, PageTxn};
 
 impl<S: PageStore> Index<'_, S> {
     /// Makes a vertex the entry point if the one that was `seen` still is, also where it has a lower level.
-    pub(super) fn claim_entry(&self, seen: Link, vertex: Link, level: u8) -> Result<bool> {
+    pub(crate) fn claim_entry(&self, seen: Link, vertex: Link, level: u8) -> Result<bool> {
         self.change_meta(|meta| {
             let unchanged = meta.entry == seen;
             if unchanged {
@@ -29,7 +29,7 @@ impl<S: PageStore> Index<'_, S> {
     }
 
     /// Changes the meta item under its lock, in one record, if `change` says that it has.
-    pub(super) fn change_meta(&self, change: impl FnOnce(&mut Meta) -> bool) -> Result<bool> {
+    pub(crate) fn change_meta(&self, change: impl FnOnce(&mut Meta) -> bool) -> Result<bool> {
         let mut txn = self.store.begin();
         let slot = txn.lock(META_BLOCK)?;
         let mut meta = txn.page(slot).view(META).and_then(meta_of).at(META_BLOCK)?;
