@@ -46,11 +46,7 @@ fn recall<S: PageStore>(index: &mut Index<'_, S>, data: &[Vec<f32>], ef: usize) 
 
 #[test]
 fn inserted_rows_are_found_as_well_as_built_ones() {
-<<<<<<< HEAD
     let data = vectors(1200, DIMS, 1);
-=======
-    let data = vectors(1500, DIMS, 1);
->>>>>>> integrate
     for (metric, payload, bits) in [(Metric::L2, PayloadKind::Sq8, 0), (Metric::Cosine, PayloadKind::Half, 1)]
     {
         let (store, other) = (MemStore::new(), MemStore::new());

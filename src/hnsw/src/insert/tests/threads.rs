@@ -31,7 +31,6 @@ fn inserted(store: &MemStore, options: &Options, data: &[Vec<f32>]) {
 
 #[test]
 fn four_threads_lose_nothing() {
-<<<<<<< HEAD
     let data = vectors(2000, DIMS, 7);
     let store = MemStore::new();
     store.refuse_out_of_order(true);
@@ -43,25 +42,6 @@ fn four_threads_lose_nothing() {
     assert!(walk.unreached.len() <= 4, "{:?}", walk.unreached);
     assert!(walk.coded > 20 * walk.codeless, "{} lists have codes, {} have not", walk.coded, walk.codeless);
     assert!(recall(&mut index, &data, 60) >= 0.90);
-=======
-    let data = vectors(3000, DIMS, 7);
-    for refuse in [false, true] {
-        let store = MemStore::new();
-        store.refuse_out_of_order(refuse);
-        inserted(&store, &options(spec(Metric::L2, PayloadKind::Sq8, 1, DIMS)), &data);
-        let mut index = Index::open(&store).unwrap();
-        let walk = walk(&index);
-        assert_eq!(walk.rows, (0..3000).map(tid).collect::<Vec<_>>());
-        assert_eq!((walk.orphans, walk.unreached), (0, vec![]));
-        assert!(
-            walk.coded > 20 * walk.codeless,
-            "{} lists have codes, {} have not",
-            walk.coded,
-            walk.codeless
-        );
-        assert!(recall(&mut index, &data, 60) >= 0.93);
-    }
->>>>>>> integrate
 }
 
 #[test]
