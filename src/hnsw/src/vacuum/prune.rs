@@ -1,8 +1,7 @@
 //! Which candidates a repaired list leads to.
 
-use crate::build::select_by;
+use crate::Result;
 use crate::pool::Candidate;
-use crate::{Error, Result};
 use kite_codecs::{Metric, Scorer};
 
 /// By how much a way over another neighbour may be longer before a direct link is worth a slot; Singh et al., "FreshDiskANN",
@@ -65,13 +64,36 @@ impl<'a> Pruning<'a> {
         }
         candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
         let mut chosen = Vec::with_capacity(most.min(candidates.len()));
-        select_by(&candidates, most, &mut chosen, |candidate, other| {
-            let candidate = payload(candidate);
-            let floor = -longest * self.norm(candidate)?;
-            let length = self.scorer.between(payload(other), candidate)? - floor;
-            Ok::<_, Error>(self.rule.factor * length.max(0.0) + floor)
-        })?;
+        for factor in [1.0, self.rule.factor] {
+            let mut left = Vec::with_capacity(candidates.len());
+            for candidate in candidates {
+                let hidden =
+                    chosen.len() == most || self.is_hidden(candidate, &chosen, &payload, factor, longest)?;
+                if hidden { left.push(candidate) } else { chosen.push(candidate) }
+            }
+            candidates = left;
+        }
         Ok(chosen)
+    }
+
+    /// Whether one of the chosen is so much nearer to the candidate that the way over it will do.
+    fn is_hidden<'p>(
+        &self,
+        candidate: Candidate,
+        chosen: &[Candidate],
+        payload: &impl Fn(u32) -> &'p [u8],
+        factor: f32,
+        longest: f32,
+    ) -> Result<bool> {
+        let own = payload(candidate.node);
+        let floor = -longest * self.norm(own)?;
+        for other in chosen {
+            let between = self.scorer.between(payload(other.node), own)? - floor;
+            if factor * between.max(0.0) < candidate.distance - floor {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The norm of a vector where the rule needs it, and 0 elsewhere: the key that it has as seen from itself is the negative

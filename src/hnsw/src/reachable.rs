@@ -1,0 +1,76 @@
+//! Pruning lists so that the graph holds together.
+//!
+//! The heuristic drops a link where a neighbour that it keeps is nearer, and takes it that this one leads to the other. It need
+//! not. In a graph whose vertices come and go, clusters that only few links join would so come apart in time.
+
+use crate::Result;
+use crate::format::{Link, List, NODES, Vertex};
+use crate::index::Index;
+use kite_pages::{At, PageStore};
+
+impl<S: PageStore> Index<'_, S> {
+    /// Keeps of the neighbours that were dropped from a list those that none of the kept ones links to. Where there is no slot
+    /// for one it takes that of a kept one that another links to, the last such. So what could be reached over a link that goes
+    /// can be reached over those that stay, unless none can be spared.
+    ///
+    /// `dropped` and `kept` are places in `links`, in the order of preference.
+    pub(crate) fn keep_reachable(
+        &self,
+        level: u8,
+        links: &[Link],
+        dropped: &[usize],
+        slots: usize,
+        kept: &mut Vec<usize>,
+    ) -> Result<()> {
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        // Where each link of a kept neighbour leads, and whose it is.
+        let mut beyond: Vec<(u64, usize)> = Vec::new();
+        for &place in &*kept {
+            self.links_of(links[place], level, |link| beyond.push((link.place(), place)))?;
+        }
+        beyond.sort_unstable();
+        let leads = |to: usize, kept: &[usize]| {
+            let to = links[to].place();
+            let begin = beyond.partition_point(|&(place, _)| place < to);
+            beyond[begin..].iter().take_while(|&&(place, _)| place == to).any(|(_, of)| kept.contains(of))
+        };
+        let mut chosen = kept.len();
+        for &place in dropped {
+            if leads(place, kept) {
+                continue;
+            }
+            if kept.len() >= slots {
+                let Some(spare) = (0..chosen).rev().find(|&at| leads(kept[at], kept)) else { break };
+                kept.remove(spare);
+                chosen -= 1;
+            }
+            kept.push(place);
+        }
+        Ok(())
+    }
+
+    /// Visits the links of a vertex on a level; none when it is gone.
+    fn links_of(&self, vertex: Link, level: u8, mut visit: impl FnMut(Link)) -> Result<()> {
+        let home = vertex.block();
+        let page = self.store.read(home)?;
+        let view = page.view(NODES).at(home)?;
+        let found = vertex.find::<Vertex<'_>>(view, ()).at(home)?;
+        let list = found.map_or(Link::NONE, |found| found.list(level));
+        let mut visit_all = |view| {
+            let found = list.find::<List<'_>>(view, self.shape)?;
+            found.iter().flat_map(|list| list.links).for_each(|&link| visit(link));
+            Ok(())
+        };
+        if list.is_none() {
+            return Ok(());
+        }
+        if list.block() == home {
+            return Ok(visit_all(view).at(home)?);
+        }
+        drop(page);
+        let page = self.store.read(list.block())?;
+        Ok(page.view(NODES).and_then(visit_all).at(list.block())?)
+    }
+}
