@@ -20,7 +20,10 @@ mod testing;
 mod vacuum;
 mod visited;
 
-pub use build::{Distances, Graph, Host, Parameters, Stopped, link};
+pub use build::{
+    Builder, Built, Distances, Graph, Host, Parameters, Phase, Resources, Scratch, ScratchFile, Stopped,
+    TempFiles, link,
+};
 pub use check::{Problem, Report};
 pub use error::{Error, Result};
 pub use index::{Index, Options};

@@ -10,6 +10,7 @@ use crate::payloads::{Fate, Payloads, fetch};
 use crate::pool::Candidate;
 use crate::search::damaged;
 use kite_pages::{At, PageStore, PageTxn};
+use std::collections::HashSet;
 
 /// How often a list that others change meanwhile is tried again before the link is given up.
 const ATTEMPTS: usize = 16;
@@ -27,15 +28,15 @@ enum Tried {
 }
 
 impl<S: PageStore> Index<'_, S> {
-    /// Adds to the list of `target` on a level a link to the new vertex, unless the heuristic prefers others. With `force` it
-    /// does not. Whether the link is there and `target` was alive after that: a vacuum that finds it dead later will see the
+    /// Adds to the list of `target` on a level a link to the new vertex, unless the list is full and the heuristic prefers others
+    /// (and nothing says that it `must`). Whether the link is there and `target` was alive after that: a vacuum that finds it dead later will see the
     /// link, and lead others past it.
     pub(super) fn link_back(
         &mut self,
         target: Link,
         level: u8,
         new: &mut New<'_>,
-        force: bool,
+        must: bool,
     ) -> Result<bool> {
         for _ in 0..ATTEMPTS {
             self.store.check_interrupts()?;
@@ -54,7 +55,7 @@ impl<S: PageStore> Index<'_, S> {
                     let (next, linked) = if seen.capacity < slots {
                         (grown(&seen, new, slots), true)
                     } else {
-                        let Some(pruned) = self.pruned(target, &seen, new, slots, force)? else {
+                        let Some(pruned) = self.pruned(target, &seen, new, slots, must)? else {
                             return Ok(false);
                         };
                         pruned
@@ -103,7 +104,7 @@ impl<S: PageStore> Index<'_, S> {
         seen: &ListBuf,
         new: &New<'_>,
         slots: usize,
-        force: bool,
+        must: bool,
     ) -> Result<Option<(ListBuf, bool)>> {
         let links: Vec<Link> =
             seen.entries.iter().map(|entry| entry.link).chain([new.link(), target]).collect();
@@ -130,7 +131,15 @@ impl<S: PageStore> Index<'_, S> {
             })?;
         }
         let mut kept: Vec<usize> = chosen.iter().map(|candidate| candidate.node as usize).collect();
-        if force && !kept.contains(&last) {
+        let dropped: Vec<usize> = candidates
+            .iter()
+            .map(|candidate| candidate.node as usize)
+            .filter(|place| !kept.contains(place) && (must || *place != last))
+            .collect();
+        if seen.level == 0 {
+            self.keep_reachable(&links, &dropped, slots, &mut kept)?;
+        }
+        if must && !kept.contains(&last) {
             kept.truncate(slots - 1);
             kept.push(last);
         }
@@ -138,6 +147,48 @@ impl<S: PageStore> Index<'_, S> {
         let entries: Vec<Entry> = kept.iter().map(entry).collect();
         let linked = kept.contains(&last);
         Ok(Some((ListBuf { entries, ..seen.clone() }, linked)))
+    }
+
+    /// Keeps of those that were dropped the ones that none of the kept ones links to, since they might be found no more. Where
+    /// there is no slot for them they take that of one that another kept one links to, the farthest first. So what could be reached
+    /// over a link that goes can mostly be reached over those that stay.
+    fn keep_reachable(
+        &self,
+        links: &[Link],
+        dropped: &[usize],
+        slots: usize,
+        kept: &mut Vec<usize>,
+    ) -> Result<()> {
+        let mut beyond = Vec::new();
+        if !dropped.is_empty() {
+            for &place in &*kept {
+                beyond.push((place, self.links_of(links[place])?));
+            }
+        }
+        let mut chosen = kept.len();
+        for &place in dropped {
+            let leads = |to: usize| beyond.iter().any(|(_, links_of)| links_of.contains(&links[to]));
+            if leads(place) {
+                continue;
+            }
+            if kept.len() == slots {
+                let Some(at) = kept[..chosen].iter().rposition(|&place| leads(place)) else { break };
+                let out = kept.remove(at);
+                chosen -= 1;
+                beyond.retain(|&(place, _)| place != out);
+            }
+            kept.push(place);
+        }
+        Ok(())
+    }
+
+    /// The neighbours of a vertex on level 0; none when it is dead or gone.
+    fn links_of(&self, vertex: Link) -> Result<HashSet<Link>> {
+        let Some(list) = self.list_of(vertex, 0)? else { return Ok(HashSet::new()) };
+        let page = self.store.read(list.block())?;
+        let view = page.view(NODES).at(list.block())?;
+        let found = list.find::<List<'_>>(view, self.shape).at(list.block())?;
+        Ok(found.map(|list| list.links.iter().copied().collect()).unwrap_or_default())
     }
 }
 

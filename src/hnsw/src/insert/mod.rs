@@ -112,18 +112,12 @@ impl<S: PageStore> Index<'_, S> {
     fn link_all_back(&mut self, new: &mut New<'_>, found: &Neighbourhood) -> Result<bool> {
         let mut linked = false;
         for level in (0..=new.level).rev() {
-            let neighbours = &found.levels[usize::from(level)];
-            for neighbour in neighbours {
-                let there = self.link_back(neighbour.link, level, new, false)?;
+            for neighbour in &found.levels[usize::from(level)] {
+                // The heuristic of each of them may prefer others; then the nearest must do without.
+                let must = level == 0 && !linked;
+                let there = self.link_back(neighbour.link, level, new, must)?;
                 linked |= there && level == 0;
             }
-        }
-        // The heuristic of each of them may prefer others; then one must do without.
-        for neighbour in &found.levels[0] {
-            if linked {
-                break;
-            }
-            linked = self.link_back(neighbour.link, 0, new, true)?;
         }
         Ok(linked)
     }

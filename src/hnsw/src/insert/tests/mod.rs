@@ -44,6 +44,20 @@ fn recall<S: PageStore>(index: &mut Index<'_, S>, data: &[Vec<f32>], ef: usize) 
 }
 
 #[test]
+fn aaa() {
+    for m in [2, 4, 8, 16] {
+        let data = vectors(3000, DIMS, 1);
+        let store = MemStore::new();
+        let options = Options { m, ..options(spec(Metric::L2, PayloadKind::Sq8, 0, DIMS)) };
+        let mut index = Index::create(&store, &options).unwrap();
+        store.take_reads();
+        insert(&mut index, 0, &data);
+        let reads = store.take_reads().pins / 3000;
+        let walk = walk(&index);
+        println!("m {m}: unreached {}, recall {} reads {reads} pages {}", walk.unreached.len(), recall(&mut index, &data, 40), store.len());
+    }
+}
+#[test]
 fn inserted_rows_are_found_as_well_as_built_ones() {
     let data = vectors(1500, DIMS, 1);
     for (metric, payload, bits) in [(Metric::L2, PayloadKind::Sq8, 0), (Metric::Cosine, PayloadKind::Half, 1)]

@@ -72,9 +72,9 @@ pub(super) fn walk<S: PageStore>(index: &Index<'_, S>) -> Walk {
                     );
                     assert!(list.capacity() <= index.meta.slots(list.level()), "{at:?}: too many slots");
                     if list.frame() == 0 {
-                        walk.codeless += 1
+                        walk.codeless += 1;
                     } else {
-                        walk.coded += 1
+                        walk.coded += 1;
                     }
                     lists.insert(at, (list.generation(), list.owner(), list.level(), list.links.to_vec()));
                 }
