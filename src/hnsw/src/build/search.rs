@@ -1,8 +1,9 @@
 //! Searching a level of the graph that is being built.
 
+use super::pool::Pool;
+use super::visited::Visited;
 use super::{Distances, Graph};
-use crate::pool::{Candidate, Pool};
-use crate::visited::Visited;
+use crate::search::Ranked;
 use std::collections::TryReserveError;
 
 /// What a thread needs to search.
@@ -24,30 +25,32 @@ impl Searcher {
         graph: &Graph,
         distances: &impl Distances,
         node: u32,
-        entries: &[Candidate],
+        entries: &[Ranked],
         (level, ef): (u8, usize),
-    ) -> &[Candidate] {
+    ) -> &[Ranked] {
         self.visited.start();
         self.pool.start(ef);
         // A node is not its own neighbour.
         self.visited.first(node);
         for &entry in entries {
-            if self.visited.first(entry.node) {
+            if self.visited.first(entry.node()) {
                 self.pool.offer(entry);
             }
         }
         while let Some(nearest) = self.pool.expand() {
             self.fresh.clear();
-            for link in graph.links(nearest.node, level) {
+            for link in graph.links(nearest.node(), level) {
                 if self.visited.first(link) {
                     distances.prefetch(link);
                     self.fresh.push(link);
                 }
             }
             for &link in &self.fresh {
-                self.pool.offer(Candidate { distance: distances.between(node, link), node: link });
+                if self.pool.offer(Ranked::new(distances.between(node, link), link)) {
+                    graph.prefetch(link, level);
+                }
             }
         }
-        self.pool.candidates()
+        self.pool.ranked()
     }
 }
