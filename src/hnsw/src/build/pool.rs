@@ -57,12 +57,19 @@ impl Pool {
     /// The nearest node that was not handed out yet.
     #[inline]
     pub(super) fn expand(&mut self) -> Option<Ranked> {
+        let nearest = self.peek()?;
+        self.expanded[self.next] = true;
+        self.next += 1;
+        Some(nearest)
+    }
+
+    /// The nearest node that was not handed out yet, which stays where it is.
+    #[inline]
+    pub(super) fn peek(&mut self) -> Option<Ranked> {
         while *self.expanded.get(self.next)? {
             self.next += 1;
         }
-        self.expanded[self.next] = true;
-        self.next += 1;
-        Some(self.ranked[self.next - 1])
+        self.ranked.get(self.next).copied()
     }
 
     /// All nodes, nearest first.

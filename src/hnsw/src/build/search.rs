@@ -38,6 +38,10 @@ impl Searcher {
             }
         }
         while let Some(nearest) = self.pool.expand() {
+            // Unless a nearer one is found, its list will be wanted next.
+            if let Some(after) = self.pool.peek() {
+                graph.prefetch(after.node(), level);
+            }
             self.fresh.clear();
             for link in graph.links(nearest.node(), level) {
                 if self.visited.first(link) {
