@@ -7,9 +7,11 @@ mod build;
 mod error;
 mod format;
 mod index;
+mod pool;
 mod search;
 #[cfg(test)]
 mod testing;
+mod visited;
 
 pub use build::{
     Builder, Built, Distances, Graph, Host, Parameters, Phase, Resources, Scratch, ScratchFile, Stopped,

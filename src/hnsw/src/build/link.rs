@@ -13,7 +13,7 @@ use super::search::Searcher;
 use super::select::select;
 use super::{Distances, Graph, Host, Parameters, Stopped, threads};
 use crate::format::HIGHEST;
-use crate::search::Ranked;
+use crate::pool::Candidate;
 use std::cmp::Reverse;
 use std::ops::Range;
 
@@ -156,8 +156,8 @@ fn lists(back: &[Back]) -> Vec<Range<usize>> {
 #[derive(Debug)]
 struct Worker {
     searcher: Searcher,
-    entries: Vec<Ranked>,
-    chosen: Vec<Ranked>,
+    entries: Vec<Candidate>,
+    chosen: Vec<Candidate>,
     links: Vec<u32>,
     back: Vec<Back>,
 }
@@ -172,22 +172,22 @@ impl Worker {
     fn enter(&mut self, graph: &Graph, distances: &impl Distances, parameters: &Parameters, node: u32) {
         let entry = graph.entry();
         self.entries.clear();
-        self.entries.push(Ranked::new(distances.between(node, entry), entry));
+        self.entries.push(Candidate { distance: distances.between(node, entry), node: entry });
         for level in (0..=graph.level(entry)).rev() {
             let own = level <= graph.level(node);
             let ef = if own { parameters.ef_construction } else { 1 };
             let found = self.searcher.level(graph, distances, node, &self.entries, (level, ef));
             self.entries.clear();
-            self.entries.extend_from_slice(found);
+            self.entries.extend(found);
             if own {
                 select(distances, &self.entries, parameters.m, &mut self.chosen);
                 self.links.clear();
-                self.links.extend(self.chosen.iter().map(|near| near.node()));
+                self.links.extend(self.chosen.iter().map(|candidate| candidate.node));
                 graph.set_links(node, level, &self.links);
-                self.back.extend(self.chosen.iter().map(|near| Back {
-                    target: near.node(),
+                self.back.extend(self.chosen.iter().map(|&Candidate { distance, node: target }| Back {
+                    target,
                     source: node,
-                    distance: near.key(),
+                    distance,
                     level,
                 }));
             }
@@ -207,13 +207,13 @@ impl Worker {
             self.entries.extend(
                 self.links
                     .iter()
-                    .map(|&node| Ranked::new(distances.between(target, node), node))
-                    .chain(back.iter().map(|link| Ranked::new(link.distance, link.source))),
+                    .map(|&node| Candidate { distance: distances.between(target, node), node })
+                    .chain(back.iter().map(|link| Candidate { distance: link.distance, node: link.source })),
             );
-            self.entries.sort_unstable();
+            self.entries.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
             select(distances, &self.entries, capacity, &mut self.chosen);
             self.links.clear();
-            self.links.extend(self.chosen.iter().map(|near| near.node()));
+            self.links.extend(self.chosen.iter().map(|candidate| candidate.node));
         }
         graph.set_links(target, level, &self.links);
     }

@@ -15,14 +15,12 @@ mod order;
 mod packer;
 mod part;
 mod parts;
-mod pool;
 mod rows;
 mod scratch;
 mod search;
 mod select;
 mod spool;
 mod threads;
-mod visited;
 mod write;
 
 pub use builder::{Builder, Built, Resources};

@@ -1,9 +1,9 @@
 //! Searching a level of the graph that is being built.
 
-use super::pool::Pool;
-use super::visited::Visited;
 use super::{Distances, Graph};
+use crate::pool::{Candidate, Pool};
 use crate::search::Ranked;
+use crate::visited::Visited;
 use std::collections::TryReserveError;
 
 /// What a thread needs to search.
@@ -25,16 +25,16 @@ impl Searcher {
         graph: &Graph,
         distances: &impl Distances,
         node: u32,
-        entries: &[Ranked],
+        entries: &[Candidate],
         (level, ef): (u8, usize),
-    ) -> &[Ranked] {
+    ) -> impl Iterator<Item = Candidate> {
         self.visited.start();
         self.pool.start(ef);
         // A node is not its own neighbour.
         self.visited.first(node);
         for &entry in entries {
-            if self.visited.first(entry.node()) {
-                self.pool.offer(entry);
+            if self.visited.first(entry.node) {
+                self.pool.offer(Ranked::new(entry.distance, entry.node));
             }
         }
         while let Some(nearest) = self.pool.expand() {
@@ -55,6 +55,6 @@ impl Searcher {
                 }
             }
         }
-        self.pool.ranked()
+        self.pool.candidates()
     }
 }

@@ -1,7 +1,7 @@
 //! Which of the nearest nodes become neighbours.
 
 use super::Distances;
-use crate::search::Ranked;
+use crate::pool::Candidate;
 
 /// The heuristic of the paper (its algorithm 4): from the nearest on, a candidate becomes a neighbour unless it is nearer to a
 /// neighbour chosen before than to the node itself, since then that neighbour leads to it. Links so point into different
@@ -10,9 +10,9 @@ use crate::search::Ranked;
 /// `candidates` are in order, nearest first.
 pub(super) fn select(
     distances: &impl Distances,
-    candidates: &[Ranked],
+    candidates: &[Candidate],
     most: usize,
-    chosen: &mut Vec<Ranked>,
+    chosen: &mut Vec<Candidate>,
 ) {
     chosen.clear();
     for &candidate in candidates {
@@ -20,7 +20,7 @@ pub(super) fn select(
             return;
         }
         let hidden =
-            chosen.iter().any(|other| distances.between(candidate.node(), other.node()) < candidate.key());
+            chosen.iter().any(|other| distances.between(candidate.node, other.node) < candidate.distance);
         if !hidden {
             chosen.push(candidate);
         }
@@ -47,10 +47,11 @@ mod tests {
     #[test]
     fn what_a_neighbour_leads_to_is_left_out() {
         let line = Line(vec![0.0, 1.0, 2.0, -3.0, -3.5]);
-        let candidates: Vec<Ranked> = (1..5).map(|node| Ranked::new(line.between(0, node), node)).collect();
+        let candidates: Vec<Candidate> =
+            (1..5).map(|node| Candidate { distance: line.between(0, node), node }).collect();
         let mut chosen = Vec::new();
         select(&line, &candidates, 8, &mut chosen);
-        let nodes: Vec<u32> = chosen.iter().map(|candidate| candidate.node()).collect();
+        let nodes: Vec<u32> = chosen.iter().map(|candidate| candidate.node).collect();
         assert_eq!(nodes, [1, 3]);
         select(&line, &candidates, 1, &mut chosen);
         assert_eq!(chosen.len(), 1);

@@ -3,7 +3,7 @@
 use super::{Looks, clustered, endless};
 use crate::build::search::Searcher;
 use crate::build::{Distances, Graph, Parameters, Stopped, link};
-use crate::search::Ranked;
+use crate::pool::Candidate;
 use std::cell::Cell;
 
 /// Vectors under the squared Euclidean distance.
@@ -45,19 +45,19 @@ fn recall(vectors: &Vectors, graph: &Graph) -> f64 {
     let mut searcher = Searcher::new(graph.len(), 40).unwrap();
     let (mut hits, mut asked) = (0, 0);
     for node in (0..graph.len() as u32).step_by(50) {
-        let mut exact: Vec<Ranked> = (0..graph.len() as u32)
+        let mut exact: Vec<Candidate> = (0..graph.len() as u32)
             .filter(|&other| other != node)
-            .map(|other| Ranked::new(vectors.between(node, other), other))
+            .map(|other| Candidate { distance: vectors.between(node, other), node: other })
             .collect();
-        exact.sort_unstable();
+        exact.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance));
         let entry = graph.entry();
-        let mut entries = vec![Ranked::new(vectors.between(node, entry), entry)];
+        let mut entries = vec![Candidate { distance: vectors.between(node, entry), node: entry }];
         for level in (0..=graph.level(entry)).rev() {
             let ef = if level == 0 { 40 } else { 1 };
-            entries = searcher.level(graph, vectors, node, &entries, (level, ef)).to_vec();
+            entries = searcher.level(graph, vectors, node, &entries, (level, ef)).collect();
         }
-        let found: Vec<u32> = entries[..10].iter().map(|candidate| candidate.node()).collect();
-        hits += exact[..10].iter().filter(|near| found.contains(&near.node())).count();
+        let found: Vec<u32> = entries[..10].iter().map(|candidate| candidate.node).collect();
+        hits += exact[..10].iter().filter(|near| found.contains(&near.node)).count();
         asked += 10;
     }
     f64::from(hits as u32) / f64::from(asked)

@@ -4,13 +4,13 @@ use std::collections::TryReserveError;
 
 /// A mark for each node. Starting anew costs nothing but once in 255 times.
 #[derive(Debug)]
-pub(super) struct Visited {
+pub(crate) struct Visited {
     marks: Vec<u8>,
     now: u8,
 }
 
 impl Visited {
-    pub(super) fn new(nodes: usize) -> Result<Self, TryReserveError> {
+    pub(crate) fn new(nodes: usize) -> Result<Self, TryReserveError> {
         let mut marks = Vec::new();
         marks.try_reserve_exact(nodes)?;
         marks.resize(nodes, 0);
@@ -18,7 +18,7 @@ impl Visited {
     }
 
     /// Forgets everything.
-    pub(super) fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         self.now = self.now.wrapping_add(1);
         if self.now == 0 {
             self.marks.fill(0);
@@ -27,7 +27,7 @@ impl Visited {
     }
 
     /// Marks a node, and answers whether it is seen for the first time.
-    pub(super) fn first(&mut self, node: u32) -> bool {
+    pub(crate) fn first(&mut self, node: u32) -> bool {
         let mark = &mut self.marks[node as usize];
         let first = *mark != self.now;
         *mark = self.now;

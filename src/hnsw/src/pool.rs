@@ -5,10 +5,17 @@
 
 use crate::search::Ranked;
 
+/// A node and its distance from what is searched for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Candidate {
+    pub(crate) distance: f32,
+    pub(crate) node: u32,
+}
+
 /// At most `capacity` nodes with their distances, each expanded or not. Of equally near ones the lower number comes first, so
 /// that nothing depends on the order in which they were found.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     capacity: usize,
     ranked: Vec<Ranked>,
     expanded: Vec<bool>,
@@ -17,7 +24,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity,
             ranked: Vec::with_capacity(capacity + 1),
@@ -27,7 +34,7 @@ impl Pool {
     }
 
     /// Empties the pool, to hold so many from now on.
-    pub(super) fn start(&mut self, capacity: usize) {
+    pub(crate) fn start(&mut self, capacity: usize) {
         self.capacity = capacity;
         self.ranked.clear();
         self.expanded.clear();
@@ -36,7 +43,7 @@ impl Pool {
 
     /// Takes a node in if it is among the best. Answers whether it is the one to be expanded next, as things are.
     #[inline]
-    pub(super) fn offer(&mut self, ranked: Ranked) -> bool {
+    pub(crate) fn offer(&mut self, ranked: Ranked) -> bool {
         if self.ranked.len() == self.capacity {
             match self.ranked.last() {
                 Some(&worst) if ranked < worst => {
@@ -56,7 +63,7 @@ impl Pool {
 
     /// The nearest node that was not handed out yet.
     #[inline]
-    pub(super) fn expand(&mut self) -> Option<Ranked> {
+    pub(crate) fn expand(&mut self) -> Option<Ranked> {
         let nearest = self.peek()?;
         self.expanded[self.next] = true;
         self.next += 1;
@@ -65,7 +72,7 @@ impl Pool {
 
     /// The nearest node that was not handed out yet, which stays where it is.
     #[inline]
-    pub(super) fn peek(&mut self) -> Option<Ranked> {
+    pub(crate) fn peek(&mut self) -> Option<Ranked> {
         while *self.expanded.get(self.next)? {
             self.next += 1;
         }
@@ -73,8 +80,8 @@ impl Pool {
     }
 
     /// All nodes, nearest first.
-    pub(super) fn ranked(&self) -> &[Ranked] {
-        &self.ranked
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        self.ranked.iter().map(|ranked| Candidate { distance: ranked.key(), node: ranked.node() })
     }
 }
 
@@ -88,13 +95,13 @@ mod tests {
         for (distance, node) in [(5.0, 1), (3.0, 2), (4.0, 3), (9.0, 4), (3.0, 0), (1.0, 9)] {
             pool.offer(Ranked::new(distance, node));
         }
-        let nodes: Vec<u32> = pool.ranked().iter().map(|ranked| ranked.node()).collect();
+        let nodes: Vec<u32> = pool.candidates().map(|candidate| candidate.node).collect();
         assert_eq!(nodes, [9, 0, 2]);
         pool.start(1);
         assert!(
             pool.expand().is_none() && pool.offer(Ranked::new(2.0, 5)) && !pool.offer(Ranked::new(3.0, 6))
         );
-        assert_eq!(pool.ranked().len(), 1);
+        assert_eq!(pool.candidates().count(), 1);
     }
 
     #[test]
