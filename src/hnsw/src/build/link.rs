@@ -220,7 +220,7 @@ impl Worker {
 }
 
 /// The level of a node: exponentially distributed, a node in m of one level is on the next.
-pub(super) fn level(parameters: &Parameters, node: u64) -> u8 {
+pub(crate) fn level(parameters: &Parameters, node: u64) -> u8 {
     // In (0, 1].
     let uniform = ((mix(parameters.seed, node) >> 11) + 1) as f64 / (1_u64 << 53) as f64;
     let level = -uniform.ln() / (parameters.m.max(2) as f64).ln();

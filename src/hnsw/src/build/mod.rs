@@ -25,7 +25,9 @@ mod write;
 
 pub use builder::{Builder, Built, Resources};
 pub use graph::Graph;
+pub(crate) use link::level;
 pub use link::link;
+pub(crate) use select::select_by;
 pub use scratch::{Scratch, ScratchFile, TempFiles};
 
 use std::collections::TryReserveError;
