@@ -19,20 +19,20 @@ impl Searcher {
         Ok(Self { visited: Visited::new(nodes)?, pool: Pool::new(ef), fresh: Vec::new() })
     }
 
-    /// The nodes nearest to `node` on a level, found from `entries`: at most `ef`, nearest first.
+    /// Replaces entry points by the nodes nearest to `node` on a level: at most `ef`, nearest first.
     pub(super) fn level(
         &mut self,
         graph: &Graph,
         distances: &impl Distances,
         node: u32,
-        entries: &[Candidate],
+        near: &mut Vec<Candidate>,
         (level, ef): (u8, usize),
-    ) -> impl Iterator<Item = Candidate> {
+    ) {
         self.visited.start();
         self.pool.start(ef);
         // A node is not its own neighbour.
         self.visited.first(node);
-        for &entry in entries {
+        for &entry in near.iter() {
             if self.visited.first(entry.node) {
                 self.pool.offer(Ranked::new(entry.distance, entry.node));
             }
@@ -55,6 +55,7 @@ impl Searcher {
                 }
             }
         }
-        self.pool.candidates()
+        near.clear();
+        near.extend(self.pool.candidates());
     }
 }
