@@ -68,8 +68,8 @@ fn equal_rows_share_a_vertex_in_parts_as_well() {
     let resources = Resources { threads: 1, memory: 300_000 };
     let (store, built) = build(&options(spec(32)), resources, dense(&values, 32));
     assert!(built.parts > 1 && built.rows == 7000, "{built:?}");
-    // A part that is full sends equal rows elsewhere, so that some have two vertices.
-    assert!(built.vertices < 2300, "{built:?}");
+    // A part that is full sends rows elsewhere, so that a vector may have two vertices.
+    assert!(built.vertices < 2040, "{built:?}");
     assert_eq!(rows_of(&Walk::of(&store)), (0..7000).collect::<Vec<_>>());
 }
 
