@@ -3,6 +3,8 @@
 //! For the few hundred nodes of a search a sorted array is faster than the two heaps of the paper: an insertion moves some
 //! cache lines, and the next node to expand is found by going on from the last one.
 
+use crate::search::Ranked;
+
 /// A node and its distance from what is searched for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Candidate {
@@ -10,18 +12,12 @@ pub(crate) struct Candidate {
     pub(crate) node: u32,
 }
 
-impl Candidate {
-    /// Nearer first; of equal ones the lower number, so that nothing depends on the order in which they were found.
-    pub(crate) fn before(self, other: Self) -> bool {
-        (self.distance, self.node) < (other.distance, other.node)
-    }
-}
-
-/// At most `capacity` candidates, each expanded or not.
+/// At most `capacity` nodes with their distances, each expanded or not. Of equally near ones the lower number comes first, so
+/// that nothing depends on the order in which they were found.
 #[derive(Debug)]
 pub(crate) struct Pool {
     capacity: usize,
-    candidates: Vec<Candidate>,
+    ranked: Vec<Ranked>,
     expanded: Vec<bool>,
     /// All before this place are expanded.
     next: usize,
@@ -31,7 +27,7 @@ impl Pool {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity,
-            candidates: Vec::with_capacity(capacity + 1),
+            ranked: Vec::with_capacity(capacity + 1),
             expanded: Vec::with_capacity(capacity + 1),
             next: 0,
         }
@@ -40,41 +36,52 @@ impl Pool {
     /// Empties the pool, to hold so many from now on.
     pub(crate) fn start(&mut self, capacity: usize) {
         self.capacity = capacity;
-        self.candidates.clear();
+        self.ranked.clear();
         self.expanded.clear();
         self.next = 0;
     }
 
-    /// Takes a candidate in if it is among the best.
-    pub(crate) fn offer(&mut self, candidate: Candidate) {
-        if self.candidates.len() == self.capacity {
-            match self.candidates.last() {
-                Some(&worst) if candidate.before(worst) => {
-                    self.candidates.pop();
+    /// Takes a node in if it is among the best. Answers whether it is the one to be expanded next, as things are.
+    #[inline]
+    pub(crate) fn offer(&mut self, ranked: Ranked) -> bool {
+        if self.ranked.len() == self.capacity {
+            match self.ranked.last() {
+                Some(&worst) if ranked < worst => {
+                    self.ranked.pop();
                     self.expanded.pop();
                 }
-                _ => return,
+                _ => return false,
             }
         }
-        let place = self.candidates.partition_point(|&other| other.before(candidate));
-        self.candidates.insert(place, candidate);
+        let place = self.ranked.partition_point(|&other| other < ranked);
+        self.ranked.insert(place, ranked);
         self.expanded.insert(place, false);
+        let is_next = place <= self.next;
         self.next = self.next.min(place);
+        is_next
     }
 
-    /// The nearest candidate that was not handed out yet.
-    pub(crate) fn expand(&mut self) -> Option<Candidate> {
+    /// The nearest node that was not handed out yet.
+    #[inline]
+    pub(crate) fn expand(&mut self) -> Option<Ranked> {
+        let nearest = self.peek()?;
+        self.expanded[self.next] = true;
+        self.next += 1;
+        Some(nearest)
+    }
+
+    /// The nearest node that was not handed out yet, which stays where it is.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<Ranked> {
         while *self.expanded.get(self.next)? {
             self.next += 1;
         }
-        self.expanded[self.next] = true;
-        self.next += 1;
-        Some(self.candidates[self.next - 1])
+        self.ranked.get(self.next).copied()
     }
 
-    /// All candidates, nearest first.
-    pub(crate) fn candidates(&self) -> &[Candidate] {
-        &self.candidates
+    /// All nodes, nearest first.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        self.ranked.iter().map(|ranked| Candidate { distance: ranked.key(), node: ranked.node() })
     }
 }
 
@@ -82,34 +89,29 @@ impl Pool {
 mod tests {
     use super::*;
 
-    fn candidate(distance: f32, node: u32) -> Candidate {
-        Candidate { distance, node }
-    }
-
     #[test]
     fn the_best_stay_in_order() {
         let mut pool = Pool::new(3);
         for (distance, node) in [(5.0, 1), (3.0, 2), (4.0, 3), (9.0, 4), (3.0, 0), (1.0, 9)] {
-            pool.offer(candidate(distance, node));
+            pool.offer(Ranked::new(distance, node));
         }
-        let nodes: Vec<u32> = pool.candidates().iter().map(|candidate| candidate.node).collect();
+        let nodes: Vec<u32> = pool.candidates().map(|candidate| candidate.node).collect();
         assert_eq!(nodes, [9, 0, 2]);
+        pool.start(1);
+        assert!(
+            pool.expand().is_none() && pool.offer(Ranked::new(2.0, 5)) && !pool.offer(Ranked::new(3.0, 6))
+        );
+        assert_eq!(pool.candidates().count(), 1);
     }
 
     #[test]
-    fn each_is_expanded_once_and_nearer_ones_first() {
+    fn the_nearest_is_expanded_next_also_if_it_came_late() {
         let mut pool = Pool::new(4);
-        pool.offer(candidate(5.0, 5));
-        pool.offer(candidate(7.0, 7));
-        assert_eq!(pool.expand().unwrap().node, 5);
-        pool.offer(candidate(2.0, 2));
-        pool.offer(candidate(6.0, 6));
-        let rest: Vec<u32> = std::iter::from_fn(|| pool.expand()).map(|candidate| candidate.node).collect();
-        assert_eq!(rest, [2, 6, 7]);
-        // What drops out is never expanded.
-        pool.start(1);
-        pool.offer(candidate(5.0, 5));
-        pool.offer(candidate(4.0, 4));
-        assert_eq!((pool.expand().unwrap().node, pool.expand()), (4, None));
+        pool.offer(Ranked::new(2.0, 2));
+        pool.offer(Ranked::new(3.0, 3));
+        assert_eq!(pool.expand().map(Ranked::node), Some(2));
+        assert!(!pool.offer(Ranked::new(4.0, 4)) && pool.offer(Ranked::new(1.0, 1)));
+        let rest: Vec<u32> = std::iter::from_fn(|| pool.expand()).map(Ranked::node).collect();
+        assert_eq!(rest, [1, 3, 4]);
     }
 }

@@ -6,7 +6,7 @@
 use crate::Result;
 use crate::format::{Link, List, NODES, Vertex};
 use crate::index::Index;
-use kite_pages::{At, PageStore};
+use kite_pages::{At, PageStore, View};
 
 impl<S: PageStore> Index<'_, S> {
     /// Keeps of the neighbours that were dropped from a list those that none of the kept ones links to. Where there is no slot
@@ -53,24 +53,26 @@ impl<S: PageStore> Index<'_, S> {
 
     /// Visits the links of a vertex on a level; none when it is gone.
     fn links_of(&self, vertex: Link, level: u8, mut visit: impl FnMut(Link)) -> Result<()> {
-        let home = vertex.block();
-        let page = self.store.read(home)?;
-        let view = page.view(NODES).at(home)?;
-        let found = vertex.find::<Vertex<'_>>(view, ()).at(home)?;
-        let list = found.map_or(Link::NONE, |found| found.list(level));
-        let mut visit_all = |view| {
+        let mut visit_all = |view: View<'_>, list: Link| {
             let found = list.find::<List<'_>>(view, self.shape)?;
             found.iter().flat_map(|list| list.links).for_each(|&link| visit(link));
             Ok(())
         };
-        if list.is_none() {
-            return Ok(());
-        }
-        if list.block() == home {
-            return Ok(visit_all(view).at(home)?);
-        }
-        drop(page);
+        let home = vertex.block();
+        let list = {
+            let page = self.store.read(home)?;
+            let view = page.view(NODES).at(home)?;
+            let found = vertex.find::<Vertex<'_>>(view, ()).at(home)?;
+            let list = found.map_or(Link::NONE, |found| found.list(level));
+            if list.is_none() {
+                return Ok(());
+            }
+            if list.block() == home {
+                return Ok(visit_all(view, list).at(home)?);
+            }
+            list
+        };
         let page = self.store.read(list.block())?;
-        Ok(page.view(NODES).and_then(visit_all).at(list.block())?)
+        Ok(page.view(NODES).and_then(|view| visit_all(view, list)).at(list.block())?)
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Centres {
     weights: Vec<f32>,
     /// A row belongs to its second nearest centre as well if that is not farther than the nearest by more than this factor.
     close: f32,
+    /// The share of the rows that the largest part has, those of other parts included.
+    largest: f64,
     /// From a row to every centre.
     measured: Vec<f32>,
 }
@@ -36,7 +38,7 @@ pub(super) struct Nearest {
 }
 
 impl Centres {
-    /// `count` centres for rows like those of the sample, of which a share of `overlap` is to belong to two.
+    /// At most `count` centres for rows like those of the sample, of which a share of `overlap` is to belong to two.
     pub(super) fn learn(
         spec: &Spec,
         sample: &Rows,
@@ -48,9 +50,15 @@ impl Centres {
         // By inner product every row would be nearest to the longest centre.
         let metric = if spec.metric == Metric::InnerProduct { Metric::L2 } else { spec.metric };
         let scorer = Scorer::new(Spec { metric, code_bits: 0, ..*spec }, None)?;
-        let centres = Rows::new(memory, scorer.payload_len());
-        let mut learned =
-            Self { scorer, centres, weights: vec![1.0; count], close: 0.0, measured: Vec::new() };
+        let count = count.min(sample.len());
+        let mut learned = Self {
+            centres: Rows::new(memory, scorer.payload_len()),
+            scorer,
+            weights: vec![1.0; count],
+            close: 0.0,
+            largest: 1.0,
+            measured: Vec::new(),
+        };
         let mut order: Vec<u32> = (0..sample.len() as u32).collect();
         order.sort_unstable_by_key(|&row| mix(seed ^ 2, row.into()));
         order.iter().take(count).try_for_each(|&row| learned.centres.push(sample.get(row)))?;
@@ -65,7 +73,20 @@ impl Centres {
         let two: Vec<TwoNearest> =
             distances.chunks_exact(count).map(|row| two_nearest(row, &learned.weights)).collect();
         learned.close = factor_within(&two, overlap);
+        let mut sizes = vec![0_usize; count];
+        for nearest in two.iter().map(|two| learned.belongs(two)) {
+            [Some(nearest.first), nearest.second]
+                .into_iter()
+                .flatten()
+                .for_each(|part| sizes[part as usize] += 1);
+        }
+        learned.largest = sizes.into_iter().max().unwrap_or(0) as f64 / two.len().max(1) as f64;
         Ok(learned)
+    }
+
+    /// The share of the rows that the largest part has, those included that belong elsewhere first of all.
+    pub(super) fn largest(&self) -> f64 {
+        self.largest
     }
 
     pub(super) fn len(&self) -> usize {
@@ -149,7 +170,10 @@ impl Centres {
     /// Where a row belongs.
     pub(super) fn nearest(&mut self, payload: &[u8]) -> Nearest {
         self.measure(payload);
-        let ((near, first), (far, second)) = two_nearest(&self.measured, &self.weights);
+        self.belongs(&two_nearest(&self.measured, &self.weights))
+    }
+
+    fn belongs(&self, &((near, first), (far, second)): &TwoNearest) -> Nearest {
         Nearest { first, second: (far <= near * self.close).then_some(second) }
     }
 

@@ -63,10 +63,18 @@ impl Graph {
     }
 
     /// The neighbours of a node on one of its levels, nearest first where the build has just chosen them.
+    #[inline]
     pub fn links(&self, node: u32, level: u8) -> impl ExactSizeIterator<Item = u32> + '_ {
         let list = self.list(node, level);
         let count = list[0].load(Relaxed) as usize;
         list[1..=count].iter().map(|link| link.load(Relaxed))
+    }
+
+    /// Brings a list closer to the processor, which will be asked for it soon.
+    #[inline]
+    pub(super) fn prefetch(&self, node: u32, level: u8) {
+        let list = self.list(node, level);
+        kite_kernels::prefetch(list.as_ptr().cast(), size_of_val(list));
     }
 
     /// The most links on a level.
@@ -82,6 +90,7 @@ impl Graph {
         list[0].store(links.len() as u32, Relaxed);
     }
 
+    #[inline]
     fn list(&self, node: u32, level: u8) -> &[AtomicU32] {
         if level == 0 {
             let size = self.slots.lowest + 1;

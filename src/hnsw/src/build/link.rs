@@ -176,9 +176,7 @@ impl Worker {
         for level in (0..=graph.level(entry)).rev() {
             let own = level <= graph.level(node);
             let ef = if own { parameters.ef_construction } else { 1 };
-            let found = self.searcher.level(graph, distances, node, &self.entries, (level, ef));
-            self.entries.clear();
-            self.entries.extend_from_slice(found);
+            self.searcher.level(graph, distances, node, &mut self.entries, (level, ef));
             if own {
                 select(distances, &self.entries, parameters.m, &mut self.chosen);
                 self.links.clear();

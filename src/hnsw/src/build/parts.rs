@@ -6,9 +6,9 @@ use super::link::Slots;
 use super::merge::Merged;
 use super::nodes::Nodes;
 use super::part::{Part, Setting, level_of};
-use super::rows::Rows;
+use super::rows::{Equals, Rows, Sighted};
 use super::scratch::{Scratch, ScratchFile};
-use super::spool::{RowHead, RowSpool};
+use super::spool::{Extra, RowHead, RowSpool};
 use super::{Host, Phase};
 use crate::{Error, Result};
 use kite_codecs::Frame;
@@ -19,6 +19,8 @@ const OVERLAP: f64 = 0.5;
 /// The most parts: each has files open at the same time.
 const MOST: usize = 1000;
 
+/// How often the number of parts is raised because the largest would not fit.
+const TRIES: usize = 6;
 /// Rows have numbers of 32 bits.
 const MOST_ROWS: usize = u32::MAX as usize - 1;
 /// Bytes of a buffer that a temporary file has.
@@ -31,6 +33,8 @@ pub(super) struct Spilled<F> {
     pub(super) rows: RowSpool<F>,
     /// Bytes that a vector takes while it is linked, besides its payloads.
     pub(super) per_node: usize,
+    /// The share of the rows whose vectors are probably distinct.
+    distinct: f64,
 }
 
 /// How rows are divided.
@@ -52,7 +56,7 @@ struct Divided<F> {
 
 impl<F: ScratchFile> Spilled<F> {
     pub(super) fn new(file: F, per_node: usize) -> Self {
-        Self { rows: RowSpool::new(file), per_node }
+        Self { rows: RowSpool::new(file), per_node, distinct: 1.0 }
     }
 
     /// Adds a row.
@@ -68,38 +72,45 @@ impl<F: ScratchFile> Spilled<F> {
         self.per_node + Nodes::bytes(payload, setting.scorer)
     }
 
+    /// Bytes that all rows would take.
+    fn total(&self, setting: &Setting<'_>) -> f64 {
+        let rows = self.rows.rows.max(1);
+        self.distinct * (rows * self.weight(self.rows.bytes.div_ceil(rows), setting)) as f64
+    }
+
     fn shares(&self, setting: &Setting<'_>) -> Shares {
-        let (rows, limit) = (self.rows.rows.max(1), setting.memory.limit());
-        let mean = self.weight(self.rows.bytes.div_ceil(rows), setting);
-        let total = (rows * mean) as f64;
-        let wanted =
-            |capacity: usize| (total * (1.0 + OVERLAP) * 1.1 / capacity.max(1) as f64).ceil() as usize;
+        let (total, limit) = (self.total(setting) * (1.0 + OVERLAP), setting.memory.limit());
+        let wanted = |capacity: usize| (total / capacity.max(1) as f64).ceil() as usize;
         let rough = wanted(limit).clamp(2, MOST);
-        // Less than that and the parts are more than there can be: then they take more than the limit.
-        let least = (total * (1.0 + OVERLAP) * 1.1 / MOST as f64) as usize;
+        // With less the parts would be more than there can be: then they take more than the limit.
+        let least = (total / MOST as f64) as usize;
         let capacity = limit.saturating_sub((rough + 8) * 4 * BUFFER).max(limit / 2).max(least);
         let m = setting.parameters.m as f64;
-        let fits = |level: &u8| total / m.powi(i32::from(*level)) * 1.5 < capacity as f64;
+        let fits = |level: &u8| total / m.powi(i32::from(*level)) < capacity as f64;
         let upper = (1..=setting.highest).find(fits).unwrap_or(setting.highest);
         Shares { parts: wanted(capacity).clamp(2, MOST), capacity, upper }
     }
 }
 
-/// Rows evenly spread over all, as many as memory allows.
+/// Distinct rows evenly spread over all, as many as memory allows.
 fn sample<F: ScratchFile>(spilled: &mut Spilled<F>, setting: &Setting<'_>) -> Result<Rows> {
     let mut sample = Rows::new(setting.memory, setting.scorer.payload_len());
     let size = spilled.rows.bytes.div_ceil(spilled.rows.rows.max(1)) + 16;
     let most = (setting.memory.limit() / 8 / size).clamp(100, codes::SAMPLE);
     let mut wanted = codes::spread(spilled.rows.rows, most).peekable();
-    let mut payload = Vec::new();
+    let (mut payload, mut equals) = (Vec::new(), Equals::new(setting.memory));
     spilled.rows.rewind()?;
-    let mut row = 0;
+    let (mut row, mut looked_at) = (0, 0);
     while spilled.rows.next(&mut payload)?.is_some() {
         if wanted.next_if_eq(&row).is_some() {
-            sample.push(&payload)?;
+            looked_at += 1;
+            if equals.find_or_enter(&sample, &payload)?.is_none() {
+                sample.push(&payload)?;
+            }
         }
         row += 1;
     }
+    spilled.distinct = sample.len() as f64 / f64::from(looked_at.max(1));
     Ok(sample)
 }
 
@@ -117,17 +128,17 @@ fn divide<T: Scratch>(
         rows.push(RowSpool::new(scratch.file()?));
     }
     let mut top = Part::new(setting)?;
-    let total: usize =
-        spilled.rows.rows * spilled.per_node + Nodes::bytes(spilled.rows.bytes, setting.scorer);
+    let mut sighted = Sighted::new(setting.memory, spilled.rows.rows, shares.capacity / 8)?;
     // What rows that belong elsewhere may take of a part, so that there is room for its own.
-    let guests = shares.capacity.saturating_sub(total / centres.len());
+    let guests = shares.capacity.saturating_sub(spilled.total(setting) as usize / centres.len());
     let mut taken = vec![(0, 0); centres.len()];
     let mut payload = Vec::new();
     spilled.rows.rewind()?;
     let mut row = 0;
     while let Some(head) = spilled.rows.next(&mut payload)? {
         host.go_on()?;
-        let weight = spilled.weight(payload.len(), setting);
+        let is_known = sighted.again(&payload);
+        let weight = if is_known { size_of::<Extra>() } else { spilled.weight(payload.len(), setting) };
         let nearest = centres.nearest(&payload);
         let room = |part: &u32| taken[*part as usize].0 + weight <= shares.capacity;
         let own = if room(&nearest.first) {
@@ -162,10 +173,17 @@ pub(super) fn learn<F: ScratchFile>(
     let payloads = (0..sample.len() as u32).map(|row| sample.get(row));
     let seed = setting.parameters.seed;
     let frame = codes::learn(setting.scorer, spilled.rows.rows, payloads, seed)?;
-    let shares = spilled.shares(setting);
+    let Shares { mut parts, capacity, .. } = spilled.shares(setting);
     let spec = setting.scorer.spec();
-    let centres = Centres::learn(spec, &sample, shares.parts, OVERLAP, seed, setting.memory)?;
-    Ok((frame, centres))
+    let fits = capacity as f64 / spilled.total(setting);
+    for _ in 0..TRIES {
+        let centres = Centres::learn(spec, &sample, parts, OVERLAP, seed, setting.memory)?;
+        if centres.largest() < fits || parts == MOST {
+            return Ok((frame, centres));
+        }
+        parts = (parts + parts / 8 + 1).min(MOST);
+    }
+    Ok((frame, Centres::learn(spec, &sample, parts, OVERLAP, seed, setting.memory)?))
 }
 
 /// Divides the rows, links the parts, and answers what remains to be merged.

@@ -144,6 +144,37 @@ impl Equals {
     }
 }
 
+/// Remembers which payloads have been seen, by their hashes, in little memory: it may forget some, and in theory take one for
+/// another.
+#[derive(Debug)]
+pub(super) struct Sighted(Counted<u64>);
+
+impl Sighted {
+    /// For so many payloads, or fewer if they would take more than these bytes.
+    pub(super) fn new(memory: &Memory, payloads: usize, bytes: usize) -> Result<Self> {
+        let most = (bytes / size_of::<u64>()).max(2).next_power_of_two() / 2;
+        let slots = (payloads * 2).next_power_of_two().min(most).max(1);
+        Ok(Self(Counted::filled(memory, slots, || 0)?))
+    }
+
+    /// Whether the payload has been seen before, as far as is known.
+    pub(super) fn again(&mut self, payload: &[u8]) -> bool {
+        let hash = hash(payload).max(1);
+        let mask = self.0.len() - 1;
+        for step in 0..LOOKS {
+            let slot = &mut self.0[(hash as usize).wrapping_add(step) & mask];
+            if *slot == 0 {
+                *slot = hash;
+                return false;
+            }
+            if *slot == hash {
+                return true;
+            }
+        }
+        false
+    }
+}
+
 /// A number that equal payloads have, the same in every process.
 pub(super) fn hash(payload: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -165,6 +196,18 @@ mod tests {
             assert_eq!(rows.len(), 50);
             assert!((0..50).all(|row| rows.get(row) == payload(row)));
         }
+    }
+
+    #[test]
+    fn what_was_seen_is_mostly_remembered() {
+        let memory = Memory::new(usize::MAX);
+        let mut sighted = Sighted::new(&memory, 1000, 1 << 20).unwrap();
+        assert!((0..1000_u32).all(|payload| !sighted.again(&payload.to_ne_bytes())));
+        assert!((0..1000_u32).all(|payload| sighted.again(&payload.to_ne_bytes())));
+        // Too many for it: it forgets, and goes on.
+        let mut small = Sighted::new(&memory, 1000, 512).unwrap();
+        assert!((0..1000_u32).all(|payload| !small.again(&payload.to_ne_bytes())));
+        assert!((0..60_u32).filter(|payload| small.again(&payload.to_ne_bytes())).count() > 50);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{Distances, Graph};
 use crate::pool::{Candidate, Pool};
+use crate::search::Ranked;
 use crate::visited::Visited;
 use std::collections::TryReserveError;
 
@@ -18,36 +19,43 @@ impl Searcher {
         Ok(Self { visited: Visited::new(nodes)?, pool: Pool::new(ef), fresh: Vec::new() })
     }
 
-    /// The nodes nearest to `node` on a level, found from `entries`: at most `ef`, nearest first.
+    /// Replaces entry points by the nodes nearest to `node` on a level: at most `ef`, nearest first.
     pub(super) fn level(
         &mut self,
         graph: &Graph,
         distances: &impl Distances,
         node: u32,
-        entries: &[Candidate],
+        near: &mut Vec<Candidate>,
         (level, ef): (u8, usize),
-    ) -> &[Candidate] {
+    ) {
         self.visited.start();
         self.pool.start(ef);
         // A node is not its own neighbour.
         self.visited.first(node);
-        for &entry in entries {
+        for &entry in near.iter() {
             if self.visited.first(entry.node) {
-                self.pool.offer(entry);
+                self.pool.offer(Ranked::new(entry.distance, entry.node));
             }
         }
         while let Some(nearest) = self.pool.expand() {
+            // Unless a nearer one is found, its list will be wanted next.
+            if let Some(after) = self.pool.peek() {
+                graph.prefetch(after.node(), level);
+            }
             self.fresh.clear();
-            for link in graph.links(nearest.node, level) {
+            for link in graph.links(nearest.node(), level) {
                 if self.visited.first(link) {
                     distances.prefetch(link);
                     self.fresh.push(link);
                 }
             }
             for &link in &self.fresh {
-                self.pool.offer(Candidate { distance: distances.between(node, link), node: link });
+                if self.pool.offer(Ranked::new(distances.between(node, link), link)) {
+                    graph.prefetch(link, level);
+                }
             }
         }
-        self.pool.candidates()
+        near.clear();
+        near.extend(self.pool.candidates());
     }
 }

@@ -10,18 +10,18 @@ fn share(values: &[f32], percent: usize) -> Resources {
 
 #[test]
 fn memory_is_kept_and_no_row_lost() {
-    let values = clustered(6000, 48, 21);
+    let values = clustered(3000, 48, 21);
     let resources = share(&values, 60);
     let (store, built) = build(&options(spec(48)), resources, dense(&values, 48));
     assert!(built.parts > 2 && built.memory <= resources.memory, "{built:?} of {}", resources.memory);
     let walk = Walk::of(&store);
-    assert_eq!(rows_of(&walk), (0..6000).collect::<Vec<_>>());
-    assert!(walk.reachable(crate::Index::open(&store).unwrap().meta.entry) > 5900);
+    assert_eq!(rows_of(&walk), (0..3000).collect::<Vec<_>>());
+    assert!(walk.reachable(crate::Index::open(&store).unwrap().meta.entry) > 2950);
 }
 
 #[test]
 fn recall_is_that_of_a_build_in_memory() {
-    let values = clustered(5000, 32, 22);
+    let values = clustered(2500, 32, 22);
     let [small, large] = [share(&values, 100), ROOMY].map(|resources| {
         let (store, built) = build(&options(spec(32)), resources, dense(&values, 32));
         (recall(&store, &values, 32, 60), built.parts)
@@ -32,7 +32,7 @@ fn recall_is_that_of_a_build_in_memory() {
 
 #[test]
 fn a_build_that_memory_just_holds_keeps_it() {
-    let values = clustered(3000, 24, 23);
+    let values = clustered(1500, 24, 23);
     let needs = build(&options(spec(24)), ROOMY, dense(&values, 24)).1.memory;
     for percent in [70, 90, 110, 130, 150] {
         let resources = Resources { threads: 1, memory: needs * percent / 100 };
@@ -45,7 +45,7 @@ fn a_build_that_memory_just_holds_keeps_it() {
 
 #[test]
 fn the_same_bytes_whatever_the_threads() {
-    let values = clustered(2500, 32, 24);
+    let values = clustered(1200, 32, 24);
     let build = |threads| {
         let resources = Resources { threads, memory: 200_000 };
         let (store, built) = build(&options(spec(32)), resources, dense(&values, 32));
@@ -68,8 +68,8 @@ fn equal_rows_share_a_vertex_in_parts_as_well() {
     let resources = Resources { threads: 1, memory: 300_000 };
     let (store, built) = build(&options(spec(32)), resources, dense(&values, 32));
     assert!(built.parts > 1 && built.rows == 7000, "{built:?}");
-    // A part that is full sends equal rows elsewhere, so that some have two vertices.
-    assert!(built.vertices < 2300, "{built:?}");
+    // A part that is full sends rows elsewhere, so that a vector may have two vertices.
+    assert!(built.vertices < 2040, "{built:?}");
     assert_eq!(rows_of(&Walk::of(&store)), (0..7000).collect::<Vec<_>>());
 }
 

@@ -41,21 +41,24 @@ fn floats(rows: usize, dims: usize) -> Vec<OwnedValue> {
 }
 
 #[test]
-fn vectors_under_all_metrics_with_all_payloads() {
-    let values = floats(1400, 24);
-    for metric in [Metric::L2, Metric::InnerProduct, Metric::Cosine] {
-        for (payload, code_bits) in [(PayloadKind::Full, 0), (PayloadKind::Half, 1), (PayloadKind::Sq8, 2)] {
-            built_and_found(Spec { metric, payload, code_bits, ..spec(24) }, &values);
-        }
-    }
+fn full_payloads_without_codes() {
+    built_and_found(Spec { payload: PayloadKind::Full, code_bits: 0, ..spec(16) }, &floats(1100, 16));
+}
+
+#[test]
+fn half_payloads_under_inner_product() {
+    let spec = Spec { metric: Metric::InnerProduct, payload: PayloadKind::Half, ..spec(16) };
+    built_and_found(spec, &floats(1100, 16));
+}
+
+#[test]
+fn byte_payloads_under_cosine_distance_with_two_bits() {
+    built_and_found(Spec { metric: Metric::Cosine, code_bits: 2, ..spec(16) }, &floats(1100, 16));
 }
 
 #[test]
 fn vectors_under_taxicab_distance() {
-    let values = floats(1400, 24);
-    for payload in [PayloadKind::Full, PayloadKind::Sq8] {
-        built_and_found(Spec { metric: Metric::L1, payload, code_bits: 0, ..spec(24) }, &values);
-    }
+    built_and_found(Spec { metric: Metric::L1, code_bits: 0, ..spec(16) }, &floats(1100, 16));
 }
 
 #[test]
@@ -64,18 +67,21 @@ fn half_vectors() {
         OwnedValue::F32(values) => OwnedValue::F16(values.into_iter().map(f16::from_f32).collect()),
         other => other,
     };
-    let values: Vec<OwnedValue> = floats(1400, 24).into_iter().map(halves).collect();
-    for payload in [PayloadKind::Full, PayloadKind::Sq8] {
-        let spec = Spec { vector_type: VectorType::Halfvec, metric: Metric::Cosine, payload, ..spec(24) };
-        built_and_found(spec, &values);
-    }
+    let values: Vec<OwnedValue> = floats(1100, 16).into_iter().map(halves).collect();
+    let spec = Spec {
+        vector_type: VectorType::Halfvec,
+        metric: Metric::Cosine,
+        payload: PayloadKind::Full,
+        ..spec(16)
+    };
+    built_and_found(spec, &values);
 }
 
 #[test]
 fn bit_strings() {
     let mut random = fastrand::Rng::with_seed(32);
     let values: Vec<OwnedValue> =
-        (0..1400).map(|_| OwnedValue::Bits((0..16).map(|_| random.u8(..)).collect())).collect();
+        (0..1100).map(|_| OwnedValue::Bits((0..16).map(|_| random.u8(..)).collect())).collect();
     for (metric, code_bits) in [(Metric::Hamming, 1), (Metric::Jaccard, 0)] {
         let spec =
             Spec { vector_type: VectorType::Bit, metric, payload: PayloadKind::Full, code_bits, dims: 128 };
@@ -93,7 +99,7 @@ fn sparse_vectors() {
         let values = indices.iter().map(|_| 0.1 + random.f32()).collect();
         OwnedValue::Sparse(SparseBuf { dims: 5000, indices, values })
     };
-    let values: Vec<OwnedValue> = (0..1400).map(sparse).collect();
+    let values: Vec<OwnedValue> = (0..1100).map(sparse).collect();
     let spec = Spec {
         vector_type: VectorType::Sparsevec,
         metric: Metric::L2,

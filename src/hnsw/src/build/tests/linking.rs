@@ -54,7 +54,7 @@ fn recall(vectors: &Vectors, graph: &Graph) -> f64 {
         let mut entries = vec![Candidate { distance: vectors.between(node, entry), node: entry }];
         for level in (0..=graph.level(entry)).rev() {
             let ef = if level == 0 { 40 } else { 1 };
-            entries = searcher.level(graph, vectors, node, &entries, (level, ef)).to_vec();
+            searcher.level(graph, vectors, node, &mut entries, (level, ef));
         }
         let found: Vec<u32> = entries[..10].iter().map(|candidate| candidate.node).collect();
         hits += exact[..10].iter().filter(|near| found.contains(&near.node)).count();

@@ -6,20 +6,20 @@ use kite_pages::{FaultStore, PageStore};
 
 #[test]
 fn every_row_is_on_the_pages_once_and_can_be_reached() {
-    let values = clustered(3000, 12, 1);
+    let values = clustered(2000, 12, 1);
     let (store, built) = build(&options(spec(12)), ROOMY, dense(&values, 12));
     let walk = Walk::of(&store);
-    assert_eq!(rows_of(&walk), (0..3000).collect::<Vec<_>>());
-    assert_eq!((built.rows, built.vertices, built.parts, built.pages), (3000, 3000, 1, store.len()));
+    assert_eq!(rows_of(&walk), (0..2000).collect::<Vec<_>>());
+    assert_eq!((built.rows, built.vertices, built.parts, built.pages), (2000, 2000, 1, store.len()));
     let index = Index::open(&store).unwrap();
     assert_eq!(index.meta.frame, 1);
-    assert!(walk.reachable(index.meta.entry) > 2990);
+    assert!(walk.reachable(index.meta.entry) > 1990);
     assert!(walk.vertices.iter().all(|vertex| vertex.together));
 }
 
 #[test]
 fn links_lead_both_ways_unless_a_list_was_full() {
-    let values = clustered(2000, 6, 2);
+    let values = clustered(1200, 6, 2);
     let (store, _) = build(&options(spec(6)), ROOMY, dense(&values, 6));
     let walk = Walk::of(&store);
     let (mut all, mut both) = (0, 0);
@@ -34,7 +34,7 @@ fn links_lead_both_ways_unless_a_list_was_full() {
 
 #[test]
 fn scans_find_the_nearest() {
-    let values = clustered(3000, 12, 3);
+    let values = clustered(1500, 12, 3);
     let (store, _) = build(&options(spec(12)), ROOMY, dense(&values, 12));
     let recall = recall(&store, &values, 12, 80);
     assert!(recall > 0.95, "{recall}");
@@ -50,7 +50,7 @@ fn the_same_rows_give_the_same_bytes_whatever_the_threads() {
 
 #[test]
 fn what_is_near_lies_near() {
-    let values = clustered(4000, 16, 5);
+    let values = clustered(2000, 16, 5);
     let (store, _) = build(&options(spec(16)), ROOMY, dense(&values, 16));
     let walk = Walk::of(&store);
     let distance = |a: &walk::Found, b: &walk::Found| {
@@ -60,13 +60,13 @@ fn what_is_near_lies_near() {
     // Vertices are found in the order of the pages.
     let neighbours: f64 = walk.vertices.windows(2).map(|pair| distance(&pair[0], &pair[1])).sum();
     let strangers: f64 =
-        walk.vertices.iter().zip(walk.vertices.iter().skip(2000)).map(|(a, b)| distance(a, b)).sum();
-    assert!(neighbours / 3999.0 < 0.5 * strangers / 2000.0, "{neighbours} {strangers}");
+        walk.vertices.iter().zip(walk.vertices.iter().skip(1000)).map(|(a, b)| distance(a, b)).sum();
+    assert!(neighbours / 1999.0 < 0.5 * strangers / 1000.0, "{neighbours} {strangers}");
 }
 
 #[test]
 fn pages_are_full() {
-    let values = clustered(4000, 16, 6);
+    let values = clustered(2000, 16, 6);
     let (store, built) = build(&options(spec(16)), ROOMY, dense(&values, 16));
     let room: usize =
         (1..store.len()).map(|block| store.read(block).unwrap().sound().unwrap().room().unwrap()).sum();
@@ -131,7 +131,7 @@ fn the_host_ends_it() {
 
 #[test]
 fn what_a_failure_leaves_is_no_index() {
-    let values = clustered(1200, 8, 10);
+    let values = clustered(300, 8, 10);
     let build = |fail_at| {
         let store = FaultStore::new(MemStore::new());
         let builder = pushed(&options(spec(8)), ROOMY, dense(&values, 8));
