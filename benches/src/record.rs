@@ -25,6 +25,7 @@ pub(crate) enum Record {
     Vacuum(Vacuum),
     Filter(FilterPass),
     Cold(Cold),
+    Graph(GraphPass),
 }
 
 /// What is common to all measurements of one start of the bench.
@@ -254,6 +255,37 @@ pub(crate) struct Cold {
     pub(crate) toast_reads: f64,
     pub(crate) toast_hits: f64,
     pub(crate) mean_us: f64,
+}
+
+/// All queries, once, in one layout of a graph, by one thread in the bench's own process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GraphPass {
+    pub(crate) run: String,
+    pub(crate) arm: String,
+    /// Width of the beam.
+    pub(crate) ef: usize,
+    pub(crate) repeat: usize,
+    pub(crate) queries: usize,
+    pub(crate) recall: f64,
+    pub(crate) recall_min: f64,
+    pub(crate) mean_us: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    /// Pages of the index that a query reads, in the mean.
+    pub(crate) index_pages: f64,
+    /// Rows that a query looks at to put its answer in order, in the mean.
+    pub(crate) fetches: f64,
+    /// Pages of table and TOAST that these lie on.
+    pub(crate) heap_pages: f64,
+    /// The machine's load average over the last minute.
+    pub(crate) load: Option<f64>,
+}
+
+impl GraphPass {
+    /// Pages that a query reads.
+    pub(crate) fn pages(&self) -> f64 {
+        self.index_pages + self.heap_pages
+    }
 }
 
 /// Reads a journal. The second answer says what is odd about it without making it useless.
