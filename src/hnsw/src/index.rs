@@ -5,6 +5,7 @@ use crate::{Error, Result};
 use kite_codecs::{Frame, Scorer, Spec};
 use kite_pages::payload::{self, Fetched};
 use kite_pages::{At, Defect, ItemNo, MAX_ITEM, PAGE_SIZE, PageStore, PageTxn, View};
+use std::sync::Arc;
 
 /// The item number of the meta item.
 pub(crate) const META_ITEM: ItemNo = 1;
@@ -49,7 +50,7 @@ impl Options {
 pub struct Index<'s, S> {
     pub(crate) store: &'s S,
     pub(crate) meta: Meta,
-    pub(crate) scorer: Scorer,
+    pub(crate) scorer: Arc<Scorer>,
     pub(crate) shape: Shape,
 }
 
@@ -80,7 +81,7 @@ impl<'s, S: PageStore> Index<'s, S> {
     /// A damaged or foreign meta page, and those of the store.
     pub fn open(store: &'s S) -> Result<Self> {
         let meta = read_meta(store)?;
-        let scorer = Scorer::new(meta.spec, read_frame(store, &meta)?)?;
+        let scorer = Arc::new(Scorer::new(meta.spec, read_frame(store, &meta)?)?);
         Ok(Self { store, meta, scorer, shape: Shape::of(&meta.spec) })
     }
 
@@ -88,7 +89,7 @@ impl<'s, S: PageStore> Index<'s, S> {
     pub(crate) fn refresh(&mut self) -> Result<()> {
         let meta = read_meta(self.store)?;
         if meta.frame != self.meta.frame {
-            self.scorer = Scorer::new(meta.spec, read_frame(self.store, &meta)?)?;
+            self.scorer = Arc::new(Scorer::new(meta.spec, read_frame(self.store, &meta)?)?);
         }
         self.meta = meta;
         Ok(())
@@ -154,7 +155,7 @@ pub(crate) fn meta_of(view: View<'_>) -> Result<Meta, Defect> {
     Meta::parse(view.item(META_ITEM)?)
 }
 
-fn read_meta<S: PageStore>(store: &S) -> Result<Meta> {
+pub(crate) fn read_meta<S: PageStore>(store: &S) -> Result<Meta> {
     let page = store.read(META_BLOCK)?;
     Ok(page.view(META).and_then(meta_of).at(META_BLOCK)?)
 }

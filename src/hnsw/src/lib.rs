@@ -8,8 +8,12 @@ mod error;
 mod format;
 mod index;
 mod pool;
+mod search;
+#[cfg(test)]
+mod testing;
 mod visited;
 
 pub use build::{Distances, Graph, Host, Parameters, Stopped, link};
 pub use error::{Error, Result};
 pub use index::{Index, Options};
+pub use search::{Distance, Order, Row, Scan, ScanOptions};

@@ -11,7 +11,7 @@ mod vertex;
 pub(crate) use list::{Entry, List, ListBuf, Shape, append};
 pub(crate) use meta::Meta;
 pub(crate) use posting::{Posting, PostingBuf};
-pub(crate) use vertex::{INLINE, Vertex, VertexBuf};
+pub(crate) use vertex::{INLINE, Place, Vertex, VertexBuf};
 
 use kite_pages::{BlockNo, Defect, ItemNo, ItemPointer, ItemRef, PageKind, View, payload};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian};
@@ -86,6 +86,12 @@ impl Link {
         }
         let item = T::parse(item, with)?;
         Ok(self.fits(item.generation()).then_some(item))
+    }
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self::NONE
     }
 }
 

@@ -158,7 +158,7 @@ impl VertexBuf {
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Defect> {
         let level = (self.lists.len() as u8).wrapping_sub(1);
         let mut bytes = vec![0; Self::size(level, self.payload.len(), self.tids.len())];
-        let flags = u8::from(self.dead) * DEAD | u8::from(self.chained) * CHAINED;
+        let flags = (u8::from(self.dead) * DEAD) | (u8::from(self.chained) * CHAINED);
         let mut writer = ItemWriter::new(&mut bytes);
         writer.put(&Header {
             head: ItemHead::new(VERTEX, flags, ItemPointer::NONE, self.generation),

@@ -1,0 +1,159 @@
+//! What a query has found, and the rows of it.
+
+use super::beam::{Probe, Sink};
+use crate::Result;
+use crate::format::{Link, NODES, Posting, Vertex};
+use kite_pages::{At, ItemPointer, PageStore};
+use std::collections::VecDeque;
+
+/// The vertices that a query has read, by node.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Where a node is in `hits`, or [`NOT`].
+    of_node: Vec<u32>,
+    hits: Vec<Hit>,
+    tids: Vec<ItemPointer>,
+}
+
+const NOT: u32 = u32::MAX;
+
+#[derive(Debug, Clone, Copy)]
+struct Hit {
+    /// What the operator computes at least.
+    bound: f64,
+    /// The first of its rows in [`Found::tids`].
+    first: u32,
+    count: u8,
+    postings: Link,
+    /// Whether its only row has passed the filter.
+    passed: bool,
+}
+
+impl Found {
+    /// What takes in the vertices that a search reads.
+    pub(super) fn sink<'a, 's, S, F>(
+        &'a mut self,
+        probe: &'a Probe<'s, S>,
+        filter: &'a mut F,
+    ) -> Finding<'a, 's, S, F> {
+        Finding { found: self, probe, filter }
+    }
+
+    fn hit(&self, node: u32) -> Option<&Hit> {
+        self.hits.get(*self.of_node.get(node as usize)? as usize)
+    }
+
+    /// What the operator computes at least for the vector of a vertex that was read.
+    pub(super) fn bound(&self, node: u32) -> f64 {
+        self.hit(node).map_or(f64::INFINITY, |hit| hit.bound)
+    }
+
+    /// The rows of a vertex that was read.
+    pub(super) fn rows(&self, node: u32) -> Rows {
+        let Some(hit) = self.hit(node) else { return Rows::default() };
+        Rows { tids: self.of(hit).iter().copied().collect(), postings: hit.postings, passed: hit.passed }
+    }
+
+    fn of(&self, hit: &Hit) -> &[ItemPointer] {
+        &self.tids[hit.first as usize..][..usize::from(hit.count)]
+    }
+}
+
+/// See [`Found::sink`].
+#[derive(Debug)]
+pub(super) struct Finding<'a, 's, S, F> {
+    found: &'a mut Found,
+    probe: &'a Probe<'s, S>,
+    filter: &'a mut F,
+}
+
+impl<S: PageStore, F: FnMut(ItemPointer) -> Result<bool>> Sink for Finding<'_, '_, S, F> {
+    fn meet(&mut self, node: u32, vertex: &Vertex<'_>) -> bool {
+        if vertex.tids.is_empty() {
+            return false;
+        }
+        let found = &mut *self.found;
+        if found.of_node.len() <= node as usize {
+            found.of_node.resize(node as usize + 1, NOT);
+        }
+        found.of_node[node as usize] = found.hits.len() as u32;
+        found.hits.push(Hit {
+            bound: f64::NEG_INFINITY,
+            first: found.tids.len() as u32,
+            count: vertex.tids.len() as u8,
+            postings: vertex.postings(),
+            passed: false,
+        });
+        found.tids.extend_from_slice(vertex.tids);
+        true
+    }
+
+    fn payload(&mut self, node: u32, payload: &[u8]) -> Result<(), kite_codecs::Error> {
+        let (scorer, query) = (&self.probe.scorer, &self.probe.query);
+        let bound = match scorer.operator(query, payload)? {
+            Some(exact) => exact,
+            None => scorer.lower_bound(query, payload)?,
+        };
+        if let Some(&hit) = self.found.of_node.get(node as usize)
+            && let Some(hit) = self.found.hits.get_mut(hit as usize)
+        {
+            // What is no number comes last, as in SQL.
+            hit.bound = if bound.is_nan() { f64::INFINITY } else { bound };
+        }
+        Ok(())
+    }
+
+    fn admits(&mut self, node: u32) -> Result<bool> {
+        let (Some(hit), Some(&place)) = (self.found.hit(node), self.found.of_node.get(node as usize)) else {
+            return Ok(false);
+        };
+        let alone = hit.count == 1 && hit.postings.is_none();
+        let mut rows = self.found.rows(node);
+        let passed = rows.passed || rows.next(self.probe.store, self.filter)?.is_some();
+        self.found.hits[place as usize].passed = passed && alone;
+        Ok(passed)
+    }
+}
+
+/// The rows of a vertex, those in postings read as they are asked for.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    tids: VecDeque<ItemPointer>,
+    postings: Link,
+    /// Whether the filter has been asked.
+    passed: bool,
+}
+
+impl Rows {
+    /// The next row that the filter lets pass.
+    pub(super) fn next<S: PageStore>(
+        &mut self,
+        store: &S,
+        filter: &mut impl FnMut(ItemPointer) -> Result<bool>,
+    ) -> Result<Option<ItemPointer>> {
+        loop {
+            while let Some(tid) = self.tids.pop_front() {
+                if self.passed || filter(tid)? {
+                    return Ok(Some(tid));
+                }
+            }
+            if self.postings.is_none() {
+                return Ok(None);
+            }
+            store.check_interrupts()?;
+            self.read(store)?;
+        }
+    }
+
+    /// Reads the next posting. One that is gone belonged to a vertex that died, with all of its rows.
+    fn read<S: PageStore>(&mut self, store: &S) -> Result<()> {
+        let link = std::mem::replace(&mut self.postings, Link::NONE);
+        let page = store.read(link.block())?;
+        let view = page.view(NODES).at(link.block())?;
+        if let Some(posting) = link.find::<Posting<'_>>(view, ()).at(link.block())? {
+            self.tids.extend(posting.tids);
+            self.postings = posting.next();
+        }
+        Ok(())
+    }
+}

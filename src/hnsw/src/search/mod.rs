@@ -1,0 +1,19 @@
+//! Searching the index.
+//!
+//! [`Scan`] is what a query uses: an iterator that begins with the `ef` nearest and can go on from where it stopped. Inserts and
+//! repairs use [`Beam`] directly.
+
+mod beam;
+mod descend;
+mod found;
+mod ranked;
+mod scan;
+mod seen;
+
+pub(crate) use beam::{Beam, Limits, Probe, Sink, damaged};
+pub(crate) use descend::{Anything, descend};
+pub(crate) use ranked::Ranked;
+pub use scan::{Distance, Order, Row, Scan, ScanOptions};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! A query: rows, nearest first, as many as are asked for.
+
+use super::beam::{Beam, Limits, Probe};
+use super::descend::descend;
+use super::found::{Found, Rows};
+use super::ranked::Ranked;
+use crate::format::{META_BLOCK, Meta};
+use crate::index::{Index, read_meta};
+use crate::{Error, Result};
+use kite_codecs::{PreparedQuery, Value};
+use kite_pages::{ItemPointer, PageStore};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What may come after the first `ef` rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Nothing.
+    Off,
+    /// Further rows, each no nearer than the one before; those found too late are passed over.
+    Strict,
+    /// Further rows, each batch of `ef` in order.
+    Relaxed,
+}
+
+/// How far a query goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScanOptions {
+    /// `hnsw.ef_search`: how many of the nearest are kept while searching.
+    pub ef: usize,
+    /// `hnsw.iterative_scan`.
+    pub order: Order,
+    /// How many vertices are expanded together.
+    pub width: usize,
+    /// `hnsw.max_scan_tuples`: how many vertices may be read before a scan that goes on ends.
+    pub max_visits: usize,
+    /// How many bytes may be taken before a scan that goes on ends.
+    pub memory: usize,
+    /// Rows beyond this distance are not wanted, so that the scan ends when it finds no others. In the operator's unit.
+    pub within: f64,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        Self {
+            ef: 40,
+            order: Order::Strict,
+            width: 4,
+            max_visits: 20_000,
+            memory: 4 << 20,
+            within: f64::INFINITY,
+        }
+    }
+}
+
+/// What is known of a row's distance, in the operator's unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Distance {
+    /// What the operator computes in this process.
+    Exact(f64),
+    /// The operator computes no less: rows come in the order of these, and a recheck gives the exact one.
+    AtLeast(f64),
+    /// The query orders nothing.
+    Unordered,
+}
+
+/// A row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// Where it is in the heap.
+    pub tid: ItemPointer,
+    /// How far it is.
+    pub distance: Distance,
+}
+
+/// A query in progress. It holds no lock and no page between calls.
+#[derive(Debug)]
+pub struct Scan<'s, S> {
+    probe: Probe<'s, S>,
+    meta: Meta,
+    options: ScanOptions,
+    beam: Beam,
+    found: Found,
+    /// Of the batch at hand, nearest first.
+    batch: VecDeque<Ready>,
+    rows: Rows,
+    /// The bound of the vertex handed out last.
+    last: f64,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Begin,
+    Going,
+    End,
+}
+
+/// A vertex whose turn will come.
+#[derive(Debug, Clone, Copy)]
+struct Ready {
+    bound: f64,
+    ranked: Ranked,
+}
+
+impl<'s, S: PageStore> Index<'s, S> {
+    /// Begins a query. `None` (NULL) and a zero vector under cosine distance order nothing.
+    ///
+    /// # Errors
+    /// A value of another type or other dimensions than the index's, and those of the store.
+    pub fn scan(&mut self, query: Option<Value<'_>>, options: ScanOptions) -> Result<Scan<'s, S>> {
+        self.refresh()?;
+        let query = self.scorer.prepare(query)?;
+        Ok(Scan::new(self.probe(query), self.meta, options))
+    }
+
+    /// What a search for this query needs.
+    pub(crate) fn probe(&self, query: PreparedQuery) -> Probe<'s, S> {
+        Probe {
+            store: self.store,
+            scorer: Arc::clone(&self.scorer),
+            shape: self.shape,
+            frame: self.meta.frame,
+            query,
+        }
+    }
+}
+
+/// How often a search that meets a vanished entry point asks the meta page for another.
+const ATTEMPTS: usize = 100;
+
+impl<'s, S: PageStore> Scan<'s, S> {
+    fn new(probe: Probe<'s, S>, meta: Meta, options: ScanOptions) -> Self {
+        let limits = Limits {
+            ef: options.ef.max(1),
+            width: options.width.max(1),
+            resumable: options.order != Order::Off,
+            keep_codes: false,
+            visits: options.max_visits,
+            memory: options.memory,
+        };
+        Self {
+            probe,
+            meta,
+            options,
+            beam: Beam::new(limits),
+            found: Found::default(),
+            batch: VecDeque::new(),
+            rows: Rows::default(),
+            last: f64::NEG_INFINITY,
+            state: State::Begin,
+        }
+    }
+
+    /// The next row.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn next_row(&mut self) -> Result<Option<Row>> {
+        self.next_row_if(|_| Ok(true))
+    }
+
+    /// The next row that the filter lets pass. It is asked about rows that are near enough to be results, about some of them
+    /// twice, and while nothing is locked. Rows that do not pass do not count towards `ef`.
+    ///
+    /// # Errors
+    /// Those of the store and of the filter.
+    pub fn next_row_if(
+        &mut self,
+        mut filter: impl FnMut(ItemPointer) -> Result<bool>,
+    ) -> Result<Option<Row>> {
+        loop {
+            if let Some(tid) = self.rows.next(self.probe.store, &mut filter)? {
+                return Ok(Some(Row { tid, distance: self.distance() }));
+            }
+            if self.state != State::End && self.batch.len() <= self.held_back() {
+                self.search(&mut filter)?;
+            } else if let Some(ready) = self.batch.pop_front() {
+                let late = self.options.order == Order::Strict && ready.bound < self.last;
+                // What is no number is not beyond the range: nothing is known of it.
+                let beyond = ready.bound > self.options.within;
+                if !late && !beyond {
+                    self.last = ready.bound;
+                    self.rows = self.found.rows(ready.ranked.node());
+                }
+            } else {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Vertices that were read so far, on all levels.
+    pub fn visits(&self) -> usize {
+        self.beam.visits()
+    }
+
+    fn distance(&self) -> Distance {
+        match self.last {
+            _ if !self.probe.query.orders() => Distance::Unordered,
+            bound if self.probe.scorer.is_lossless() => Distance::Exact(bound),
+            bound => Distance::AtLeast(bound),
+        }
+    }
+
+    /// How much of a batch waits for the next one.
+    ///
+    /// A later batch may find nearer rows than the last of this one. Under strict order those would come too late and be lost,
+    /// so the farther half of a batch is held back and takes part in the next one.
+    fn held_back(&self) -> usize {
+        match (self.state, self.options.order) {
+            (State::Going, Order::Strict) => self.beam.limits().ef / 2,
+            _ => 0,
+        }
+    }
+
+    /// Finds the next batch.
+    fn search(&mut self, filter: &mut impl FnMut(ItemPointer) -> Result<bool>) -> Result<()> {
+        let mut best = Vec::new();
+        match self.state {
+            State::Begin => {
+                self.begin(filter)?;
+                self.beam.take_best(&mut best);
+                let last = self.options.order == Order::Off || best.is_empty();
+                self.state = if last { State::End } else { State::Going };
+            }
+            State::Going if self.beam.is_spent() => {
+                best.extend(self.batch.drain(..).map(|ready| ready.ranked));
+                best.extend(std::iter::from_fn(|| self.beam.take_spare()));
+                self.state = State::End;
+            }
+            State::Going => {
+                let held = self.batch.len();
+                self.beam.give_back(self.batch.drain(..).map(|ready| ready.ranked));
+                let mut sink = self.found.sink(&self.probe, filter);
+                self.beam.resume(&self.probe, &mut sink)?;
+                self.beam.take_best(&mut best);
+                if best.len() == held && !self.beam.is_spent() {
+                    self.state = State::End;
+                }
+            }
+            State::End => {}
+        }
+        let found = &self.found;
+        let ready = |&ranked: &Ranked| Ready { bound: found.bound(ranked.node()), ranked };
+        let mut batch: Vec<Ready> = best.iter().map(ready).collect();
+        batch.sort_by(|a, b| a.bound.total_cmp(&b.bound));
+        if batch.first().is_some_and(|nearest| nearest.bound > self.options.within) {
+            self.state = State::End;
+        }
+        self.batch = batch.into();
+        Ok(())
+    }
+
+    /// The first search, from the entry point down.
+    fn begin(&mut self, filter: &mut impl FnMut(ItemPointer) -> Result<bool>) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            if self.meta.entry.is_none() {
+                return Ok(());
+            }
+            let limits = self.beam.limits();
+            let entry = descend(&self.probe, &self.meta, 0, &mut self.beam)?;
+            self.beam.begin(0, limits, [entry])?;
+            let before = self.beam.visits();
+            self.beam.run(&self.probe, &mut self.found.sink(&self.probe, filter))?;
+            if self.beam.visits() > before {
+                return Ok(());
+            }
+            // A vacuum has taken the entry point away; it has named another before.
+            self.probe.store.check_interrupts()?;
+            self.meta = read_meta(self.probe.store)?;
+        }
+        Err(Error::corrupt(META_BLOCK, "the entry point is missing"))
+    }
+}

@@ -1,0 +1,144 @@
+//! Queries against exact search.
+
+use super::*;
+use crate::testing::{built, nearest, number, spec, tid, vectors};
+use crate::{Index, Options};
+use kite_codecs::{Metric, PayloadKind, Spec, Value};
+use kite_pages::{ItemPointer, MemStore};
+
+const DIMS: usize = 24;
+
+fn options(spec: Spec) -> Options {
+    Options { spec, m: 8, ef_construction: 40, seed: 3 }
+}
+
+fn rows(index: &mut Index<'_, MemStore>, query: &[f32], options: ScanOptions, most: usize) -> Vec<Row> {
+    let mut scan = index.scan(Some(Value::F32(query)), options).unwrap();
+    std::iter::from_fn(|| scan.next_row().unwrap()).take(most).collect()
+}
+
+/// Of the `k` nearest, the share found among the first `k` by what the executor's recheck makes of them.
+fn recall(index: &mut Index<'_, MemStore>, data: &[Vec<f32>], scan: ScanOptions, k: usize) -> f64 {
+    let spec = index.options().spec;
+    let queries = vectors(60, DIMS, 99);
+    let mut hits = 0;
+    for query in &queries {
+        let found: Vec<usize> = rows(index, query, scan, scan.ef).iter().map(|row| number(row.tid)).collect();
+        let found = nearest(spec, data, query, k, |n| found.contains(&n));
+        let truth = nearest(spec, data, query, k, |_| true);
+        hits += truth.iter().filter(|n| found.contains(n)).count();
+    }
+    hits as f64 / (queries.len() * k) as f64
+}
+
+#[test]
+fn all_payloads_codes_and_widths_find_the_nearest() {
+    let data = vectors(1500, DIMS, 1);
+    for (metric, payload, bits, least) in [
+        (Metric::L2, PayloadKind::Sq8, 0, 0.94),
+        (Metric::L2, PayloadKind::Sq8, 1, 0.93),
+        (Metric::Cosine, PayloadKind::Half, 2, 0.95),
+        // Few vectors are the nearest of most queries, and the heuristic passes them over.
+        (Metric::InnerProduct, PayloadKind::Full, 2, 0.85),
+        (Metric::L1, PayloadKind::Sq8, 0, 0.94),
+    ] {
+        let store = MemStore::new();
+        let mut index = built(&store, &options(spec(metric, payload, bits, DIMS)), &data);
+        for width in [1, 4] {
+            let scan = ScanOptions { ef: 60, width, ..ScanOptions::default() };
+            let recall = recall(&mut index, &data, scan, 10);
+            assert!(recall >= least, "{metric} {payload:?} {bits} bits, width {width}: {recall}");
+        }
+    }
+}
+
+#[test]
+fn a_scan_goes_on_to_the_last_row_in_order_and_gives_each_once() {
+    let data = vectors(700, DIMS, 2);
+    for (payload, bits) in [(PayloadKind::Sq8, 1), (PayloadKind::Full, 0)] {
+        let store = MemStore::new();
+        let mut index = built(&store, &options(spec(Metric::L2, payload, bits, DIMS)), &data);
+        let query = &vectors(1, DIMS, 5)[0];
+        let far = ScanOptions { ef: 20, order: Order::Relaxed, ..ScanOptions::default() };
+        let relaxed = rows(&mut index, query, far, 10_000);
+        let mut numbers: Vec<usize> = relaxed.iter().map(|row| number(row.tid)).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..700).collect::<Vec<_>>());
+
+        let strict = rows(&mut index, query, ScanOptions { order: Order::Strict, ..far }, 10_000);
+        // One bit of 24 dimensions says little, so that much is found late.
+        let (most, near) = if payload == PayloadKind::Full { (680, 90) } else { (400, 65) };
+        let truth = nearest(index.options().spec, &data, query, 100, |_| true);
+        let hits = strict.iter().take(100).filter(|row| truth.contains(&number(row.tid))).count();
+        assert!(strict.len() >= most && hits >= near, "{payload:?}: {}, {hits}", strict.len());
+        let bound = |row: &Row| match row.distance {
+            Distance::AtLeast(bound) | Distance::Exact(bound) => bound,
+            Distance::Unordered => panic!("the query has an order"),
+        };
+        assert!(strict.is_sorted_by(|a, b| bound(a) <= bound(b)));
+        assert_eq!(matches!(strict[0].distance, Distance::Exact(_)), payload == PayloadKind::Full);
+        let off = rows(&mut index, query, ScanOptions { order: Order::Off, ..far }, 10_000);
+        assert_eq!(off, strict[..20]);
+    }
+}
+
+#[test]
+fn a_filter_gets_as_many_rows_as_there_are_until_the_budget_ends() {
+    let data = vectors(1000, DIMS, 3);
+    let store = MemStore::new();
+    let mut index = built(&store, &options(spec(Metric::L2, PayloadKind::Sq8, 1, DIMS)), &data);
+    let query = &vectors(1, DIMS, 6)[0];
+    let even = |tid: ItemPointer| Ok(number(tid).is_multiple_of(20));
+    let scan = ScanOptions { ef: 10, ..ScanOptions::default() };
+    let filtered = |index: &mut Index<'_, MemStore>, scan| {
+        let mut scan = index.scan(Some(Value::F32(query)), scan).unwrap();
+        let found: Vec<usize> =
+            std::iter::from_fn(|| scan.next_row_if(even).unwrap()).map(|row| number(row.tid)).collect();
+        (found, scan.visits())
+    };
+    let (found, _) = filtered(&mut index, ScanOptions { order: Order::Relaxed, ..scan });
+    assert_eq!(found.len(), 50);
+    assert_eq!(found[..5], nearest(index.options().spec, &data, query, 5, |n| n.is_multiple_of(20)));
+    let (found, visits) = filtered(&mut index, ScanOptions { max_visits: 100, ..scan });
+    assert!(found.len() < 20 && visits < 200, "{} rows of {visits} vertices", found.len());
+    let (_, small) = filtered(&mut index, ScanOptions { memory: 1, ..scan });
+    assert!(small < 50, "{small}");
+}
+
+#[test]
+fn a_range_ends_the_scan() {
+    let data = vectors(2000, DIMS, 4);
+    let store = MemStore::new();
+    let mut index = built(&store, &options(spec(Metric::L2, PayloadKind::Full, 1, DIMS)), &data);
+    let query = &vectors(1, DIMS, 7)[0];
+    let scan = ScanOptions { ef: 20, ..ScanOptions::default() };
+    let all = rows(&mut index, query, scan, 60);
+    let Distance::Exact(within) = all[49].distance else { panic!("full payloads are exact") };
+    let mut scan = index.scan(Some(Value::F32(query)), ScanOptions { within, ..scan }).unwrap();
+    let found: Vec<Row> = std::iter::from_fn(|| scan.next_row().unwrap()).collect();
+    assert_eq!(found, all[..50]);
+    assert!(scan.visits() < 600, "{}", scan.visits());
+}
+
+#[test]
+fn without_rows_or_order() {
+    let store = MemStore::new();
+    let options = options(spec(Metric::Cosine, PayloadKind::Sq8, 1, DIMS));
+    let mut index = Index::create(&store, &options).unwrap();
+    assert_eq!(rows(&mut index, &[1.0; DIMS], ScanOptions::default(), 10), []);
+
+    let store = MemStore::new();
+    let mut index = built(&store, &options, &vectors(300, DIMS, 4));
+    let mut scan = index.scan(None, ScanOptions::default()).unwrap();
+    let found: Vec<Row> = std::iter::from_fn(|| scan.next_row().unwrap()).collect();
+    assert_eq!(found.len(), 300);
+    assert!(found.iter().all(|row| row.distance == Distance::Unordered));
+    assert_eq!(rows(&mut index, &[0.0; DIMS], ScanOptions::default(), 400).len(), 300);
+    assert!(index.scan(Some(Value::F32(&[1.0])), ScanOptions::default()).is_err());
+}
+
+/// A payload longer than a page is fetched from its chain; see `insert` for indexes of them.
+#[test]
+fn rows_are_numbered() {
+    assert!((0..1000).all(|n| number(tid(n)) == n));
+}
