@@ -33,28 +33,38 @@ pub(crate) fn number(tid: ItemPointer) -> usize {
     tid.block() as usize * 100 + usize::from(tid.no()) - 1
 }
 
-/// The `k` nearest of the vectors for which `alive` holds, by what `scorer` computes from payloads in full.
-pub(crate) fn nearest(
-    spec: Spec,
-    vectors: &[Vec<f32>],
-    query: &[f32],
-    k: usize,
-    alive: impl Fn(usize) -> bool,
-) -> Vec<usize> {
-    let scorer = Scorer::new(Spec { payload: PayloadKind::Full, code_bits: 0, ..spec }, None).unwrap();
-    let prepared = scorer.prepare(Some(Value::F32(query))).unwrap();
-    let mut ranked: Vec<(f32, usize)> = vectors
-        .iter()
-        .enumerate()
-        .filter(|&(n, _)| alive(n))
-        .map(|(n, vector)| {
-            let mut payload = Vec::new();
-            scorer.encode(Value::F32(vector), &mut payload).unwrap();
-            (scorer.exact(&prepared, &payload).unwrap(), n)
-        })
-        .collect();
-    ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
-    ranked.into_iter().take(k).map(|(_, n)| n).collect()
+/// Exact search: what an index is held against.
+pub(crate) struct Exact {
+    scorer: Scorer,
+    payloads: Vec<Vec<u8>>,
+}
+
+impl Exact {
+    pub(crate) fn new(spec: Spec, vectors: &[Vec<f32>]) -> Self {
+        let spec = Spec { payload: PayloadKind::Full, code_bits: 0, ..spec };
+        let scorer = Scorer::new(spec, None).unwrap();
+        let payloads = encode(vectors, |value, out| scorer.encode(value, out).unwrap());
+        Self { scorer, payloads }
+    }
+
+    /// The numbers of the `k` nearest of the vectors for which `alive` holds, nearest first.
+    pub(crate) fn nearest(&self, query: &[f32], k: usize, alive: impl Fn(usize) -> bool) -> Vec<usize> {
+        let query = self.scorer.prepare(Some(Value::F32(query))).unwrap();
+        let rank = |n: usize| (self.scorer.exact(&query, &self.payloads[n]).unwrap(), n);
+        let mut ranked: Vec<(f32, usize)> =
+            (0..self.payloads.len()).filter(|&n| alive(n)).map(rank).collect();
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+        ranked.into_iter().take(k).map(|(_, n)| n).collect()
+    }
+}
+
+fn encode(vectors: &[Vec<f32>], encode: impl Fn(Value<'_>, &mut Vec<u8>)) -> Vec<Vec<u8>> {
+    let bytes = |vector: &Vec<f32>| {
+        let mut bytes = Vec::new();
+        encode(Value::F32(vector), &mut bytes);
+        bytes
+    };
+    vectors.iter().map(bytes).collect()
 }
 
 struct Payloads<'a>(&'a Scorer, &'a [Vec<u8>]);
@@ -84,24 +94,11 @@ pub(crate) fn built<'s>(store: &'s MemStore, options: &Options, vectors: &[Vec<f
     let options = index.options();
     let values = vectors.iter().map(|vector| Value::F32(vector));
     let frame: Option<Frame> =
-        (options.spec.code_bits > 0).then(|| index.scorer().learn(values.clone(), options.seed).unwrap());
+        (options.spec.code_bits > 0).then(|| index.scorer().learn(values, options.seed).unwrap());
     let number = u32::from(frame.is_some());
     let scorer = Scorer::new(options.spec, frame).unwrap();
-    let payloads: Vec<Vec<u8>> = values
-        .clone()
-        .map(|value| {
-            let mut payload = Vec::new();
-            scorer.encode(value, &mut payload).unwrap();
-            payload
-        })
-        .collect();
-    let codes: Vec<Vec<u8>> = values
-        .map(|value| {
-            let mut code = Vec::new();
-            scorer.encode_code(value, &mut code).unwrap();
-            code
-        })
-        .collect();
+    let payloads = encode(vectors, |value, out| scorer.encode(value, out).unwrap());
+    let codes = encode(vectors, |value, out| scorer.encode_code(value, out).unwrap());
     let Options { m, ef_construction, seed, .. } = options;
     let parameters = Parameters { m, ef_construction, seed, threads: 1 };
     let graph = link(&Payloads(&scorer, &payloads), &parameters, &Alone).unwrap();
