@@ -3,6 +3,8 @@
 mod beam;
 mod contest;
 mod flat;
+mod index;
+mod kite;
 mod layout;
 mod link;
 mod pgvector;

@@ -3,6 +3,8 @@
 use super::Search;
 use super::contest::{Contender, Known, contest, warm_up};
 use super::flat::Flat;
+use super::index;
+use super::kite::Kite;
 use super::layout::{Layout, Way};
 use super::link::linked;
 use super::pgvector::{Pages, Pgvector};
@@ -13,6 +15,7 @@ use crate::pin;
 use crate::record::BuildMode;
 use crate::stage::scratch_file;
 use anyhow::{Context, Result, bail, ensure};
+use kite_codecs::PayloadKind;
 use kite_hnsw::Graph;
 use kite_pages::{Latency, MemStore};
 use std::collections::BTreeMap;
@@ -42,7 +45,7 @@ fn measure(bench: &mut Bench<'_>, search: &Search, ways: &[Way], python: Option<
     let Search { common, page_ns, .. } = search;
     let m = common.building.m;
     let (graph, link_seconds) = linked(set, &common.building)?;
-    let stores = Stores::write(bench, &graph, m, ways, *page_ns)?;
+    let stores = Stores::write(bench, &graph, search, ways)?;
     let mut contenders = Vec::new();
     for &way in ways {
         let name = way.to_string();
@@ -52,10 +55,16 @@ fn measure(bench: &mut Bench<'_>, search: &Search, ways: &[Way], python: Option<
                 let pages = stores.pgvector.as_ref().context("pages were written")?;
                 Box::new(Pgvector::new(set, pages, together))
             }
-            Way::Kite { .. } => bail!("{name}: there is no search over the pages of kite-hnsw yet"),
+            Way::Kite { payload, codes, width } => {
+                Box::new(Kite::open(set, &stores.kite(payload, codes)?.store, width)?)
+            }
         };
         bench.enter(&name, &[("page_ns", page_ns.to_string())])?;
-        let seconds = link_seconds + if matches!(way, Way::Flat) { 0.0 } else { stores.seconds };
+        let seconds = match way {
+            Way::Flat => link_seconds,
+            Way::Pgvector { .. } => link_seconds + stores.pgvector_seconds,
+            Way::Kite { payload, codes, .. } => stores.kite(payload, codes)?.seconds,
+        };
         let built = Built { seconds, index_bytes: layout.bytes(), peak_memory_bytes: None };
         bench.built(&name, BuildMode::AfterLoad, &built)?;
         contenders.push(Contender { name, layout });
@@ -96,19 +105,44 @@ fn searches(
 /// The pages that the layouts share.
 struct Stores {
     pgvector: Option<Pages>,
-    /// What writing them took.
+    /// What writing those took.
+    pgvector_seconds: f64,
+    kites: Vec<Stored>,
+}
+
+/// An index of kite-hnsw.
+struct Stored {
+    payload: PayloadKind,
+    codes: u8,
+    store: MemStore,
+    /// What building it took.
     seconds: f64,
 }
 
 impl Stores {
-    fn write(bench: &Bench<'_>, graph: &Graph, m: usize, ways: &[Way], page_ns: u64) -> Result<Self> {
+    fn write(bench: &Bench<'_>, graph: &Graph, search: &Search, ways: &[Way]) -> Result<Self> {
+        let (set, building) = (bench.set, &search.common.building);
         let begin = Instant::now();
         let wanted = ways.iter().any(|way| matches!(way, Way::Pgvector { .. }));
-        let pgvector = wanted.then(|| Pages::write(bench.set, graph, m)).transpose()?;
-        if let Some(pages) = &pgvector {
-            price(pages.store(), page_ns);
+        let pgvector = wanted.then(|| Pages::write(set, graph, building.m)).transpose()?;
+        let mut all = Self { pgvector, pgvector_seconds: begin.elapsed().as_secs_f64(), kites: Vec::new() };
+        for &way in ways {
+            if let Way::Kite { payload, codes, .. } = way
+                && all.kite(payload, codes).is_err()
+            {
+                let (store, begin) = (MemStore::new(), Instant::now());
+                index::build(set, payload, codes, building, &store).with_context(|| format!("building {way}"))?;
+                all.kites.push(Stored { payload, codes, store, seconds: begin.elapsed().as_secs_f64() });
+            }
         }
-        Ok(Self { pgvector, seconds: begin.elapsed().as_secs_f64() })
+        let stores = all.pgvector.iter().map(Pages::store).chain(all.kites.iter().map(|kite| &kite.store));
+        stores.for_each(|store| price(store, search.page_ns));
+        Ok(all)
+    }
+
+    fn kite(&self, payload: PayloadKind, codes: u8) -> Result<&Stored> {
+        let found = self.kites.iter().find(|kite| (kite.payload, kite.codes) == (payload, codes));
+        found.context("an index was built for each payload and number of code bits")
     }
 }
 
