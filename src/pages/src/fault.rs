@@ -1,6 +1,8 @@
 //! A store that fails where a test says.
 
-use crate::{BlockNo, BulkWriter, Error, Page, PageKind, PageStore, PageTxn, Result, Slot, Stamp};
+use crate::{
+    Ahead, BlockNo, BulkWriter, Error, ItemPointer, Page, PageKind, PageStore, PageTxn, Result, Slot, Stamp,
+};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Wraps a store and makes one operation fail with [`Error::Injected`], before it has done anything.
@@ -69,6 +71,18 @@ impl<S: PageStore> PageStore for FaultStore<S> {
 
     fn read_many(&self, blocks: &[BlockNo], mut visit: impl FnMut(usize, &Page) -> Result<()>) -> Result<()> {
         self.store.read_many(blocks, |place, page| {
+            self.faults.step()?;
+            visit(place, page)
+        })
+    }
+
+    fn read_items(
+        &self,
+        items: &[ItemPointer],
+        ahead: Ahead,
+        mut visit: impl FnMut(usize, &Page) -> Result<()>,
+    ) -> Result<()> {
+        self.store.read_items(items, ahead, |place, page| {
             self.faults.step()?;
             visit(place, page)
         })

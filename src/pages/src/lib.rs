@@ -34,5 +34,5 @@ pub use item::{ItemHead, ItemPointer, ItemReader, ItemRef, ItemWriter};
 pub use mem::{Latency, MemBulk, MemRead, MemStore, MemTxn, Reads, Snapshot};
 pub use page::{BlockNo, ItemNo, MAX_ITEM, NO_BLOCK, PAGE_SIZE, Page, PageKind};
 pub use space::with_room;
-pub use store::{BulkWriter, MAX_PAGES, PageStore, PageTxn, Slot, Stamp};
+pub use store::{Ahead, BulkWriter, MAX_PAGES, PageStore, PageTxn, Slot, Stamp};
 pub use view::View;

@@ -11,7 +11,7 @@
 //! - An ERROR comes as a panic. A guard or transaction that is dropped while panicking does nothing at all: the abort of the
 //!   server's transaction releases locks and pins, and has already reset the counters that unlocking would count down.
 
-use crate::{BlockNo, Page, PageKind, Result};
+use crate::{BlockNo, ItemPointer, Page, PageKind, Result};
 use std::ops::Deref;
 
 /// The most pages that one transaction can hold, which is what a generic WAL record can carry.
@@ -36,6 +36,17 @@ impl Stamp {
     pub const fn to_raw(self) -> u64 {
         self.0
     }
+}
+
+/// How many bytes around the beginning of an item will be looked at: a hint.
+///
+/// Items are added towards the beginning of the page, so that what was added after an item stands before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// Bytes before it.
+    pub before: usize,
+    /// Bytes from its beginning on.
+    pub after: usize,
 }
 
 /// One of the pages that a transaction holds.
@@ -89,6 +100,21 @@ pub trait PageStore {
     /// As [`read`](PageStore::read), found before any page is visited or on reaching the block, and what `visit` answers.
     fn read_many(&self, blocks: &[BlockNo], mut visit: impl FnMut(usize, &Page) -> Result<()>) -> Result<()> {
         blocks.iter().enumerate().try_for_each(|(place, &block)| visit(place, &*self.read(block)?))
+    }
+
+    /// Reads the pages of several items, as [`read_many`](PageStore::read_many) does; a store that can brings what stands
+    /// around each item close to the processor before the first page is visited.
+    ///
+    /// # Errors
+    /// As [`read_many`](PageStore::read_many).
+    fn read_items(
+        &self,
+        items: &[ItemPointer],
+        ahead: Ahead,
+        mut visit: impl FnMut(usize, &Page) -> Result<()>,
+    ) -> Result<()> {
+        let _ = ahead;
+        items.iter().enumerate().try_for_each(|(place, item)| visit(place, &*self.read(item.block())?))
     }
 
     /// How many pages at once [`read_many`](PageStore::read_many) does best with.

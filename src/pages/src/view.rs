@@ -1,7 +1,7 @@
 //! Reading the items of a page.
 
 use crate::page::{ALIGN, FIRST_LINE, LINE, SPECIAL};
-use crate::{Defect, ItemHead, ItemNo, Page, Stamp};
+use crate::{Ahead, Defect, ItemHead, ItemNo, Page, Stamp};
 use zerocopy::FromBytes;
 
 /// Postgres' `ItemIdData`: offset (15 bits), state (2), length (15).
@@ -56,6 +56,18 @@ pub struct View<'a> {
     page: &'a Page,
     count: u16,
     upper: u16,
+}
+
+impl Page {
+    /// The bytes around the beginning of an item, wherever that is: to be fetched ahead. Checks nothing but its own bounds.
+    #[inline]
+    #[must_use]
+    pub fn around(&self, no: ItemNo, ahead: Ahead) -> &[u8] {
+        let word = self.words().get(FIRST_LINE / LINE + usize::from(no.wrapping_sub(1)));
+        let at = Line(word.copied().unwrap_or(0)).offset().min(SPECIAL);
+        let (begin, end) = (at.saturating_sub(ahead.before), (at + ahead.after).min(SPECIAL));
+        self.bytes().get(begin..end).unwrap_or_default()
+    }
 }
 
 impl<'a> View<'a> {

@@ -14,7 +14,7 @@ use crate::Result;
 use crate::format::{CHUNKS, Link, List, NODES, Place, Shape, Vertex};
 use kite_codecs::{PreparedQuery, Scorer};
 use kite_pages::payload::{self, Fetched};
-use kite_pages::{At, BlockNo, ItemRef, PageStore, View};
+use kite_pages::{Ahead, At, BlockNo, ItemPointer, ItemRef, PageStore, View};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub(crate) struct Probe<'s, S> {
     /// The frame of the query's code: lists of other frames have no codes for this search.
     pub(crate) frame: u32,
     pub(crate) query: PreparedQuery,
+    /// What is fetched ahead of a vertex (after its beginning) and of its list (before it).
+    pub(crate) ahead: Ahead,
 }
 
 /// What is done with the vertices that a search reads.
@@ -100,7 +102,7 @@ pub(crate) struct Beam {
 struct Step {
     /// Nodes to expand.
     chosen: Vec<u32>,
-    blocks: Vec<BlockNo>,
+    places: Vec<ItemPointer>,
     /// Nodes whose list lies on another page.
     apart: Vec<u32>,
     /// Nodes of which nothing is known but where they are.
@@ -289,9 +291,9 @@ impl Beam {
     /// Reads the chosen nodes, and their lists where those are on the same page.
     fn read_chosen<S: PageStore>(&mut self, probe: &Probe<'_, S>, sink: &mut impl Sink) -> Result<()> {
         let chosen = std::mem::take(&mut self.step.chosen);
-        let blocks = self.blocks(&chosen, |node| if node.read { node.list } else { node.link });
-        probe.store.read_many(&blocks, |place, page| {
-            let (node, block) = (chosen[place], blocks[place]);
+        let places = self.places(&chosen, |node| if node.read { node.list } else { node.link });
+        probe.store.read_items(&places, probe.ahead, |place, page| {
+            let (node, block) = (chosen[place], places[place].block());
             let view = page.view(NODES).at(block)?;
             if !self.nodes[node as usize].read
                 && !self.read_vertex(probe, sink, (node, false), view, block)?
@@ -308,7 +310,7 @@ impl Beam {
                 Ok(())
             }
         })?;
-        (self.step.chosen, self.step.blocks) = (chosen, blocks);
+        (self.step.chosen, self.step.places) = (chosen, places);
         Ok(())
     }
 
@@ -318,13 +320,14 @@ impl Beam {
             return Ok(());
         }
         let mut apart = std::mem::take(&mut self.step.apart);
-        let blocks = self.blocks(&apart, |node| node.list);
-        probe.store.read_many(&blocks, |place, page| {
-            let block = blocks[place];
+        let places = self.places(&apart, |node| node.list);
+        let ahead = Ahead { before: 0, after: probe.ahead.before };
+        probe.store.read_items(&places, ahead, |place, page| {
+            let block = places[place].block();
             self.read_list(probe, apart[place], page.view(NODES).at(block)?, block)
         })?;
         apart.clear();
-        (self.step.apart, self.step.blocks) = (apart, blocks);
+        (self.step.apart, self.step.places) = (apart, places);
         Ok(())
     }
 
@@ -334,17 +337,18 @@ impl Beam {
             return Ok(());
         }
         let mut bare = std::mem::take(&mut self.step.bare);
-        let blocks = self.blocks(&bare, |node| node.link);
+        let places = self.places(&bare, |node| node.link);
         let batch = probe.store.batch().max(1);
-        for (nodes, blocks) in bare.chunks(batch).zip(blocks.chunks(batch)) {
-            probe.store.read_many(blocks, |place, page| {
-                let block = blocks[place];
+        let ahead = Ahead { before: 0, ..probe.ahead };
+        for (nodes, places) in bare.chunks(batch).zip(places.chunks(batch)) {
+            probe.store.read_items(places, ahead, |place, page| {
+                let block = places[place].block();
                 let view = page.view(NODES).at(block)?;
                 self.read_vertex(probe, sink, (nodes[place], true), view, block).map(|_| ())
             })?;
         }
         bare.clear();
-        (self.step.bare, self.step.blocks) = (bare, blocks);
+        (self.step.bare, self.step.places) = (bare, places);
         Ok(())
     }
 
@@ -361,12 +365,12 @@ impl Beam {
         Ok(())
     }
 
-    /// The blocks of where something of these nodes is.
-    fn blocks(&mut self, nodes: &[u32], of: impl Fn(&Node) -> Link) -> Vec<BlockNo> {
-        let mut blocks = std::mem::take(&mut self.step.blocks);
-        blocks.clear();
-        blocks.extend(nodes.iter().map(|&node| of(&self.nodes[node as usize]).block()));
-        blocks
+    /// Where something of these nodes is.
+    fn places(&mut self, nodes: &[u32], of: impl Fn(&Node) -> Link) -> Vec<ItemPointer> {
+        let mut places = std::mem::take(&mut self.step.places);
+        places.clear();
+        places.extend(nodes.iter().map(|&node| of(&self.nodes[node as usize]).pointer));
+        places
     }
 
     /// Takes in what was read, as far as it is near enough.

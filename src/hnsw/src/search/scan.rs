@@ -4,11 +4,11 @@ use super::beam::{Beam, Limits, Probe};
 use super::descend::descend;
 use super::found::{Found, Rows};
 use super::ranked::Ranked;
-use crate::format::{META_BLOCK, Meta};
+use crate::format::{META_BLOCK, Meta, VertexBuf};
 use crate::index::{Index, read_meta};
 use crate::{Error, Result};
 use kite_codecs::{PreparedQuery, Value};
-use kite_pages::{ItemPointer, PageStore};
+use kite_pages::{Ahead, ItemPointer, PageStore};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -114,6 +114,15 @@ impl<'s, S: PageStore> Index<'s, S> {
         Ok(Scan::new(self.probe(query), self.meta, options))
     }
 
+    /// A list is mostly added after its vertex, so that it stands before it.
+    fn ahead(&self) -> Ahead {
+        // Variable payloads are of a length that nobody knows; some lines of them are better than none.
+        let payload = self.scorer.payload_len().unwrap_or(512);
+        // Lists are mostly half full.
+        let links = usize::from(self.meta.m) + usize::from(self.meta.m) / 4;
+        Ahead { before: self.shape.size(links, self.meta.frame != 0), after: VertexBuf::size(0, payload, 1) }
+    }
+
     /// What a search for this query needs.
     pub(crate) fn probe(&self, query: PreparedQuery) -> Probe<'s, S> {
         Probe {
@@ -122,6 +131,7 @@ impl<'s, S: PageStore> Index<'s, S> {
             shape: self.shape,
             frame: self.meta.frame,
             query,
+            ahead: self.ahead(),
         }
     }
 }

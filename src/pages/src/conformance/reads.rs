@@ -1,7 +1,7 @@
 //! Reading one page and many.
 
 use super::{Case, KIND, item, new_page};
-use crate::{BlockNo, Error, PageStore, Stamp};
+use crate::{Ahead, BlockNo, Error, ItemPointer, Page, PageStore, Stamp};
 
 pub(super) fn cases<S: PageStore>() -> Vec<Case<S>> {
     vec![
@@ -33,15 +33,29 @@ fn some_pages<S: PageStore>(store: &S) -> Vec<BlockNo> {
     (0..70u8).map(|number| new_page(store, &[number; 9])).collect()
 }
 
-/// What `read_many` visits: place, and the first byte of the first item.
+/// What `read_many` visits: place, and the first byte of the first item. `read_items` visits the same, whatever it is told of
+/// items that are there or not.
 fn visited<S: PageStore>(store: &S, blocks: &[BlockNo]) -> Vec<(usize, u8)> {
+    let first = |page: &Page| page.view(KIND).unwrap().item(1).unwrap()[0];
     let mut visited = Vec::new();
     store
         .read_many(blocks, |place, page| {
-            visited.push((place, page.view(KIND).unwrap().item(1).unwrap()[0]));
+            visited.push((place, first(page)));
             Ok(())
         })
         .unwrap();
+    for (no, ahead) in [(0, 0), (1, 64), (7, 9000), (u16::MAX, usize::MAX / 2)] {
+        let items: Vec<_> = blocks.iter().map(|&block| ItemPointer::new(block, no)).collect();
+        let mut again = Vec::new();
+        let ahead = Ahead { before: ahead, after: ahead };
+        store
+            .read_items(&items, ahead, |place, page| {
+                again.push((place, first(page)));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(again, visited);
+    }
     visited
 }
 

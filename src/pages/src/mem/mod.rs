@@ -10,9 +10,10 @@ mod txn;
 pub use count::{Latency, Reads};
 pub use txn::{MemBulk, MemTxn};
 
-use crate::{BlockNo, Error, Page, PageStore, Result, Stamp};
+use crate::{Ahead, BlockNo, Error, ItemPointer, Page, PageStore, Result, Stamp};
 use count::Counters;
 use frames::{Frame, Frames};
+use kite_kernels::prefetch;
 use log::Record;
 use space::Spaces;
 use std::collections::BTreeMap;
@@ -20,6 +21,9 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
 use tracker::Reading;
+
+/// The most pages that are pinned together.
+const PINNED: usize = 32;
 
 /// A [`PageStore`] in memory that can be used from several threads and that panics when a thread breaks the rules of locking:
 /// a second page read while one is held, a page read while a transaction holds one, a transaction begun, committed or an
@@ -216,13 +220,43 @@ impl PageStore for MemStore {
     }
 
     fn read_many(&self, blocks: &[BlockNo], mut visit: impl FnMut(usize, &Page) -> Result<()>) -> Result<()> {
-        const PINNED: usize = 32;
         tracker::assert_free("pages are read");
         let mut place = 0;
         for group in blocks.chunks(PINNED) {
             let mut frames = [None; PINNED];
             for (frame, &block) in frames.iter_mut().zip(group) {
                 *frame = Some(self.pin(block)?);
+            }
+            for frame in frames.into_iter().flatten() {
+                let held = Reading::begin();
+                visit(place, &frame.read())?;
+                drop(held);
+                place += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_items(
+        &self,
+        items: &[ItemPointer],
+        ahead: Ahead,
+        mut visit: impl FnMut(usize, &Page) -> Result<()>,
+    ) -> Result<()> {
+        tracker::assert_free("pages are read");
+        let mut place = 0;
+        for group in items.chunks(PINNED) {
+            let mut frames = [None; PINNED];
+            for (frame, item) in frames.iter_mut().zip(group) {
+                let found = self.frame(item.block())?;
+                found.fetch();
+                *frame = Some(found);
+            }
+            for (frame, item) in frames.into_iter().flatten().zip(group) {
+                self.counters.read(frame);
+                let around = frame.read();
+                let around = around.around(item.no(), ahead);
+                prefetch(around.as_ptr(), around.len());
             }
             for frame in frames.into_iter().flatten() {
                 let held = Reading::begin();
