@@ -29,7 +29,11 @@ impl<T: Copy> Beam<T> {
     /// What a node must be nearer than to be taken in.
     #[inline]
     pub(super) fn limit(&self) -> f32 {
-        if self.nodes.len() < self.ef { f32::INFINITY } else { self.nodes.last().map_or(0.0, |worst| worst.0) }
+        if self.nodes.len() < self.ef {
+            f32::INFINITY
+        } else {
+            self.nodes.last().map_or(0.0, |worst| worst.0)
+        }
     }
 
     /// Takes a node in if it is among the best. Of equally distant ones the first that came stays.

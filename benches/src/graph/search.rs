@@ -131,7 +131,8 @@ impl Stores {
                 && all.kite(payload, codes).is_err()
             {
                 let (store, begin) = (MemStore::new(), Instant::now());
-                index::build(set, payload, codes, building, &store).with_context(|| format!("building {way}"))?;
+                index::build(set, payload, codes, building, &store)
+                    .with_context(|| format!("building {way}"))?;
                 all.kites.push(Stored { payload, codes, store, seconds: begin.elapsed().as_secs_f64() });
             }
         }

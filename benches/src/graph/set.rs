@@ -40,8 +40,7 @@ impl<'a> Set<'a> {
 
     /// How good the answers to all queries are, in the order of the queries.
     pub(super) fn quality(&self, found: Vec<Vec<i64>>) -> Result<Quality> {
-        let answers =
-            Answers { queries: (0..found.len()).collect(), found, seconds: Vec::new(), wall: 0.0 };
+        let answers = Answers { queries: (0..found.len()).collect(), found, seconds: Vec::new(), wall: 0.0 };
         quality(&answers, self.data, self.data.metric(), &self.truth, self.k)
     }
 }

@@ -69,7 +69,7 @@ fn rates(entrants: &[&Entrant]) -> String {
         }
         let of = |cost: Cost| at(entrant, cost, AMONG).cost().map_or(NONE.into(), number);
         let best = entrant.graphs.iter().map(|pass| pass.recall).fold(0.0, f64::max);
-        row.extend([of(|pass| pass.pages()), of(|pass| pass.fetches), format!("{best:.4}")]);
+        row.extend([of(GraphPass::pages), of(|pass| pass.fetches), format!("{best:.4}")]);
         row
     };
     show(&header, &entrants.iter().map(row).collect::<Vec<_>>())

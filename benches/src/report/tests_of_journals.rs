@@ -282,3 +282,42 @@ fn pictures_are_written_in_both_forms() {
         assert!(file("png").unwrap().starts_with(b"\x89PNG"));
     }
 }
+
+/// Two layouts with two repeats each, of which one reads pages and looks at rows again.
+#[test]
+fn layouts_of_a_graph_with_pages_priced() {
+    let start = start("g", FIRST, "f1");
+    let (run, _) = start.split_once('\n').unwrap();
+    let mut text = format!("{run}\n");
+    for (arm, bytes) in [("flat", 10_000), ("pgvector", 20_000)] {
+        text += &format!(
+            r#"{{"kind":"arm","run":"g","arm":"{arm}","engine":"pgkite","version":"1","server":null,"kernels":null,"index":null,"session":[],"parameter":"ef","in_process":true}}
+{{"kind":"build","run":"g","arm":"{arm}","repeat":0,"seconds":1.5,"peak_memory_bytes":null,"index_bytes":{bytes},"heap_bytes":0,"toast_bytes":0,"wal_bytes":null,"workers":null,"mode":"after-load","rows":100}}
+"#
+        );
+        for (ef, recall, mean) in [(10, 0.95, 100.0), (40, 0.98, 200.0)] {
+            for repeat in [0, 1] {
+                let (mean, pages) =
+                    if arm == "flat" { (mean, 0.0) } else { (2.0 * mean, 10.0 * mean / 2.0 - 20.0) };
+                text += &format!(
+                    r#"{{"kind":"graph","run":"g","arm":"{arm}","ef":{ef},"repeat":{repeat},"queries":10,"recall":{recall},"recall_min":0.5,"mean_us":{mean},"p50_us":{mean},"p99_us":{mean},"index_pages":{pages},"fetches":12,"heap_pages":20,"load":null}}
+"#
+                );
+            }
+        }
+    }
+    let text = markdown(&gather([parse(&text).unwrap().0]).unwrap(), "T", None, "r").unwrap();
+    let row = |begin: &str| -> Vec<String> {
+        let line = text.lines().find(|line| line.starts_with(begin)).unwrap_or_else(|| panic!("{text}"));
+        line.split('|').map(|cell| cell.trim().replace(" ±0 %", "")).collect()
+    };
+    // 400 µs and 1,000 pages of 0.1 µs, beside 200 µs and the 20 pages of the rows.
+    let pgvector = row("| pgvector ");
+    assert_eq!(pgvector[2..6], ["200.0", "5000", "2500", "–"]);
+    assert_eq!(pgvector[6..9], ["4000", "2000", "–"]);
+    assert_eq!(pgvector[9..12], ["1000", "12.0", "0.9800"]);
+    let multiples: Vec<&str> =
+        text.lines().filter(|line| line.starts_with("| pgvector ") && line.contains("0.50")).collect();
+    assert!(multiples[0].contains("| 0.50 | 0.50 |"), "{text}");
+    assert!(multiples[0].contains("0.41 |"), "{text}");
+}

@@ -8,7 +8,9 @@ use super::beam::Beam;
 use super::layout::{Fetches, Layout};
 use super::set::Set;
 use anyhow::{Context, Result};
-use kite_pages::{At, Defect, ItemPointer, ItemReader, MemStore, PAGE_SIZE, Page, PageKind, PageStore};
+use kite_pages::{
+    Ahead, At, Defect, ItemPointer, ItemReader, MemStore, PAGE_SIZE, Page, PageKind, PageStore,
+};
 use seen::Seen;
 
 const KIND: PageKind = PageKind { code: 1, version: 1 };
@@ -100,11 +102,11 @@ impl<'a> Pgvector<'a> {
             }
             return Ok(());
         }
-        let mut blocks = Vec::with_capacity(self.together);
+        let ahead = Ahead { before: 0, after: HEADER + size_of_val(query) };
         for pointers in self.fresh.chunks(self.together) {
-            blocks.clear();
-            blocks.extend(pointers.iter().map(|pointer| pointer.block()));
-            pages.store.read_many(&blocks, |n, page| visit(pointers[n], page).at(blocks[n]))?;
+            pages
+                .store
+                .read_items(pointers, ahead, |n, page| visit(pointers[n], page).at(pointers[n].block()))?;
         }
         Ok(())
     }

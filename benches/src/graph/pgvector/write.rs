@@ -5,7 +5,8 @@ use crate::graph::set::Set;
 use anyhow::{Context, Result, ensure};
 use kite_hnsw::Graph;
 use kite_pages::{
-    At, BlockNo, BulkWriter, Defect, ItemPointer, ItemWriter, MAX_ITEM, MemBulk, MemStore, Page, PageStore, View,
+    At, BlockNo, BulkWriter, Defect, ItemPointer, ItemWriter, MAX_ITEM, MemBulk, MemStore, Page, PageStore,
+    View,
 };
 
 /// Where a node's two items lie.
@@ -66,13 +67,7 @@ fn write_element(
 }
 
 /// The links of the highest level first; places that are not used point nowhere.
-fn write_links(
-    item: &mut [u8],
-    graph: &Graph,
-    m: usize,
-    node: u32,
-    places: &[Place],
-) -> Result<(), Defect> {
+fn write_links(item: &mut [u8], graph: &Graph, m: usize, node: u32, places: &[Place]) -> Result<(), Defect> {
     let mut writer = ItemWriter::new(item);
     writer.put(&[0_u8; LINKS_HEADER])?;
     for level in (0..=graph.level(node)).rev() {
