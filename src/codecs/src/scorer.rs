@@ -186,16 +186,21 @@ impl Scorer {
 
     /// A frame for the codes of vectors like these. Values that the index does not hold are passed over.
     pub fn learn<'a>(&self, sample: impl IntoIterator<Item = Value<'a>>, seed: u64) -> Result<Frame> {
-        let (mut sums, mut count) = (vec![0.0; self.spec.dims], 0.0);
+        let mut mean = Mean::of(self.spec.dims);
         for value in sample {
             self.check(value)?;
-            let Some(point) = self.point(value) else { continue };
-            for (sum, x) in sums.iter_mut().zip(point) {
-                *sum += f64::from(x);
-            }
-            count += 1.0;
+            self.point(value).into_iter().for_each(|point| mean.add(&point));
         }
-        Frame::new(sums.iter().map(|sum| (sum / f64::max(count, 1.0)) as f32).collect(), seed)
+        mean.frame(seed)
+    }
+
+    /// The same from payloads. Lossy ones give a slightly other frame.
+    pub fn learn_of<'a>(&self, sample: impl IntoIterator<Item = &'a [u8]>, seed: u64) -> Result<Frame> {
+        let mut mean = Mean::of(self.spec.dims);
+        for payload in sample {
+            self.point(self.value(payload)?.as_ref()).into_iter().for_each(|point| mean.add(&point));
+        }
+        mean.frame(seed)
     }
 
     /// Prepares a query. `None` (NULL) and a zero vector under cosine distance order nothing: every key is 0, every lower
@@ -329,6 +334,31 @@ impl Scorer {
         };
         let scaled = |x: &E| (f64::from(x.to_f32()) * factor) as f32;
         factor.is_finite().then(|| values.iter().map(scaled).collect())
+    }
+}
+
+/// The mean of points.
+struct Mean {
+    sums: Vec<f64>,
+    count: f64,
+}
+
+impl Mean {
+    fn of(dims: usize) -> Self {
+        Self { sums: vec![0.0; dims], count: 0.0 }
+    }
+
+    fn add(&mut self, point: &[f32]) {
+        for (sum, &x) in self.sums.iter_mut().zip(point) {
+            *sum += f64::from(x);
+        }
+        self.count += 1.0;
+    }
+
+    /// The frame around it.
+    fn frame(self, seed: u64) -> Result<Frame> {
+        let count = f64::max(self.count, 1.0);
+        Frame::new(self.sums.iter().map(|sum| (sum / count) as f32).collect(), seed)
     }
 }
 

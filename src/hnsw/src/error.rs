@@ -20,6 +20,9 @@ pub enum Error {
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
+    /// A temporary file could not be written or read.
+    #[error("a temporary file failed: {0}")]
+    Scratch(std::io::ErrorKind),
     /// Parameters that an index cannot be made with.
     #[error("{0}")]
     Options(&'static str),

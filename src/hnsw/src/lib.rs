@@ -4,16 +4,29 @@
 //! The README beside this crate has the page map, the order of locks, and the states that a crash leaves.
 
 mod build;
+mod check;
 mod error;
 mod format;
 mod index;
+mod info;
+mod insert;
+mod lists;
+mod payloads;
 mod pool;
+mod recode;
 mod search;
 #[cfg(test)]
 mod testing;
+mod vacuum;
 mod visited;
 
-pub use build::{Distances, Graph, Host, Parameters, Stopped, link};
+pub use build::{
+    Builder, Built, Distances, Graph, Host, Parameters, Phase, Resources, Scratch, ScratchFile, Stopped,
+    TempFiles, link,
+};
+pub use check::{Problem, Report};
 pub use error::{Error, Result};
 pub use index::{Index, Options};
+pub use info::{Info, Level};
 pub use search::{Distance, Order, Row, Scan, ScanOptions};
+pub use vacuum::{VacuumOptions, VacuumStats};

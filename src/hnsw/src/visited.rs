@@ -1,5 +1,7 @@
 //! Which nodes a search has seen.
 
+use std::collections::TryReserveError;
+
 /// A mark for each node. Starting anew costs nothing but once in 255 times.
 #[derive(Debug)]
 pub(crate) struct Visited {
@@ -8,8 +10,11 @@ pub(crate) struct Visited {
 }
 
 impl Visited {
-    pub(crate) fn new(nodes: usize) -> Self {
-        Self { marks: vec![0; nodes], now: 0 }
+    pub(crate) fn new(nodes: usize) -> Result<Self, TryReserveError> {
+        let mut marks = Vec::new();
+        marks.try_reserve_exact(nodes)?;
+        marks.resize(nodes, 0);
+        Ok(Self { marks, now: 0 })
     }
 
     /// Forgets everything.
@@ -36,7 +41,7 @@ mod tests {
 
     #[test]
     fn every_start_forgets() {
-        let mut visited = Visited::new(3);
+        let mut visited = Visited::new(3).unwrap();
         for _ in 0..600 {
             visited.start();
             assert!(visited.first(1) && !visited.first(1) && visited.first(2));

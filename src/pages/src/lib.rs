@@ -33,6 +33,6 @@ pub use item::{ItemHead, ItemPointer, ItemReader, ItemRef, ItemWriter};
 #[cfg(feature = "testing")]
 pub use mem::{Latency, MemBulk, MemRead, MemStore, MemTxn, Reads, Snapshot};
 pub use page::{BlockNo, ItemNo, MAX_ITEM, NO_BLOCK, PAGE_SIZE, Page, PageKind};
-pub use space::with_room;
+pub use space::{Rooms, with_room, with_rooms};
 pub use store::{Ahead, BulkWriter, MAX_PAGES, PageStore, PageTxn, Slot, Stamp};
 pub use view::View;

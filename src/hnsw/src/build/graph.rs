@@ -1,7 +1,8 @@
 //! The links between nodes, shared by the threads that build them.
 
-use super::Parameters;
-use std::collections::TryReserveError;
+use super::link::Slots;
+use super::memory::{Counted, Memory};
+use crate::Result;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Lists of links on every level, each in a place of fixed size: the number of links, then the links.
@@ -10,12 +11,12 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 /// lists that no other touches: what threads do is divided into steps between which all of them are awaited.
 #[derive(Debug)]
 pub struct Graph {
-    m: usize,
-    levels: Vec<u8>,
-    base: Vec<AtomicU32>,
+    slots: Slots,
+    levels: Counted<u8>,
+    base: Counted<AtomicU32>,
     /// Where a node's lists of the levels above 0 begin; nothing for nodes without.
-    upper_of: Vec<u32>,
-    upper: Vec<AtomicU32>,
+    upper_of: Counted<u32>,
+    upper: Counted<AtomicU32>,
     entry: u32,
 }
 
@@ -23,18 +24,18 @@ const NOTHING: u32 = u32::MAX;
 
 impl Graph {
     /// Empty lists for nodes with these levels; `entry` has the highest.
-    pub(super) fn new(parameters: &Parameters, levels: Vec<u8>, entry: u32) -> Result<Self, TryReserveError> {
-        let m = parameters.m;
-        let mut upper_of = Vec::new();
-        upper_of.try_reserve_exact(levels.len())?;
+    pub(super) fn new(slots: Slots, levels: Counted<u8>, entry: u32, memory: &Memory) -> Result<Self> {
+        let mut upper_of = Counted::new(memory);
+        upper_of.reserve_exact(levels.len())?;
         let mut lists = 0;
-        for &level in &levels {
-            upper_of.push(if level == 0 { NOTHING } else { lists });
+        for &level in levels.iter() {
+            upper_of.push(if level == 0 { NOTHING } else { lists })?;
             lists += u32::from(level);
         }
-        let base = zeros(levels.len() * (2 * m + 1))?;
-        let upper = zeros(lists as usize * (m + 1))?;
-        Ok(Self { m, levels, base, upper_of, upper, entry })
+        let zero = || AtomicU32::new(0);
+        let base = Counted::filled(memory, levels.len() * (slots.lowest + 1), zero)?;
+        let upper = Counted::filled(memory, lists as usize * (slots.upper + 1), zero)?;
+        Ok(Self { slots, levels, base, upper_of, upper, entry })
     }
 
     /// Number of nodes.
@@ -70,7 +71,7 @@ impl Graph {
 
     /// The most links on a level.
     pub(super) fn capacity(&self, level: u8) -> usize {
-        if level == 0 { 2 * self.m } else { self.m }
+        if level == 0 { self.slots.lowest } else { self.slots.upper }
     }
 
     pub(super) fn set_links(&self, node: u32, level: u8, links: &[u32]) {
@@ -83,21 +84,14 @@ impl Graph {
 
     fn list(&self, node: u32, level: u8) -> &[AtomicU32] {
         if level == 0 {
-            let size = 2 * self.m + 1;
+            let size = self.slots.lowest + 1;
             &self.base[node as usize * size..][..size]
         } else {
-            let size = self.m + 1;
+            let size = self.slots.upper + 1;
             let list = self.upper_of[node as usize] as usize + usize::from(level) - 1;
             &self.upper[list * size..][..size]
         }
     }
-}
-
-fn zeros(count: usize) -> Result<Vec<AtomicU32>, TryReserveError> {
-    let mut zeros = Vec::new();
-    zeros.try_reserve_exact(count)?;
-    zeros.resize_with(count, || AtomicU32::new(0));
-    Ok(zeros)
 }
 
 #[cfg(test)]
@@ -106,8 +100,10 @@ mod tests {
 
     #[test]
     fn lists_do_not_overlap() {
-        let parameters = Parameters { m: 3, ..Parameters::default() };
-        let graph = Graph::new(&parameters, vec![0, 2, 0, 1], 1).unwrap();
+        let memory = Memory::new(usize::MAX);
+        let mut levels = Counted::new(&memory);
+        [0, 2, 0, 1].into_iter().for_each(|level| levels.push(level).unwrap());
+        let graph = Graph::new(Slots { lowest: 6, upper: 3 }, levels, 1, &memory).unwrap();
         assert_eq!((graph.len(), graph.entry(), graph.level(1)), (4, 1, 2));
         let lists = [(0, 0), (1, 0), (1, 1), (1, 2), (2, 0), (3, 0), (3, 1)];
         for (n, &(node, level)) in (10..).zip(&lists) {

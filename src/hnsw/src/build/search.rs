@@ -3,6 +3,7 @@
 use super::{Distances, Graph};
 use crate::pool::{Candidate, Pool};
 use crate::visited::Visited;
+use std::collections::TryReserveError;
 
 /// What a thread needs to search.
 #[derive(Debug)]
@@ -13,8 +14,8 @@ pub(super) struct Searcher {
 }
 
 impl Searcher {
-    pub(super) fn new(nodes: usize, ef: usize) -> Self {
-        Self { visited: Visited::new(nodes), pool: Pool::new(ef), fresh: Vec::new() }
+    pub(super) fn new(nodes: usize, ef: usize) -> Result<Self, TryReserveError> {
+        Ok(Self { visited: Visited::new(nodes)?, pool: Pool::new(ef), fresh: Vec::new() })
     }
 
     /// The nodes nearest to `node` on a level, found from `entries`: at most `ef`, nearest first.

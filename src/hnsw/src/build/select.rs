@@ -2,29 +2,46 @@
 
 use super::Distances;
 use crate::pool::Candidate;
+use std::convert::Infallible;
 
-/// The heuristic of the paper (its algorithm 4): from the nearest on, a candidate becomes a neighbour unless it is nearer to a
-/// neighbour chosen before than to the node itself, since then that neighbour leads to it. Links so point into different
-/// directions, and stay fewer than `most` where the data has few of them.
-///
-/// `candidates` are in order, nearest first.
+/// [`select_by`] among the nodes of a build.
 pub(super) fn select(
     distances: &impl Distances,
     candidates: &[Candidate],
     most: usize,
     chosen: &mut Vec<Candidate>,
 ) {
+    let Ok(()) = select_by(candidates, most, chosen, |a, b| Ok::<_, Infallible>(distances.between(a, b)));
+}
+
+/// The heuristic of the paper (its algorithm 4): from the nearest on, a candidate becomes a neighbour unless it is nearer to a
+/// neighbour chosen before than to the node itself, since then that neighbour leads to it. Links so point into different
+/// directions, and stay fewer than `most` where the data has few of them.
+///
+/// `candidates` are in order, nearest first; `between` is asked for the distance of two of them.
+pub(crate) fn select_by<E>(
+    candidates: &[Candidate],
+    most: usize,
+    chosen: &mut Vec<Candidate>,
+    mut between: impl FnMut(u32, u32) -> Result<f32, E>,
+) -> Result<(), E> {
     chosen.clear();
     for &candidate in candidates {
         if chosen.len() == most {
-            return;
+            break;
         }
-        let hidden =
-            chosen.iter().any(|other| distances.between(candidate.node, other.node) < candidate.distance);
+        let mut hidden = false;
+        for other in chosen.iter() {
+            hidden = between(candidate.node, other.node)? < candidate.distance;
+            if hidden {
+                break;
+            }
+        }
         if !hidden {
             chosen.push(candidate);
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

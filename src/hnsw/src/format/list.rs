@@ -228,7 +228,7 @@ impl<'a> Slots<'a> {
     fn put(&mut self, place: usize, entry: &Entry) -> Result<(), Defect> {
         const WRONG: Defect = Defect("a link to be written has no slot, or a code of another length");
         *self.links.get_mut(place).ok_or(WRONG)? = entry.link;
-        if !self.coded {
+        if !self.coded || self.shape.beside() == 0 {
             return Ok(());
         }
         let (code, factors) = entry.code.split_at_checked(self.shape.code).ok_or(WRONG)?;

@@ -10,7 +10,7 @@ mod vertex;
 
 pub(crate) use list::{Entry, List, ListBuf, Shape, append};
 pub(crate) use meta::Meta;
-pub(crate) use posting::{Posting, PostingBuf};
+pub(crate) use posting::{Posting, PostingBuf, append_row};
 pub(crate) use vertex::{INLINE, Place, Vertex, VertexBuf};
 
 use kite_pages::{BlockNo, Defect, ItemNo, ItemPointer, ItemRef, PageKind, View, payload};

@@ -72,6 +72,19 @@ impl Posting<'_> {
     }
 }
 
+/// Adds a TID to a posting where it stands. `false` when the posting is full.
+pub(crate) fn append_row(item: &mut [u8], tid: ItemPointer) -> Result<bool, Defect> {
+    let capacity = PostingBuf::capacity_of(item.len());
+    let mut writer = ItemWriter::new(item);
+    let header: &mut Header = writer.one()?;
+    let count = usize::from(header.count.get());
+    let tids: &mut [ItemPointer] = writer.many(capacity)?;
+    let Some(slot) = tids.get_mut(count) else { return Ok(false) };
+    *slot = tid;
+    header.count = (count as u16 + 1).into();
+    Ok(true)
+}
+
 /// A posting to be written.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PostingBuf {

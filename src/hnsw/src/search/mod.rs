@@ -11,7 +11,7 @@ mod scan;
 mod seen;
 
 pub(crate) use beam::{Beam, Limits, Probe, Sink, damaged};
-pub(crate) use descend::{Anything, descend};
+pub(crate) use descend::descend;
 pub(crate) use ranked::Ranked;
 pub use scan::{Distance, Order, Row, Scan, ScanOptions};
 

@@ -1,4 +1,9 @@
-use super::*;
+//! Linking in memory.
+
+use super::{Looks, clustered, endless};
+use crate::build::search::Searcher;
+use crate::build::{Distances, Graph, Parameters, Stopped, link};
+use crate::pool::Candidate;
 use std::cell::Cell;
 
 /// Vectors under the squared Euclidean distance.
@@ -8,17 +13,8 @@ struct Vectors {
 }
 
 impl Vectors {
-    /// Points near a few centres.
     fn make(nodes: usize, dims: usize, seed: u64) -> Self {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let centres: Vec<f32> = (0..20 * dims).map(|_| random.f32()).collect();
-        let values = (0..nodes)
-            .flat_map(|_| {
-                let centre = &centres[random.usize(..20) * dims..][..dims];
-                centre.iter().map(|x| x + 0.3 * random.f32()).collect::<Vec<f32>>()
-            })
-            .collect();
-        Self { dims, values }
+        Self { dims, values: clustered(nodes, dims, seed) }
     }
 
     fn row(&self, node: u32) -> &[f32] {
@@ -36,22 +32,6 @@ impl Distances for Vectors {
     fn prefetch(&self, _: u32) {}
 }
 
-/// Lets everything go on, or ends it after so many looks.
-struct Looks(Cell<usize>);
-
-impl Host for Looks {
-    fn go_on(&self) -> Result<(), Stopped> {
-        let left = self.0.get().checked_sub(1).ok_or(Stopped::Interrupted)?;
-        self.0.set(left);
-        Ok(())
-    }
-    fn linked(&self, _: usize) {}
-}
-
-fn endless() -> Looks {
-    Looks(Cell::new(usize::MAX))
-}
-
 fn all_links(graph: &Graph) -> Vec<(u32, u8, Vec<u32>)> {
     (0..graph.len() as u32)
         .flat_map(|node| {
@@ -62,7 +42,7 @@ fn all_links(graph: &Graph) -> Vec<(u32, u8, Vec<u32>)> {
 
 /// The share of the ten nearest other nodes that a search with ef = 40 finds for every 50th node.
 fn recall(vectors: &Vectors, graph: &Graph) -> f64 {
-    let mut searcher = Searcher::new(graph.len(), 40);
+    let mut searcher = Searcher::new(graph.len(), 40).unwrap();
     let (mut hits, mut asked) = (0, 0);
     for node in (0..graph.len() as u32).step_by(50) {
         let mut exact: Vec<Candidate> = (0..graph.len() as u32)

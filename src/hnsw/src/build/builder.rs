@@ -1,0 +1,215 @@
+//! Collecting the rows of a new index, and making the index of them.
+
+use super::codes::{self, Codes};
+use super::link::{self, Slots, link_levels};
+use super::memory::{Counted, Memory};
+use super::nodes::{Linked, Nodes};
+use super::order::by_locality;
+use super::part::Setting;
+use super::parts::{self, Spilled};
+use super::rows::Equals;
+use super::write::{Plan, write};
+use super::{Graph, Host, Parameters, Phase, Scratch};
+use crate::format::{Meta, Shape, VertexBuf};
+use crate::index::highest;
+use crate::{Options, Result};
+use kite_codecs::{Scorer, Value};
+use kite_pages::{BlockNo, ItemPointer, MAX_ITEM, PageStore};
+
+/// What arrays grow by at least, all of them together.
+const GRAIN: usize = 4096;
+
+/// What a build may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resources {
+    /// Threads that work, besides the calling one, which waits for them. With one, only the calling thread works.
+    pub threads: usize,
+    /// Bytes that may be taken (`maintenance_work_mem`).
+    pub memory: usize,
+}
+
+/// What was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Built {
+    /// Rows that are in the index.
+    pub rows: u64,
+    /// Vertices; rows with equal payloads share one.
+    pub vertices: u64,
+    /// Pages of the index.
+    pub pages: BlockNo,
+    /// In how many parts the vertices were linked: 1 if memory was enough.
+    pub parts: usize,
+    /// The most bytes that were held at any time.
+    pub memory: usize,
+}
+
+/// Builds an index from rows that are pushed one by one.
+#[derive(Debug)]
+pub struct Builder<T: Scratch> {
+    meta: Meta,
+    parameters: Parameters,
+    scorer: Scorer,
+    nodes: Nodes,
+    equals: Equals,
+    /// All rows, once they do not fit memory.
+    spilled: Option<Spilled<T::File>>,
+    payload: Vec<u8>,
+    memory: Memory,
+    scratch: T,
+}
+
+impl<T: Scratch> Builder<T> {
+    /// A build without rows.
+    ///
+    /// # Errors
+    /// Bad options.
+    pub fn new(options: &Options, resources: Resources, scratch: T) -> Result<Self> {
+        let options = options.settle()?;
+        let scorer = Scorer::new(options.spec, None)?;
+        let memory = Memory::new(resources.memory);
+        let Options { m, ef_construction, seed, .. } = options;
+        Ok(Self {
+            meta: Meta::new(&options),
+            parameters: Parameters { m, ef_construction, seed, threads: resources.threads },
+            nodes: Nodes::new(&scorer, &memory)?,
+            equals: Equals::new(&memory),
+            spilled: None,
+            scorer,
+            payload: Vec::new(),
+            memory,
+            scratch,
+        })
+    }
+
+    /// Takes a row. `false`: a zero vector under cosine distance, which the index does not hold.
+    ///
+    /// # Errors
+    /// A value of another type or other dimensions than the index's, one that is not finite, too many rows, and temporary
+    /// files that fail.
+    pub fn push(&mut self, tid: ItemPointer, value: Value<'_>) -> Result<bool> {
+        self.payload.clear();
+        match self.scorer.encode(value, &mut self.payload) {
+            Err(kite_codecs::Error::Zero) => return Ok(false),
+            other => other?,
+        }
+        if self.spilled.is_none() && !self.fits() {
+            self.spill()?;
+        }
+        if let Some(spilled) = &mut self.spilled {
+            spilled.push(tid, &self.payload)?;
+            return Ok(true);
+        }
+        match self.equals.find_or_enter(&self.nodes.payloads, &self.payload)? {
+            Some(node) => self.nodes.push_row(node, tid)?,
+            None => self.nodes.push(&self.payload, value, tid)?,
+        }
+        Ok(true)
+    }
+
+    /// Bytes that a vector takes while it is linked and written, besides its payloads.
+    fn per_node(&self) -> usize {
+        // What it is known by, its place in an order, and its place in the index.
+        const NUMBERS: usize = 24;
+        link::bytes_per_node(self.parameters.m) + Shape::of(&self.meta.spec).beside() + NUMBERS
+    }
+
+    /// Whether another vector can be held, and all of them linked.
+    fn fits(&self) -> bool {
+        let (used, (table, growth)) = (self.memory.used(), self.equals.bytes());
+        let grown = (used - table) / 8 + GRAIN + self.payload.len();
+        let linking = used - table + (self.nodes.len() + 1) * self.per_node();
+        used.max(linking) + grown.max(growth) <= self.memory.limit()
+    }
+
+    /// Moves all rows to a temporary file, where those to come go as well.
+    fn spill(&mut self) -> Result<()> {
+        let mut spilled = Spilled::new(self.scratch.file()?, self.per_node());
+        self.nodes.each_row(|tid, payload| spilled.push(tid, payload))?;
+        self.nodes = Nodes::new(&self.scorer, &self.memory)?;
+        self.equals = Equals::new(&self.memory);
+        self.spilled = Some(spilled);
+        Ok(())
+    }
+
+    /// Links all rows and writes the index to an empty store.
+    ///
+    /// # Errors
+    /// A store that is not empty, the end of memory or of space, temporary files that fail, and what the host says.
+    pub fn finish<S: PageStore>(mut self, store: &S, host: &impl Host) -> Result<Built> {
+        let memory = self.memory.clone();
+        let (meta, parts) = match self.spilled.take() {
+            Some(spilled) => self.finish_in_parts(spilled, store, host)?,
+            None => (self.finish_in_memory(store, host)?, 1),
+        };
+        Ok(Built {
+            rows: meta.rows,
+            vertices: meta.vertices,
+            pages: store.len(),
+            parts,
+            memory: memory.peak(),
+        })
+    }
+
+    fn finish_in_memory<S: PageStore>(mut self, store: &S, host: &impl Host) -> Result<Meta> {
+        self.equals = Equals::new(&self.memory);
+        let nodes = self.nodes.len();
+        host.phase(Phase::Linking);
+        let highest = highest(&self.meta, Shape::of(&self.meta.spec));
+        let mut levels = Counted::new(&self.memory);
+        levels.reserve_exact(nodes)?;
+        for node in 0..nodes as u64 {
+            levels.push(link::level(&self.parameters, node).min(highest))?;
+        }
+        let slots = Slots { lowest: self.meta.slots(0), upper: self.meta.slots(1) };
+        let distances = self.nodes.distances(&self.scorer);
+        let graph = link_levels(&distances, levels, slots, &self.parameters, &self.memory, host)?;
+        self.nodes.linked();
+        let payloads = &self.nodes.payloads;
+        let sample = codes::spread(nodes, codes::SAMPLE).map(|row| payloads.get(row as u32));
+        let frame = codes::learn(&self.scorer, nodes, sample, self.meta.seed)?;
+        let framed = Scorer::new(self.meta.spec, frame.clone())?;
+        let codes = Codes::of(payloads, &framed, self.parameters.threads, &self.memory, host)?;
+        let entry = (nodes > 0).then(|| (graph.entry(), graph.level(graph.entry())));
+        let plan = Plan::new(self.meta, frame, entry);
+        let order = by_locality(&graph, self.per_page(&graph, &plan.meta), &self.memory)?;
+        host.phase(Phase::Writing);
+        let mut linked = Linked { nodes: &self.nodes, graph: &graph, codes: &codes, order: &order };
+        write(store, &mut linked, &plan, &self.memory, host)
+    }
+
+    fn finish_in_parts<S: PageStore>(
+        mut self,
+        mut spilled: Spilled<T::File>,
+        store: &S,
+        host: &impl Host,
+    ) -> Result<(Meta, usize)> {
+        host.phase(Phase::Dividing);
+        let mut setting = Setting {
+            scorer: &self.scorer,
+            framed: self.scorer.clone(),
+            parameters: &self.parameters,
+            highest: highest(&self.meta, Shape::of(&self.meta.spec)),
+            memory: &self.memory,
+        };
+        let (frame, centres) = parts::learn(&mut spilled, &setting)?;
+        setting.framed = Scorer::new(self.meta.spec, frame.clone())?;
+        let mut merged = parts::link_parts(spilled, centres, &setting, &mut self.scratch, host)?;
+        let plan = Plan::new(self.meta, frame, merged.entry);
+        host.phase(Phase::Writing);
+        let meta = write(store, &mut merged, &plan, &self.memory, host)?;
+        Ok((meta, merged.rows.len()))
+    }
+
+    /// How many vertices with their lists fit a page, about.
+    fn per_page(&self, graph: &Graph, meta: &Meta) -> usize {
+        let nodes = graph.len();
+        if nodes == 0 {
+            return 1;
+        }
+        let links: usize = (0..nodes as u32).map(|node| graph.links(node, 0).len()).sum();
+        let shape = Shape::of(&meta.spec);
+        let payload = self.nodes.payloads.get(0).len();
+        let bytes = VertexBuf::size(0, payload, 1) + shape.size(links / nodes + 2, meta.frame != 0);
+        (MAX_ITEM / bytes).max(1)
+    }
+}

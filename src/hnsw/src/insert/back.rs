@@ -1,0 +1,201 @@
+//! The links that lead to a new vertex: one record each.
+
+use super::New;
+use crate::Result;
+use crate::build::select_by;
+use crate::format::{Entry, Link, List, ListBuf, NODES, append};
+use crate::index::Index;
+use crate::lists::{capacity_for, is_live};
+use crate::payloads::{Fate, Payloads, fetch};
+use crate::pool::Candidate;
+use crate::search::damaged;
+use kite_pages::{At, PageStore, PageTxn};
+use std::collections::HashSet;
+
+/// How often a list that others change meanwhile is tried again before the link is given up.
+const ATTEMPTS: usize = 16;
+
+/// What a try to append came to.
+enum Tried {
+    /// The link is there; whether the vertex was alive then, where that was to be seen.
+    Done(Option<bool>),
+    /// The list has moved or is gone.
+    Moved,
+    /// It has codes of another frame than this index knows, or none.
+    Foreign,
+    /// It has no free slot.
+    Full(ListBuf),
+}
+
+impl<S: PageStore> Index<'_, S> {
+    /// Adds to the list of `target` on a level a link to the new vertex, unless the list is full and the heuristic prefers others
+    /// (and nothing says that it `must`). Whether the link is there and `target` was alive after that: a vacuum that finds it dead later will see the
+    /// link, and lead others past it.
+    pub(super) fn link_back(
+        &mut self,
+        target: Link,
+        level: u8,
+        new: &mut New<'_>,
+        must: bool,
+    ) -> Result<bool> {
+        for _ in 0..ATTEMPTS {
+            self.store.check_interrupts()?;
+            let Some(list) = self.list_of(target, level)? else { return Ok(false) };
+            match self.append(target, list, new)? {
+                Tried::Done(Some(live)) => return Ok(live),
+                Tried::Done(None) => return self.is_live(target),
+                Tried::Moved => {}
+                Tried::Foreign => {
+                    self.refresh()?;
+                    self.code(new)?;
+                    self.recode(target, level)?;
+                }
+                Tried::Full(seen) => {
+                    let slots = self.meta.slots(level);
+                    let (next, linked) = if seen.capacity < slots {
+                        (grown(&seen, new, slots), true)
+                    } else {
+                        let Some(pruned) = self.pruned(target, &seen, new, slots, must)? else {
+                            return Ok(false);
+                        };
+                        pruned
+                    };
+                    if self.rewrite(target, list, &seen, &next)? {
+                        return Ok(linked && self.is_live(target)?);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Appends a link where there is a slot for it.
+    fn append(&self, target: Link, list: Link, new: &New<'_>) -> Result<Tried> {
+        let block = list.block();
+        let mut txn = self.store.begin();
+        let slot = txn.lock(block)?;
+        let view = txn.page(slot).view(NODES).at(block)?;
+        let Some(found) = list.find::<List<'_>>(view, self.shape).at(block)? else { return Ok(Tried::Moved) };
+        if found.owner() != target.pointer {
+            return Ok(Tried::Moved);
+        }
+        if found.frame() != self.meta.frame {
+            return Ok(Tried::Foreign);
+        }
+        let live =
+            if block == target.block() { Some(is_live(txn.page(slot), target).at(block)?) } else { None };
+        if found.links.contains(&new.link()) {
+            return Ok(Tried::Done(live));
+        }
+        if found.links.len() == found.capacity() {
+            return Ok(Tried::Full(ListBuf::of(&found, self.shape)));
+        }
+        let item = txn.page_mut(slot).item_mut(list.no()).at(block)?.unwrap_or_default();
+        append(item, self.shape, &new.entry()).at(block)?;
+        txn.commit()?;
+        Ok(Tried::Done(live))
+    }
+
+    /// The list without the neighbours that are dead or gone and, if it is still too long, without those that the heuristic
+    /// leaves out; and whether the new vertex is in it. `None` when its own vertex is gone.
+    fn pruned(
+        &self,
+        target: Link,
+        seen: &ListBuf,
+        new: &New<'_>,
+        slots: usize,
+        must: bool,
+    ) -> Result<Option<(ListBuf, bool)>> {
+        let links: Vec<Link> =
+            seen.entries.iter().map(|entry| entry.link).chain([new.link(), target]).collect();
+        let (own, last) = (links.len() - 1, links.len() - 2);
+        let mut payloads = Payloads::default();
+        let fates = fetch(self.store, &links, &mut payloads)?;
+        let Fate::Live(centre) = fates[own] else { return Ok(None) };
+        let between = |a: u32, b: u32| self.scorer.between(payloads.get(a), payloads.get(b));
+        let mut candidates = Vec::with_capacity(links.len());
+        let mut number_of = vec![0; links.len()];
+        for (node, &fate) in (0..).zip(&fates[..own]) {
+            if let Fate::Live(number) = fate {
+                let distance = between(centre, number).map_err(damaged(links[node as usize].block()))?;
+                number_of[node as usize] = number;
+                candidates.push(Candidate { distance, node });
+            }
+        }
+        let mut chosen = candidates.clone();
+        if candidates.len() > slots {
+            candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
+            select_by(&candidates, slots, &mut chosen, |a, b| {
+                between(number_of[a as usize], number_of[b as usize])
+                    .map_err(damaged(links[a as usize].block()))
+            })?;
+        }
+        let mut kept: Vec<usize> = chosen.iter().map(|candidate| candidate.node as usize).collect();
+        let dropped: Vec<usize> = candidates
+            .iter()
+            .map(|candidate| candidate.node as usize)
+            .filter(|place| !kept.contains(place) && (must || *place != last))
+            .collect();
+        if seen.level == 0 {
+            self.keep_reachable(&links, &dropped, slots, &mut kept)?;
+        }
+        if must && !kept.contains(&last) {
+            kept.truncate(slots - 1);
+            kept.push(last);
+        }
+        let entry = |&place: &usize| seen.entries.get(place).cloned().unwrap_or_else(|| new.entry());
+        let entries: Vec<Entry> = kept.iter().map(entry).collect();
+        let linked = kept.contains(&last);
+        Ok(Some((ListBuf { entries, ..seen.clone() }, linked)))
+    }
+
+    /// Keeps of those that were dropped the ones that none of the kept ones links to, since they might be found no more. Where
+    /// there is no slot for them they take that of one that another kept one links to, the farthest first. So what could be reached
+    /// over a link that goes can mostly be reached over those that stay.
+    fn keep_reachable(
+        &self,
+        links: &[Link],
+        dropped: &[usize],
+        slots: usize,
+        kept: &mut Vec<usize>,
+    ) -> Result<()> {
+        let mut beyond = Vec::new();
+        if !dropped.is_empty() {
+            for &place in &*kept {
+                beyond.push((place, self.links_of(links[place])?));
+            }
+        }
+        let mut chosen = kept.len();
+        for &place in dropped {
+            let leads = |to: usize| beyond.iter().any(|(_, links_of)| links_of.contains(&links[to]));
+            if leads(place) {
+                continue;
+            }
+            if kept.len() == slots {
+                let Some(at) = kept[..chosen].iter().rposition(|&place| leads(place)) else { break };
+                let out = kept.remove(at);
+                chosen -= 1;
+                beyond.retain(|&(place, _)| place != out);
+            }
+            kept.push(place);
+        }
+        Ok(())
+    }
+
+    /// The neighbours of a vertex on level 0; none when it is dead or gone.
+    fn links_of(&self, vertex: Link) -> Result<HashSet<Link>> {
+        let Some(list) = self.list_of(vertex, 0)? else { return Ok(HashSet::new()) };
+        let page = self.store.read(list.block())?;
+        let view = page.view(NODES).at(list.block())?;
+        let found = list.find::<List<'_>>(view, self.shape).at(list.block())?;
+        Ok(found.map(|list| list.links.iter().copied().collect()).unwrap_or_default())
+    }
+}
+
+/// The list with the new vertex in it, and with more slots.
+fn grown(seen: &ListBuf, new: &New<'_>, slots: usize) -> ListBuf {
+    let mut grown = seen.clone();
+    grown.entries.push(new.entry());
+    grown.capacity = capacity_for(grown.entries.len(), slots);
+    grown
+}

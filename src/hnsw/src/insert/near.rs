@@ -1,0 +1,196 @@
+//! Searching for the neighbours of a new vertex.
+
+use super::New;
+use crate::build::select_by;
+use crate::format::{Entry, Link, META_BLOCK, Place, Vertex};
+use crate::index::Index;
+use crate::payloads::Payloads;
+use crate::pool::Candidate;
+use crate::search::{Beam, Limits, Probe, Ranked, Sink, damaged, descend};
+use crate::{Error, Result};
+use kite_pages::{ItemRef, PageStore};
+
+/// Nodes expanded together.
+const WIDTH: usize = 4;
+/// How often a search that meets a vanished entry point asks the meta page for another.
+const ATTEMPTS: usize = 100;
+
+/// What a search has found for a new vertex.
+#[derive(Debug)]
+pub(super) struct Neighbourhood {
+    /// Where it began; none in an empty index.
+    pub(super) entry: Link,
+    /// The neighbours chosen on each level of the new vertex, nearest first.
+    pub(super) levels: Vec<Vec<Entry>>,
+    /// A vertex with the same payload.
+    pub(super) equal: Option<Equal>,
+}
+
+/// A vertex that has the payload of a new row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Equal {
+    pub(super) vertex: Link,
+    /// Its first posting, when it was read.
+    pub(super) postings: Link,
+    /// Where its payload is, if not in itself.
+    pub(super) chain: Option<ItemRef>,
+}
+
+impl<S: PageStore> Index<'_, S> {
+    /// The neighbours that a new vertex is to have, on all of its levels that the index has.
+    pub(super) fn neighbourhood(&mut self, new: &New<'_>) -> Result<Neighbourhood> {
+        for _ in 0..ATTEMPTS {
+            let query = self.scorer.prepare(Some(new.value))?;
+            if let Some(found) = self.seek(&self.probe(query), new)? {
+                return Ok(found);
+            }
+            // A vacuum has taken the entry point away; it has named another before.
+            self.store.check_interrupts()?;
+            self.refresh()?;
+        }
+        Err(Error::corrupt(META_BLOCK, "the entry point is missing"))
+    }
+
+    /// `None` when the entry point is gone.
+    fn seek(&self, probe: &Probe<'_, S>, new: &New<'_>) -> Result<Option<Neighbourhood>> {
+        let mut found = Neighbourhood {
+            entry: self.meta.entry,
+            levels: vec![Vec::new(); usize::from(new.level) + 1],
+            equal: None,
+        };
+        if found.entry.is_none() {
+            return Ok(Some(found));
+        }
+        let limits = Limits {
+            ef: usize::from(self.meta.ef_construction),
+            width: WIDTH,
+            resumable: false,
+            keep_codes: self.meta.frame != 0,
+            visits: usize::MAX,
+            memory: usize::MAX,
+        };
+        let mut beam = Beam::new(limits);
+        let top = new.level.min(self.meta.entry_level);
+        let mut entries = vec![descend(probe, &self.meta, top, &mut beam)?];
+        let (mut met, mut best) = (Met::default(), Vec::new());
+        for level in (0..=top).rev() {
+            let before = beam.visits();
+            met.clear();
+            beam.begin(level, limits, entries.iter().copied())?;
+            beam.run(probe, &mut met)?;
+            if beam.visits() == before {
+                return Ok(None);
+            }
+            beam.take_best(&mut best);
+            best.retain(|ranked| Some(beam.link(ranked.node())) != new.vertex);
+            found.levels[usize::from(level)] = self.choose(new, &beam, &met, &best)?;
+            if level == 0 {
+                found.equal = met.equal(new.payload, &beam, &best);
+            }
+            if !best.is_empty() {
+                entries = best.iter().map(|ranked| beam.link(ranked.node())).collect();
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// The neighbours among those found on a level.
+    fn choose(&self, new: &New<'_>, beam: &Beam, met: &Met, best: &[Ranked]) -> Result<Vec<Entry>> {
+        let block = |node| beam.link(node).block();
+        let mut candidates = Vec::with_capacity(best.len());
+        for node in best.iter().map(|ranked| ranked.node()) {
+            let distance =
+                self.scorer.between(new.payload, met.payload(node)).map_err(damaged(block(node)))?;
+            candidates.push(Candidate { distance, node });
+        }
+        candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
+        let mut chosen = Vec::new();
+        select_by(&candidates, usize::from(self.meta.m), &mut chosen, |a, b| {
+            self.scorer.between(met.payload(a), met.payload(b)).map_err(damaged(block(a)))
+        })?;
+        let entry = |candidate: &Candidate| {
+            let node = candidate.node;
+            let code = match beam.code(node, self.shape) {
+                Some(code) => code.to_vec(),
+                None => self.code_of(met.payload(node), block(node))?,
+            };
+            Ok(Entry { link: beam.link(node), code })
+        };
+        chosen.iter().map(entry).collect()
+    }
+}
+
+/// The vertices with rows that a search has read on one level, with copies of their payloads.
+#[derive(Debug, Default)]
+struct Met {
+    /// By node; [`NOT`] for those that are not among `hits`.
+    of_node: Vec<u32>,
+    hits: Vec<Hit>,
+    payloads: Payloads,
+    failure: Option<Error>,
+}
+
+const NOT: u32 = u32::MAX;
+
+#[derive(Debug, Clone, Copy)]
+struct Hit {
+    postings: Link,
+    chain: Option<ItemRef>,
+    payload: u32,
+}
+
+impl Met {
+    fn clear(&mut self) {
+        self.of_node.clear();
+        self.hits.clear();
+        self.payloads.clear();
+    }
+
+    fn hit(&self, node: u32) -> Option<&Hit> {
+        self.hits.get(*self.of_node.get(node as usize)? as usize)
+    }
+
+    fn payload(&self, node: u32) -> &[u8] {
+        self.payloads.get(self.hit(node).map_or(NOT, |hit| hit.payload))
+    }
+
+    /// The nearest of those found that has this payload.
+    fn equal(&self, payload: &[u8], beam: &Beam, best: &[Ranked]) -> Option<Equal> {
+        let node = best.iter().map(|ranked| ranked.node()).find(|&node| self.payload(node) == payload)?;
+        let hit = self.hit(node)?;
+        Some(Equal { vertex: beam.link(node), postings: hit.postings, chain: hit.chain })
+    }
+}
+
+impl Sink for Met {
+    fn meet(&mut self, node: u32, vertex: &Vertex<'_>) -> bool {
+        if vertex.is_dead() {
+            return false;
+        }
+        let chain = match vertex.payload() {
+            Ok(Place::Chain(chain)) => Some(chain),
+            _ => None,
+        };
+        if self.of_node.len() <= node as usize {
+            self.of_node.resize(node as usize + 1, NOT);
+        }
+        self.of_node[node as usize] = self.hits.len() as u32;
+        self.hits.push(Hit { postings: vertex.postings(), chain, payload: NOT });
+        true
+    }
+
+    fn payload(&mut self, node: u32, payload: &[u8]) -> Result<(), kite_codecs::Error> {
+        let place = self.of_node.get(node as usize).copied().unwrap_or(NOT);
+        if let Some(hit) = self.hits.get_mut(place as usize) {
+            match self.payloads.push(payload) {
+                Ok(number) => hit.payload = number,
+                Err(error) => self.failure = Some(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn admits(&mut self, _: u32) -> Result<bool> {
+        self.failure.map_or(Ok(true), Err)
+    }
+}
