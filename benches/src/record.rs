@@ -177,6 +177,9 @@ pub(crate) struct Insert {
     pub(crate) seconds: f64,
     pub(crate) rows_per_second: f64,
     pub(crate) wal_bytes: Option<u64>,
+    /// WAL records, where they were counted.
+    #[serde(default)]
+    pub(crate) wal_records: Option<u64>,
     pub(crate) recall_before: Option<f64>,
     pub(crate) recall_after: Option<f64>,
 }
@@ -192,6 +195,12 @@ pub(crate) struct Vacuum {
     pub(crate) seconds: f64,
     pub(crate) index_bytes_before: u64,
     pub(crate) index_bytes_after: u64,
+    /// After as many rows were inserted as were deleted.
+    #[serde(default)]
+    pub(crate) index_bytes_refilled: Option<u64>,
+    /// Lists of links that led to deleted rows.
+    #[serde(default)]
+    pub(crate) lists_repaired: Option<u64>,
     pub(crate) wal_bytes: Option<u64>,
     /// Of the swept setting, for the recalls and times here.
     pub(crate) value: Option<f64>,

@@ -1,11 +1,14 @@
 //! Layouts searched by turns, so that what else the machine does meets all of them alike.
 
 use super::layout::{Fetches, Layout};
+use super::run::Bench;
 use super::set::Set;
 use crate::clock::Clock;
+use crate::data::Truth;
 use crate::engine::turns;
 use crate::interrupt;
 use crate::judge::Quality;
+use crate::pin;
 use crate::progress::Progress;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -14,7 +17,7 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 pub(super) struct Searching {
     /// Widths of the beam
-    #[arg(long, value_delimiter = ',', default_value = "10,16,24,32,40,64,100,160,250,400")]
+    #[arg(long, value_delimiter = ',', default_value = "10,16,24,40,64,100,160,250,400,600,1000")]
     pub(super) ef: Vec<usize>,
     /// Measurements of everything
     #[arg(long, default_value_t = 5)]
@@ -54,8 +57,14 @@ impl Known {
     }
 }
 
-/// Searches all queries once, and learns the answers and what they take. All memory has been touched by then.
-pub(super) fn warm_up(set: &Set<'_>, contender: &mut Contender<'_>, efs: &[usize]) -> Result<Vec<Known>> {
+/// Searches all queries once, and learns the answers, held against `truth`, and what they take. All memory has been touched by
+/// then.
+pub(super) fn warm_up(
+    set: &Set<'_>,
+    truth: &Truth,
+    contender: &mut Contender<'_>,
+    efs: &[usize],
+) -> Result<Vec<Known>> {
     let mut all = Vec::new();
     for &ef in efs {
         interrupt::check()?;
@@ -63,13 +72,16 @@ pub(super) fn warm_up(set: &Set<'_>, contender: &mut Contender<'_>, efs: &[usize
         contender.layout.take_reads();
         for query in 0..set.queries.len() {
             let mut rows = Vec::with_capacity(set.k);
-            let fetched = contender.layout.search(query, ef, &mut rows)?;
+            let fetched = contender
+                .layout
+                .search(query, ef, &mut rows)
+                .with_context(|| format!("searching {}", contender.name))?;
             fetches.rows += fetched.rows;
             fetches.pages += fetched.pages;
             found.push(rows);
         }
         let reads = contender.layout.take_reads();
-        let quality = set.quality(found.clone())?;
+        let quality = set.quality(found.clone(), truth)?;
         all.push(Known { ef, found, quality, reads, fetches });
         if quality.recall >= ENOUGH {
             break;
@@ -78,9 +90,39 @@ pub(super) fn warm_up(set: &Set<'_>, contender: &mut Contender<'_>, efs: &[usize
     Ok(all)
 }
 
+/// Warms up all contenders and lets them search by turns, pinned to one processor; writes down all passes under their names.
+pub(super) fn compete(
+    bench: &mut Bench<'_>,
+    contenders: &mut [Contender<'_>],
+    searching: &Searching,
+) -> Result<()> {
+    let set = bench.set;
+    pinned(|| {
+        let known: Vec<Vec<Known>> = contenders
+            .iter_mut()
+            .map(|contender| warm_up(set, &set.truth, contender, &searching.ef))
+            .collect::<Result<_>>()?;
+        let names: Vec<String> = contenders.iter().map(|contender| contender.name.clone()).collect();
+        contest(set, contenders, &known, searching, |n, step, repeat, seconds| {
+            bench.pass(&names[n], &known[n][step], repeat, seconds)
+        })
+    })
+}
+
+/// Runs something on one processor, in a thread of its own: what the calling thread starts later is not to be pinned.
+pub(super) fn pinned<T: Send>(run: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            pin::process(0, pin::core(0)?)?;
+            run()
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 /// Times every query in every layout with every width of the beam, in each repeat. `write` gets the place of a contender, the
 /// place of the width among those known of it, the repeat, and the seconds of all queries.
-pub(super) fn contest(
+fn contest(
     set: &Set<'_>,
     contenders: &mut [Contender<'_>],
     known: &[Vec<Known>],
@@ -118,7 +160,7 @@ fn schedule(contenders: usize, chunks: usize, repeat: usize) -> impl Iterator<It
 }
 
 /// Times some queries, and holds the answers against those known.
-fn time(
+pub(super) fn time(
     contender: &mut Contender<'_>,
     known: &Known,
     queries: std::ops::Range<usize>,

@@ -5,7 +5,7 @@ use super::recheck::{pages_of_row, reorder};
 use super::set::Set;
 use anyhow::{Result, bail};
 use kite_codecs::Value;
-use kite_hnsw::{Distance, Index, ScanOptions};
+use kite_hnsw::{Distance, Index, Row, ScanOptions};
 use kite_pages::{ItemPointer, MemStore, PAGE_SIZE, PageStore};
 
 /// Where the n-th row is said to lie.
@@ -26,12 +26,19 @@ pub(super) struct Kite<'a> {
     /// Vertices that are expanded together.
     width: usize,
     pages_of_row: u64,
+    /// Rows that the executor finds deleted when it fetches them.
+    deleted: Option<fn(usize) -> bool>,
 }
 
 impl<'a> Kite<'a> {
     pub(super) fn open(set: &'a Set<'a>, store: &'a MemStore, width: usize) -> Result<Self> {
         let pages_of_row = pages_of_row(set.rows.dims);
-        Ok(Self { set, store, index: Index::open(store)?, width, pages_of_row })
+        Ok(Self { set, store, index: Index::open(store)?, width, pages_of_row, deleted: None })
+    }
+
+    /// Some rows are deleted in the table, and still in the index.
+    pub(super) fn deleted(self, deleted: fn(usize) -> bool) -> Self {
+        Self { deleted: Some(deleted), ..self }
     }
 }
 
@@ -41,21 +48,26 @@ impl Layout for Kite<'_> {
         let values = queries.get(query);
         let options = ScanOptions { ef, width: self.width, ..ScanOptions::default() };
         let mut scan = self.index.scan(Some(Value::F32(values)), options)?;
+        let mut next = || -> Result<Option<(i64, f64)>> {
+            while let Some(Row { tid, distance }) = scan.next_row()? {
+                if self.deleted.is_some_and(|deleted| deleted(tid.block() as usize)) {
+                    continue;
+                }
+                return match distance {
+                    Distance::AtLeast(bound) | Distance::Exact(bound) => Ok(Some((row(tid), bound))),
+                    Distance::Unordered => bail!("query {query} orders nothing"),
+                };
+            }
+            Ok(None)
+        };
         if self.index.scorer().is_lossless() {
             while found.len() < *k
-                && let Some(next) = scan.next_row()?
+                && let Some((row, _)) = next()?
             {
-                found.push(row(next.tid));
+                found.push(row);
             }
             return Ok(Fetches::default());
         }
-        let next = || match scan.next_row()? {
-            None => Ok(None),
-            Some(next) => match next.distance {
-                Distance::AtLeast(bound) | Distance::Exact(bound) => Ok(Some((row(next.tid), bound))),
-                Distance::Unordered => bail!("query {query} orders nothing"),
-            },
-        };
         let exact = |row: i64| Ok(ranking.operator(values, rows.get(usize::try_from(row)?)));
         reorder(*k, next, exact, self.pages_of_row, found)
     }

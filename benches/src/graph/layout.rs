@@ -57,6 +57,17 @@ impl fmt::Display for Way {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ways(pub(super) Vec<Way>);
 
+impl Ways {
+    /// All of several, none of them twice.
+    pub(super) fn all(given: &[Self]) -> Result<Vec<Way>> {
+        let ways: Vec<Way> = given.iter().flat_map(|ways| ways.0.iter().copied()).collect();
+        for (n, way) in ways.iter().enumerate() {
+            ensure!(!ways[..n].contains(way), "the layout {way} is given twice");
+        }
+        Ok(ways)
+    }
+}
+
 impl FromStr for Ways {
     type Err = Error;
 

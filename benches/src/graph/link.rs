@@ -47,7 +47,7 @@ pub(super) fn spec(set: &Set<'_>, payload: PayloadKind, code_bits: u8) -> Spec {
 pub(super) fn linked(set: &Set<'_>, building: &Building) -> Result<(Graph, f64)> {
     let begin = Instant::now();
     let payloads = Payloads::encode(set)?;
-    let host = Watch { progress: Progress::new("linking the graph"), total: set.rows.len() };
+    let host = Watch::new("linking the graph", set.rows.len());
     let graph = link(&payloads, &building.parameters(), &host).map_err(kite_hnsw::Error::from)?;
     Ok((graph, begin.elapsed().as_secs_f64()))
 }
@@ -92,9 +92,15 @@ impl Distances for Payloads {
 }
 
 /// Shows how far a build is, and ends it when the run is to end.
-struct Watch {
+pub(super) struct Watch {
     progress: Progress,
     total: usize,
+}
+
+impl Watch {
+    pub(super) fn new(what: &str, total: usize) -> Self {
+        Self { progress: Progress::new(what), total }
+    }
 }
 
 impl Host for Watch {

@@ -1,9 +1,13 @@
 //! `graph`: the graph index by itself, without a server. Layouts on pages are searched beside the same graph in arrays.
 
 mod beam;
+mod build;
 mod contest;
+mod empty_first;
 mod flat;
+mod hnswlib;
 mod index;
+mod insert;
 mod kite;
 mod layout;
 mod link;
@@ -14,13 +18,12 @@ mod search;
 mod set;
 #[cfg(test)]
 mod tests;
+mod vacuum;
 
 use crate::data::Source;
-use crate::engine::Peer;
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use contest::Searching;
-use layout::Ways;
 use link::Building;
 
 /// What to measure: layouts searched, or what a subcommand says.
@@ -30,13 +33,21 @@ pub(crate) struct Options {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    search: Search,
+    search: search::Options,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Layouts of one graph beside each other: recall, queries a second, page reads (the default)
-    Search(Search),
+    Search(search::Options),
+    /// Threads and memory: time, the most bytes held, recall
+    Build(build::Options),
+    /// An index that is there before its rows
+    EmptyFirst(empty_first::Options),
+    /// Rows into a built index: rows a second, bytes of WAL, recall before and after
+    Insert(insert::Options),
+    /// A share of the rows deleted and vacuumed: time for each list, recall before, between and after, space used again
+    Vacuum(vacuum::Options),
 }
 
 /// What all subcommands are told.
@@ -71,27 +82,14 @@ impl Common {
     }
 }
 
-/// Which layouts are compared.
-#[derive(Debug, Clone, Args)]
-struct Search {
-    #[command(flatten)]
-    common: Common,
-    /// `flat`, `pgvector[,together=N]` or `kite[,payload=sq8/half/full][,codes=0/1/2][,width=1/2/4]`; may be given several
-    /// times, and `/` separates alternatives
-    #[arg(long, value_name = "LAYOUT", default_values = ["flat", "pgvector,together=1/8"])]
-    layout: Vec<Ways>,
-    /// hnswlib, as the limit that others have reached: `hnswlib=PYTHON`
-    #[arg(long, value_name = "NAME=PLACE")]
-    peer: Vec<Peer>,
-    /// What a page read is made to take, in nanoseconds, beyond what it takes here
-    #[arg(long, default_value_t = 0)]
-    page_ns: u64,
-}
-
 /// Measures, and reports what was measured.
 pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.command {
         None => search::run(&options.search),
-        Some(Command::Search(search)) => search::run(search),
+        Some(Command::Search(options)) => search::run(options),
+        Some(Command::Build(options)) => build::run(options),
+        Some(Command::EmptyFirst(options)) => empty_first::run(options),
+        Some(Command::Insert(options)) => insert::run(options),
+        Some(Command::Vacuum(options)) => vacuum::run(options),
     }
 }

@@ -14,7 +14,8 @@ pub(super) struct Set<'a> {
     pub(super) ranking: Ranking,
     pub(super) rows: Vectors,
     pub(super) queries: Vectors,
-    truth: Truth,
+    /// Among all rows.
+    pub(super) truth: Truth,
     /// Rows asked for.
     pub(super) k: usize,
 }
@@ -39,9 +40,9 @@ impl<'a> Set<'a> {
     }
 
     /// How good the answers to all queries are, in the order of the queries.
-    pub(super) fn quality(&self, found: Vec<Vec<i64>>) -> Result<Quality> {
+    pub(super) fn quality(&self, found: Vec<Vec<i64>>, truth: &Truth) -> Result<Quality> {
         let answers = Answers { queries: (0..found.len()).collect(), found, seconds: Vec::new(), wall: 0.0 };
-        quality(&answers, self.data, self.data.metric(), &self.truth, self.k)
+        quality(&answers, self.data, self.data.metric(), truth, self.k)
     }
 }
 
