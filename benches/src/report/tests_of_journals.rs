@@ -208,8 +208,8 @@ fn upkeep_is_compared() {
     for (arm, seconds, rate) in [("pgvector:hnsw,m=16", 10.0, 200.0), ("pgkite:graph", 4.0, 500.0)] {
         text += &format!(
             r#"{{"kind":"build","run":"a","arm":"{arm}","repeat":0,"seconds":{seconds},"peak_memory_bytes":null,"index_bytes":2097152,"heap_bytes":1048576,"toast_bytes":0,"wal_bytes":524288,"workers":2,"mode":"after-load","rows":100}}
-{{"kind":"insert","run":"a","arm":"{arm}","repeat":0,"writers":4,"batch":100,"rows":50,"seconds":1,"rows_per_second":{rate},"wal_bytes":5000,"recall_before":0.97,"recall_after":null}}
-{{"kind":"vacuum","run":"a","arm":"{arm}","repeat":0,"deleted_share":0.2,"seconds":3,"index_bytes_before":2097152,"index_bytes_after":1048576,"wal_bytes":null,"value":80,"recall_before":0.97,"recall_deleted":0.9,"recall_after":0.96,"mean_us_before":100,"mean_us_after":90}}
+{{"kind":"insert","run":"a","arm":"{arm}","repeat":0,"writers":4,"batch":100,"rows":50,"seconds":1,"rows_per_second":{rate},"wal_bytes":5000,"wal_records":500,"recall_before":0.97,"recall_after":null}}
+{{"kind":"vacuum","run":"a","arm":"{arm}","repeat":0,"deleted_share":0.2,"seconds":3,"index_bytes_before":2097152,"index_bytes_after":1048576,"index_bytes_refilled":3145728,"lists_repaired":100000,"wal_bytes":null,"value":80,"recall_before":0.97,"recall_deleted":0.9,"recall_after":0.96,"mean_us_before":100,"mean_us_after":90}}
 {{"kind":"cold","run":"a","arm":"{arm}","value":80,"shared_buffers":"16MB","recall":0.97,"queries":10,"index_reads":30,"index_hits":70,"heap_reads":5,"heap_hits":5,"toast_reads":0,"toast_hits":0,"mean_us":1234}}
 "#
         );
@@ -221,11 +221,11 @@ fn upkeep_is_compared() {
     );
     assert_eq!(
         cells(&text, "### Inserting", "pgkite:graph"),
-        ["pgvector:hnsw,m=16", "4", "100", "500.0", "2.50", "100.0", "0.9700", "–"]
+        ["pgvector:hnsw,m=16", "4", "100", "500.0", "2.50", "100.0", "10.0", "0.9700", "–"]
     );
     assert_eq!(
         cells(&text, "### Deleting", "pgkite:graph"),
-        ["20 %", "3.00", "2.00", "1.00", "–", "80", "0.9700", "0.9000", "0.9600", "100.0", "90.0"]
+        ["20 %", "3.00", "30.0", "2.00", "1.00", "3.00", "–", "80", "0.9700", "0.9000", "0.9600", "100.0", "90.0"]
     );
     assert_eq!(
         cells(&text, "### Pages read", "pgkite:graph"),
