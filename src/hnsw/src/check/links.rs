@@ -71,7 +71,8 @@ impl<S: PageStore> Check<'_, '_, S> {
         }
     }
 
-    /// Compares a code with that of the vector. A lossy payload gives slightly other bits; those of another vector differ in half.
+    /// Compares a code with that of the vector. A lossy payload gives slightly other bits; half of those of another vector
+    /// differ.
     fn compare(&mut self, sample: &Sample) -> Result<()> {
         self.index.store.check_interrupts()?;
         if lookup(&self.known.vertices, sample.link).is_none() {

@@ -82,8 +82,9 @@ struct Vacuum<'i, 's, S> {
 impl<S: PageStore> Index<'_, S> {
     /// Removes the rows for which `is_dead` says so (`ambulkdelete`), and frees what that leaves without use.
     ///
-    /// Every row is asked about once, and nothing is locked meanwhile; rows inserted during the vacuum may or may not be. While no row is dead, nothing
-    /// is written: `CREATE INDEX CONCURRENTLY` asks to see all rows that way. [`Index::cleanup`] does what is left to do then.
+    /// Every row is asked about once, and nothing is locked meanwhile; rows inserted during the vacuum may or may not be. While
+    /// no row is dead, nothing is written: `CREATE INDEX CONCURRENTLY` asks to see all rows that way. [`Index::cleanup`] does
+    /// what is left to do then.
     ///
     /// One vacuum at a time; inserts and searches may go on. After an error it can be called again and goes on from there.
     ///
@@ -103,8 +104,9 @@ impl<S: PageStore> Index<'_, S> {
         Ok(vacuum.stats)
     }
 
-    /// Does all that [`Index::vacuum`] does but for removing rows (`amvacuumcleanup`): finishes what an interrupted vacuum left, frees what has
-    /// become free since, gives codes to lists that have none, notes free space, counts. After a vacuum that found dead rows there is nothing left to do.
+    /// Does all that [`Index::vacuum`] does but for removing rows (`amvacuumcleanup`): finishes what an interrupted vacuum left,
+    /// frees what has become free since, gives codes to lists that have none, notes free space, counts. After a vacuum that
+    /// found dead rows there is nothing left to do.
     ///
     /// # Errors
     /// Damaged pages, and those of the store.
@@ -126,7 +128,7 @@ impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
 
     /// Asks about the rows of all pages, removes the dead ones, and surveys what is there then.
     fn remove_dead_rows(&mut self, is_dead: &mut dyn FnMut(ItemPointer) -> bool) -> Result<Survey> {
-        let mut survey = Survey::new(self.options.memory, 1);
+        let mut survey = Survey::new(self.options.memory / 4 * 3, 1);
         let mut block = 1;
         // Inserts may add pages meanwhile.
         while block < self.store.len() {
@@ -141,7 +143,7 @@ impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
 
     /// Surveys all pages, collecting what has to be done from block `from` on.
     fn survey(&mut self, from: BlockNo) -> Result<Survey> {
-        let mut survey = Survey::new(self.options.memory, from);
+        let mut survey = Survey::new(self.options.memory / 4 * 3, from);
         let mut block = 1;
         while block < self.store.len() {
             self.store.check_interrupts()?;

@@ -20,11 +20,10 @@ impl Rule {
     /// L2's keys are squares of distances, and cosine distance is half the square of the chord between unit vectors; so
     /// α is squared there.
     ///
-    /// A negative inner product is no length, and scaling it by α would prune more where it is negative. What stands in for it is
-    /// R|p| − ⟨x, p⟩ for a candidate p, where R is the largest norm around: it is never negative, and it is, up to
-    /// a factor that depends on p alone, the square of the distance between x and p after the usual reduction of inner
-    /// products to distances, in which each x gets a further coordinate √(R² − |x|²). For unit vectors it is the
-    /// cosine distance.
+    /// A negative inner product is no length, and scaling it by α would prune more where it is negative. What stands in for it
+    /// is R|p| − ⟨x, p⟩ for a candidate p, where R is the largest norm around: it is never negative, and it is, up to a factor
+    /// that depends on p alone, the square of the distance between x and p after the usual reduction of inner products to
+    /// distances, in which each x gets a further coordinate √(R² − |x|²). For unit vectors it is the cosine distance.
     fn of(metric: Metric) -> Self {
         let (factor, product) = match metric {
             Metric::L2 | Metric::Cosine => (ALPHA * ALPHA, false),
@@ -47,8 +46,11 @@ impl<'a> Pruning<'a> {
         Self { scorer, rule: Rule::of(scorer.spec().metric) }
     }
 
-    /// Chooses at most `most` of the nodes, whose payloads `payload` lends, for the list of the vertex with the payload `own`: from
-    /// the nearest on, each that no one chosen before is α times nearer to than the vertex is.
+    /// Chooses at most `most` of the nodes, whose payloads `payload` lends, for the list of the vertex with the payload `own`.
+    ///
+    /// First what the paper's heuristic chooses, then, from the nearest on, each to which no one chosen is α times nearer than
+    /// the vertex is. In one turn at α, near candidates would take all slots where the data has many dimensions, since distances
+    /// hardly differ there, and none would be left for those in other directions.
     pub(super) fn choose<'p>(
         &self,
         own: &[u8],
@@ -100,7 +102,8 @@ struct Seen<'a, F> {
 }
 
 impl<'p, F: Fn(u32) -> &'p [u8]> Seen<'_, F> {
-    /// The place of one of the chosen that is so much nearer to the candidate that the way over it will do; `first` is asked first.
+    /// The place of one of the chosen that is so much nearer to the candidate that the way over it will do. The one at `first`
+    /// is looked at first.
     fn hider(&self, candidate: Candidate, first: usize, factor: f32) -> Result<Option<usize>> {
         let payload = (self.payload)(candidate.node);
         let floor = -self.longest * self.pruning.norm(payload)?;
@@ -150,6 +153,13 @@ mod tests {
         // In L1 the corner at (1, x) is 1 + x away, and x from the neighbour.
         assert_eq!(chosen(Metric::L1, [0.0, 0.0], &[[1.0, 0.0], [1.0, 5.5]], 9), [0, 1]);
         assert_eq!(chosen(Metric::L1, [0.0, 0.0], &[[1.0, 0.0], [1.0, 4.5]], 9), [0]);
+    }
+
+    #[test]
+    fn other_directions_come_before_what_alpha_adds() {
+        let points = [[1.0, 0.0], [0.71, 0.957], [-3.0, 0.0]];
+        assert_eq!(chosen(Metric::L2, [0.0, 0.0], &points, 2), [0, 2]);
+        assert_eq!(chosen(Metric::L2, [0.0, 0.0], &points, 3), [0, 2, 1]);
     }
 
     #[test]
