@@ -27,8 +27,8 @@ pub use builder::{Builder, Built, Resources};
 pub use graph::Graph;
 pub(crate) use link::level;
 pub use link::link;
-pub(crate) use select::select_by;
 pub use scratch::{Scratch, ScratchFile, TempFiles};
+pub(crate) use select::select_by;
 
 use std::collections::TryReserveError;
 

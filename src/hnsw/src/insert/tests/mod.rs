@@ -54,7 +54,12 @@ fn aaa() {
         insert(&mut index, 0, &data);
         let reads = store.take_reads().pins / 3000;
         let walk = walk(&index);
-        println!("m {m}: unreached {}, recall {} reads {reads} pages {}", walk.unreached.len(), recall(&mut index, &data, 40), store.len());
+        println!(
+            "m {m}: unreached {}, recall {} reads {reads} pages {}",
+            walk.unreached.len(),
+            recall(&mut index, &data, 40),
+            store.len()
+        );
     }
 }
 #[test]
