@@ -18,6 +18,8 @@ use std::time::Instant;
 
 /// Which layouts are compared.
 #[derive(Debug, Clone, Args)]
+// It stands beside another one of that name.
+#[group(skip)]
 pub(super) struct Options {
     #[command(flatten)]
     common: Common,
