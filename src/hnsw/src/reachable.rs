@@ -6,7 +6,7 @@
 use crate::Result;
 use crate::format::{Link, List, NODES, Vertex};
 use crate::index::Index;
-use kite_pages::{At, PageStore};
+use kite_pages::{At, Defect, PageStore, View};
 
 impl<S: PageStore> Index<'_, S> {
     /// Keeps of the neighbours that were dropped from a list those that none of the kept ones links to. Where there is no slot
@@ -53,24 +53,24 @@ impl<S: PageStore> Index<'_, S> {
 
     /// Visits the links of a vertex on a level; none when it is gone.
     fn links_of(&self, vertex: Link, level: u8, mut visit: impl FnMut(Link)) -> Result<()> {
-        let home = vertex.block();
-        let page = self.store.read(home)?;
-        let view = page.view(NODES).at(home)?;
-        let found = vertex.find::<Vertex<'_>>(view, ()).at(home)?;
-        let list = found.map_or(Link::NONE, |found| found.list(level));
-        let mut visit_all = |view| {
-            let found = list.find::<List<'_>>(view, self.shape)?;
-            found.iter().flat_map(|list| list.links).for_each(|&link| visit(link));
-            Ok(())
+        let list = {
+            let block = vertex.block();
+            let page = self.store.read(block)?;
+            let view = page.view(NODES).at(block)?;
+            let found = vertex.find::<Vertex<'_>>(view, ()).at(block)?;
+            let list = found.map_or(Link::NONE, |found| found.list(level));
+            if list.is_none() || list.block() == block {
+                return Ok(self.visit_links(view, list, &mut visit).at(block)?);
+            }
+            list
         };
-        if list.is_none() {
-            return Ok(());
-        }
-        if list.block() == home {
-            return Ok(visit_all(view).at(home)?);
-        }
-        drop(page);
         let page = self.store.read(list.block())?;
-        Ok(page.view(NODES).and_then(visit_all).at(list.block())?)
+        Ok(page.view(NODES).and_then(|view| self.visit_links(view, list, &mut visit)).at(list.block())?)
+    }
+
+    fn visit_links(&self, view: View<'_>, list: Link, visit: &mut impl FnMut(Link)) -> Result<(), Defect> {
+        let list = if list.is_none() { None } else { list.find::<List<'_>>(view, self.shape)? };
+        list.iter().flat_map(|list| list.links).for_each(|&link| visit(link));
+        Ok(())
     }
 }
