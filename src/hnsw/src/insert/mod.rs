@@ -105,29 +105,6 @@ impl<S: PageStore> Index<'_, S> {
             if self.link_all_back(new, &found)? {
                 return self.enter(new);
             }
-            if attempt > 97 {
-                eprintln!(
-                    "DBG attempt {attempt} entry {:?} level {} found {:?}",
-                    found.entry,
-                    new.level,
-                    found.levels.iter().map(|l| l.len()).collect::<Vec<_>>()
-                );
-                for e in &found.levels[0] {
-                    eprintln!(
-                        "  {:?} live {:?} list {:?} own {:?} readlist {:?}",
-                        e.link,
-                        self.is_live(e.link),
-                        self.list_of(e.link, 0),
-                        new.vertex,
-                        self.list_of(e.link, 0)?.map(|l| self.read_list(e.link, l).map(|l| l.map(|l| (
-                            l.entries.len(),
-                            l.capacity,
-                            l.frame,
-                            self.meta.frame
-                        ))))
-                    );
-                }
-            }
         }
         Err(Error::corrupt(META_BLOCK, "searches find only vertices without rows"))
     }
