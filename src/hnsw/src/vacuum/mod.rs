@@ -35,8 +35,8 @@ use survey::Survey;
 /// How a vacuum is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VacuumOptions {
-    /// Bytes that may be taken for what has to be remembered of the whole index (`maintenance_work_mem`): eight for each dead
-    /// vertex, and as much for what may be an orphan. With less, the index is read several times. At least 64 KiB are used.
+    /// Bytes that may be taken for what has to be remembered of the whole index (`maintenance_work_mem`): some nine for each
+    /// dead vertex, and as many for what may be an orphan. With less, the index is read several times.
     pub memory: usize,
 }
 
@@ -72,7 +72,7 @@ pub struct VacuumStats {
 /// A vacuum at work.
 #[derive(Debug)]
 struct Vacuum<'i, 's, S> {
-    index: &'i Index<'s, S>,
+    index: &'i mut Index<'s, S>,
     store: &'s S,
     options: VacuumOptions,
     gather: Gather,
@@ -119,9 +119,9 @@ impl<S: PageStore> Index<'_, S> {
 }
 
 impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
-    fn new(index: &'i Index<'s, S>, options: VacuumOptions) -> Self {
+    fn new(index: &'i mut Index<'s, S>, options: VacuumOptions) -> Self {
         let gather = Gather::new(options.memory / 4);
-        Self { index, store: index.store, options, gather, stats: VacuumStats::default() }
+        Self { store: index.store, index, options, gather, stats: VacuumStats::default() }
     }
 
     /// Asks about the rows of all pages, removes the dead ones, and surveys what is there then.
@@ -169,6 +169,7 @@ impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
 
     /// Everything after the removal of rows; `survey` tells what there is.
     fn finish(&mut self, mut survey: Survey) -> Result<()> {
+        self.index.refresh()?;
         self.replace_entry(&survey)?;
         loop {
             let mut block = 1;

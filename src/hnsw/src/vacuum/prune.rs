@@ -56,44 +56,28 @@ impl<'a> Pruning<'a> {
         payload: impl Fn(u32) -> &'p [u8],
         most: usize,
     ) -> Result<Vec<Candidate>> {
-        let mut candidates = Vec::with_capacity(nodes.len());
-        let mut longest = self.norm(own)?;
+        let mut seen = Seen { pruning: self, payload, longest: self.norm(own)?, chosen: Vec::new() };
+        let mut left = Vec::with_capacity(nodes.len());
         for node in nodes {
-            candidates.push(Candidate { distance: self.scorer.between(own, payload(node))?, node });
-            longest = longest.max(self.norm(payload(node))?);
+            let distance = self.scorer.between(own, (seen.payload)(node))?;
+            left.push((Candidate { distance, node }, 0));
+            seen.longest = seen.longest.max(self.norm((seen.payload)(node))?);
         }
-        candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
-        let mut chosen = Vec::with_capacity(most.min(candidates.len()));
+        left.sort_unstable_by(|(a, _), (b, _)| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
         for factor in [1.0, self.rule.factor] {
-            let mut left = Vec::with_capacity(candidates.len());
-            for candidate in candidates {
-                let hidden =
-                    chosen.len() == most || self.is_hidden(candidate, &chosen, &payload, factor, longest)?;
-                if hidden { left.push(candidate) } else { chosen.push(candidate) }
+            let mut hidden = Vec::with_capacity(left.len());
+            for (candidate, by) in left {
+                if seen.chosen.len() == most {
+                    return Ok(seen.chosen);
+                }
+                match seen.hider(candidate, by, factor)? {
+                    Some(by) => hidden.push((candidate, by)),
+                    None => seen.chosen.push(candidate),
+                }
             }
-            candidates = left;
+            left = hidden;
         }
-        Ok(chosen)
-    }
-
-    /// Whether one of the chosen is so much nearer to the candidate that the way over it will do.
-    fn is_hidden<'p>(
-        &self,
-        candidate: Candidate,
-        chosen: &[Candidate],
-        payload: &impl Fn(u32) -> &'p [u8],
-        factor: f32,
-        longest: f32,
-    ) -> Result<bool> {
-        let own = payload(candidate.node);
-        let floor = -longest * self.norm(own)?;
-        for other in chosen {
-            let between = self.scorer.between(payload(other.node), own)? - floor;
-            if factor * between.max(0.0) < candidate.distance - floor {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(seen.chosen)
     }
 
     /// The norm of a vector where the rule needs it, and 0 elsewhere: the key that it has as seen from itself is the negative
@@ -103,6 +87,33 @@ impl<'a> Pruning<'a> {
             return Ok(0.0);
         }
         Ok((-self.scorer.between(payload, payload)?).max(0.0).sqrt())
+    }
+}
+
+/// What has been chosen, as a candidate sees it.
+struct Seen<'a, F> {
+    pruning: &'a Pruning<'a>,
+    payload: F,
+    /// The largest norm around.
+    longest: f32,
+    chosen: Vec<Candidate>,
+}
+
+impl<'p, F: Fn(u32) -> &'p [u8]> Seen<'_, F> {
+    /// The place of one of the chosen that is so much nearer to the candidate that the way over it will do; `first` is asked first.
+    fn hider(&self, candidate: Candidate, first: usize, factor: f32) -> Result<Option<usize>> {
+        let payload = (self.payload)(candidate.node);
+        let floor = -self.longest * self.pruning.norm(payload)?;
+        let direct = candidate.distance - floor;
+        let places = (first..self.chosen.len()).chain(0..first.min(self.chosen.len()));
+        for place in places {
+            let other = (self.payload)(self.chosen[place].node);
+            let between = self.pruning.scorer.between(other, payload)? - floor;
+            if factor * between.max(0.0) < direct {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
     }
 }
 

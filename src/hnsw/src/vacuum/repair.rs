@@ -37,6 +37,11 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         for _ in 0..ATTEMPTS {
             self.store.check_interrupts()?;
             let Some(broken) = self.read_broken(list)? else { return Ok(()) };
+            if broken.seen.frame > self.index.meta.frame {
+                // An insert has learned the frame since.
+                self.index.refresh()?;
+                continue;
+            }
             self.gather.read(self.index, self.enough(broken.seen.level))?;
             let repaired = self.repaired(&broken).map_err(|error| match error {
                 Error::Codecs(error) => damaged(list.block())(error).into(),
