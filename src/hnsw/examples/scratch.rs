@@ -12,6 +12,16 @@ fn npy(path: &str) -> (usize, usize, Vec<f32>) {
     let d = b[10 + hl..].chunks_exact(4).map(|c| f32::from_le_bytes(c.try_into().unwrap())).collect();
     (v[0], v[1], d)
 }
+fn cpu() -> f64 {
+    std::fs::read_to_string("/proc/thread-self/schedstat")
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse::<f64>()
+        .unwrap()
+        / 1e9
+}
 fn main() {
     let a: Vec<String> = std::env::args().collect();
     let dir = "/work/main/target/bench/vectors/";
@@ -120,4 +130,36 @@ fn main() {
             visits / nq
         );
     }
+    // VACUUM
+    store.tick();
+    let t = cpu();
+    let stats = index
+        .vacuum(&VacuumOptions::default(), &mut |tid| {
+            (tid.block() * 50 + u32::from(tid.no())).wrapping_mul(2654435761) >> 16 & 0xff < 51
+        })
+        .unwrap();
+    let el = cpu() - t;
+    println!("vacuum {el:.2} s: {stats:?}, {:.1} us a list", el * 1e6 / stats.lists_repaired as f64);
+    println!("{:?}", index.check().unwrap());
+    let same = MemStore::new();
+    Index::create(&same, &o).unwrap();
+    let t = Instant::now();
+    let million = 100;
+    std::thread::scope(|s| {
+        for th in 0..4 {
+            let (same, rows) = (&same, &rows);
+            s.spawn(move || {
+                let mut index = Index::open(same).unwrap();
+                for i in (th..million).step_by(4) {
+                    index
+                        .insert(
+                            ItemPointer::new((i / 50) as u32, (i % 50) as u16 + 1),
+                            Value::F32(&rows[..d]),
+                        )
+                        .unwrap();
+                }
+            });
+        }
+    });
+    println!("a million equal rows by 4 threads: {:.2} s, {} pages", t.elapsed().as_secs_f64(), same.len());
 }

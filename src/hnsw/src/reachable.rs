@@ -4,9 +4,9 @@
 //! not. In a graph whose vertices come and go, clusters that only few links join would so come apart in time.
 
 use crate::Result;
-use crate::format::{Link, List, NODES, Vertex};
+use crate::format::{Link, List, NODES, Vertex, VertexBuf};
 use crate::index::Index;
-use kite_pages::{At, PageStore, View};
+use kite_pages::{Ahead, At, Defect, ItemPointer, PageStore, View};
 
 impl<S: PageStore> Index<'_, S> {
     /// Keeps of the neighbours that were dropped from a list those that none of the kept ones links to. Where there is no slot
@@ -25,12 +25,7 @@ impl<S: PageStore> Index<'_, S> {
         if dropped.is_empty() {
             return Ok(());
         }
-        // Where each link of a kept neighbour leads, and whose it is.
-        let mut beyond: Vec<(u64, usize)> = Vec::new();
-        for &place in &*kept {
-            self.links_of(links[place], level, |link| beyond.push((link.place(), place)))?;
-        }
-        beyond.sort_unstable();
+        let beyond = self.links_of(level, links, kept)?;
         let leads = |to: usize, kept: &[usize]| {
             let to = links[to].place();
             let begin = beyond.partition_point(|&(place, _)| place < to);
@@ -51,28 +46,43 @@ impl<S: PageStore> Index<'_, S> {
         Ok(())
     }
 
-    /// Visits the links of a vertex on a level; none when it is gone.
-    fn links_of(&self, vertex: Link, level: u8, mut visit: impl FnMut(Link)) -> Result<()> {
-        let mut visit_all = |view: View<'_>, list: Link| {
-            let found = list.find::<List<'_>>(view, self.shape)?;
-            found.iter().flat_map(|list| list.links).for_each(|&link| visit(link));
+    /// Where the links of some vertices lead, in order, each with the place in `links` of the vertex whose it is. Those that
+    /// are gone have none.
+    fn links_of(&self, level: u8, links: &[Link], of: &[usize]) -> Result<Vec<(u64, usize)>> {
+        let mut lists: Vec<(Link, usize)> = Vec::with_capacity(of.len());
+        let vertices = of.iter().map(|&place| (links[place], place)).collect::<Vec<_>>();
+        self.visit(&vertices, VertexBuf::size(level, 0, 0), |view, vertex, place| {
+            let list = vertex.find::<Vertex<'_>>(view, ())?.map_or(Link::NONE, |found| found.list(level));
+            if !list.is_none() {
+                lists.push((list, place));
+            }
             Ok(())
-        };
-        let home = vertex.block();
-        let list = {
-            let page = self.store.read(home)?;
-            let view = page.view(NODES).at(home)?;
-            let found = vertex.find::<Vertex<'_>>(view, ()).at(home)?;
-            let list = found.map_or(Link::NONE, |found| found.list(level));
-            if list.is_none() {
-                return Ok(());
-            }
-            if list.block() == home {
-                return Ok(visit_all(view, list).at(home)?);
-            }
-            list
-        };
-        let page = self.store.read(list.block())?;
-        Ok(page.view(NODES).and_then(|view| visit_all(view, list)).at(list.block())?)
+        })?;
+        let mut beyond = Vec::with_capacity(lists.len() * self.meta.slots(level));
+        self.visit(&lists, self.shape.size(self.meta.slots(level), false), |view, list, place| {
+            let found = list.find::<List<'_>>(view, self.shape)?;
+            beyond.extend(found.iter().flat_map(|list| list.links).map(|link| (link.place(), place)));
+            Ok(())
+        })?;
+        beyond.sort_unstable();
+        Ok(beyond)
+    }
+
+    /// Visits items, so many bytes of which are fetched ahead.
+    fn visit(
+        &self,
+        items: &[(Link, usize)],
+        bytes: usize,
+        mut visit: impl FnMut(View<'_>, Link, usize) -> Result<(), Defect>,
+    ) -> Result<()> {
+        let ahead = Ahead { before: 0, after: bytes };
+        for items in items.chunks(self.store.batch().max(1)) {
+            let places: Vec<ItemPointer> = items.iter().map(|(link, _)| link.pointer).collect();
+            self.store.read_items(&places, ahead, |at, page| {
+                let (link, place) = items[at];
+                page.view(NODES).and_then(|view| visit(view, link, place)).at(link.block())
+            })?;
+        }
+        Ok(())
     }
 }
