@@ -116,7 +116,8 @@ impl World {
                     rows.map(|(&row, found)| (row, found.vector.clone())).collect();
                 (self.store.snapshot(), rows)
             };
-            let options = if rng.bool() { everything() } else { ScanOptions { ef: 60, ..ScanOptions::default() } };
+            let options =
+                if rng.bool() { everything() } else { ScanOptions { ef: 60, ..ScanOptions::default() } };
             let mut found = rows(&mut index, &query, options);
             // What the snapshot does not see the heap would hide.
             found.retain(|(row, _)| visible.contains_key(row));
@@ -143,9 +144,22 @@ fn run(payload: PayloadKind, code_bits: u8, seconds: u64) {
     Index::create(&world.store, &options(payload, code_bits)).unwrap();
     let begin = Instant::now();
     let recall = thread::scope(|scope| {
-        let searchers: Vec<_> = (0..2).map(|n| scope.spawn({ let world = &world; move || world.search(n) })).collect();
-        let mut others: Vec<_> =
-            (0..2).map(|n| scope.spawn({ let world = &world; move || world.insert_rows(10 + n) })).collect();
+        let searchers: Vec<_> = (0..2)
+            .map(|n| {
+                scope.spawn({
+                    let world = &world;
+                    move || world.search(n)
+                })
+            })
+            .collect();
+        let mut others: Vec<_> = (0..2)
+            .map(|n| {
+                scope.spawn({
+                    let world = &world;
+                    move || world.insert_rows(10 + n)
+                })
+            })
+            .collect();
         others.push(scope.spawn(|| world.delete_and_vacuum(20)));
         let done = |world: &World| {
             let (inserts, vacuums) = (world.inserts.load(Relaxed), world.vacuums.load(Relaxed));

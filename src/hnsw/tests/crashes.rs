@@ -70,7 +70,12 @@ impl History {
     }
 
     /// Holds queries against the rows that must and may be there.
-    fn ask(&self, index: &mut Index<'_, MemStore>, moment: &Moment, extra: &BTreeMap<u32, Vec<f32>>) -> Recall {
+    fn ask(
+        &self,
+        index: &mut Index<'_, MemStore>,
+        moment: &Moment,
+        extra: &BTreeMap<u32, Vec<f32>>,
+    ) -> Recall {
         let mut recall = Recall::default();
         let queries = self.vectors.values().step_by(self.vectors.len().div_ceil(3));
         for query in queries {

@@ -80,6 +80,9 @@ struct Node {
 
 const NO_CODE: u32 = u32::MAX;
 
+/// What is answered when there is no room for what a search has met.
+const FULL: kite_pages::Error = kite_pages::Error::OutOfMemory { bytes: size_of::<Node>() };
+
 /// The state of a search of one level.
 #[derive(Debug)]
 pub(crate) struct Beam {
@@ -89,7 +92,8 @@ pub(crate) struct Beam {
     codes: Vec<u8>,
     seen: Seen,
     frontier: BinaryHeap<Reverse<Ranked>>,
-    later: Vec<Ranked>,
+    /// Links that were too far to be looked into, with their estimates; some more than once.
+    later: Vec<(f32, Link)>,
     best: BinaryHeap<Ranked>,
     spare: BinaryHeap<Reverse<Ranked>>,
     visits: usize,
@@ -189,7 +193,12 @@ impl Beam {
     /// Goes on for another `ef`, after [`Beam::take_best`]: with what was read but too far, and from the frontier.
     pub(crate) fn resume<S: PageStore>(&mut self, probe: &Probe<'_, S>, sink: &mut impl Sink) -> Result<()> {
         self.resumed = true;
-        self.frontier.extend(self.later.drain(..).map(Reverse));
+        for (estimate, link) in std::mem::take(&mut self.later) {
+            if self.is_new(link)? {
+                let node = self.add(link, None)?;
+                self.frontier.push(Reverse(Ranked::new(estimate, node)));
+            }
+        }
         while self.best.len() < self.limits.ef {
             let Some(Reverse(next)) = self.spare.pop() else { break };
             if sink.admits(next.node())? {
@@ -238,9 +247,10 @@ impl Beam {
     }
 
     fn bytes(&self) -> usize {
-        let ranked = self.frontier.capacity() + self.later.capacity() + self.spare.capacity();
+        let ranked = self.frontier.capacity() + self.spare.capacity();
         self.nodes.capacity() * size_of::<Node>()
             + self.codes.capacity()
+            + self.later.capacity() * size_of::<(f32, Link)>()
             + ranked * size_of::<Ranked>()
             + self.seen.bytes()
     }
@@ -437,23 +447,14 @@ impl Beam {
         let ranked =
             Ranked::new(probe.scorer.exact(&probe.query, payload).map_err(damaged(block))?, met.node);
         if met.bare {
-            self.wait(ranked);
+            // It has been read, so that it is too late to put it off; it costs a slot of the heap.
+            self.frontier.push(Reverse(ranked));
         }
         if met.wanted {
             sink.payload(met.node, payload).map_err(damaged(block))?;
             self.step.fresh.push(ranked);
         }
         Ok(())
-    }
-
-    /// Puts a node into the frontier.
-    #[inline]
-    fn wait(&mut self, ranked: Ranked) {
-        if ranked.key() < self.worst() || !self.is_full() {
-            self.frontier.push(Reverse(ranked));
-        } else if self.limits.resumable {
-            self.later.push(ranked);
-        }
     }
 
     /// Reads the list of a node. The page is the one that it is on.
@@ -486,11 +487,18 @@ impl Beam {
             .scorer
             .estimate(&probe.query, list.codes, list.factors, &mut estimates)
             .map_err(damaged(block))?;
+        let (full, near) = (self.is_full(), self.worst());
         for (place, (&link, &estimate)) in list.links.iter().zip(&estimates).enumerate() {
-            if self.is_new(link)? {
+            // Most are too far, and need not be remembered: they will be too far in every other list, too.
+            if full && estimate >= near {
+                if self.limits.resumable {
+                    self.later.try_reserve(1).map_err(|_| FULL)?;
+                    self.later.push((estimate, link));
+                }
+            } else if self.is_new(link)? {
                 let code = if self.limits.keep_codes { list.code(place, probe.shape) } else { None };
                 let node = self.add(link, code)?;
-                self.wait(Ranked::new(estimate, node));
+                self.frontier.push(Reverse(Ranked::new(estimate, node)));
             }
         }
         self.step.estimates = estimates;
@@ -506,7 +514,6 @@ impl Beam {
     /// Notes a vertex with its code and factors.
     #[inline]
     fn add(&mut self, link: Link, code: Option<(&[u8], &[u8])>) -> kite_pages::Result<u32> {
-        const FULL: kite_pages::Error = kite_pages::Error::OutOfMemory { bytes: size_of::<Node>() };
         self.nodes.try_reserve(1).map_err(|_| FULL)?;
         let mut at = NO_CODE;
         if let Some((code, factors)) = code {

@@ -48,11 +48,7 @@ pub fn everything() -> ScanOptions {
 }
 
 /// The rows that a query returns, with what it says of their distance.
-pub fn rows<S: PageStore>(
-    index: &mut Index<'_, S>,
-    query: &[f32],
-    options: ScanOptions,
-) -> Vec<(u32, f64)> {
+pub fn rows<S: PageStore>(index: &mut Index<'_, S>, query: &[f32], options: ScanOptions) -> Vec<(u32, f64)> {
     let mut scan = index.scan(Some(Value::F32(query)), options).unwrap();
     let mut rows = Vec::new();
     while let Some(row) = scan.next_row().unwrap() {
