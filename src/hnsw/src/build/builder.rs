@@ -171,7 +171,7 @@ impl<T: Scratch> Builder<T> {
         let codes = Codes::of(payloads, &framed, self.parameters.threads, &self.memory, host)?;
         let entry = (nodes > 0).then(|| (graph.entry(), graph.level(graph.entry())));
         let plan = Plan::new(self.meta, frame, entry);
-        let order = by_locality(&graph, self.per_page(&graph, &plan.meta), &self.memory)?;
+        let order = by_locality(&graph, self.per_page(&graph, &plan.meta), &self.memory, host)?;
         host.phase(Phase::Writing);
         let mut linked = Linked { nodes: &self.nodes, graph: &graph, codes: &codes, order: &order };
         write(store, &mut linked, &plan, &self.memory, host)
@@ -191,7 +191,7 @@ impl<T: Scratch> Builder<T> {
             highest: highest(&self.meta, Shape::of(&self.meta.spec)),
             memory: &self.memory,
         };
-        let (frame, centres) = parts::learn(&mut spilled, &setting)?;
+        let (frame, centres) = parts::learn(&mut spilled, &setting, host)?;
         setting.framed = Scorer::new(self.meta.spec, frame.clone())?;
         let mut merged = parts::link_parts(spilled, centres, &setting, &mut self.scratch, host)?;
         let plan = Plan::new(self.meta, frame, merged.entry);

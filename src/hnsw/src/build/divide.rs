@@ -2,6 +2,7 @@
 //! (as in DiskANN: Jayaram Subramanya et al., "DiskANN: Fast Accurate Billion-point Nearest Neighbor Search on a Single Node",
 //! NeurIPS 2019, section 3.2.3). What is linked in two parts joins them.
 
+use super::Host;
 use super::link::mix;
 use super::memory::{Counted, Memory};
 use super::rows::Rows;
@@ -42,10 +43,10 @@ impl Centres {
     pub(super) fn learn(
         spec: &Spec,
         sample: &Rows,
-        count: usize,
-        overlap: f64,
+        (count, overlap): (usize, f64),
         seed: u64,
         memory: &Memory,
+        host: &impl Host,
     ) -> Result<Self> {
         // By inner product every row would be nearest to the longest centre.
         let metric = if spec.metric == Metric::InnerProduct { Metric::L2 } else { spec.metric };
@@ -64,11 +65,11 @@ impl Centres {
         order.iter().take(count).try_for_each(|&row| learned.centres.push(sample.get(row)))?;
         if matches!(spec.vector_type, VectorType::Vector | VectorType::Halfvec) {
             for _ in 0..ROUNDS {
-                let nearest = learned.balance(&learned.distances(sample, memory)?, STEPS);
+                let nearest = learned.balance(&learned.distances(sample, memory, host)?, STEPS);
                 learned.improve(sample, &nearest, memory)?;
             }
         }
-        let distances = learned.distances(sample, memory)?;
+        let distances = learned.distances(sample, memory, host)?;
         learned.balance(&distances, LAST_STEPS);
         let two: Vec<TwoNearest> =
             distances.chunks_exact(count).map(|row| two_nearest(row, &learned.weights)).collect();
@@ -94,10 +95,11 @@ impl Centres {
     }
 
     /// How far each row is from each centre, before weights.
-    fn distances(&self, sample: &Rows, memory: &Memory) -> Result<Counted<f32>> {
+    fn distances(&self, sample: &Rows, memory: &Memory, host: &impl Host) -> Result<Counted<f32>> {
         let mut distances = Counted::new(memory);
         distances.reserve_exact(sample.len() * self.len())?;
         for row in 0..sample.len() as u32 {
+            host.go_on()?;
             for centre in 0..self.len() as u32 {
                 distances.push(self.distance(sample.get(row), centre))?;
             }

@@ -1,12 +1,17 @@
 //! In which order vertices are written, so that those which a search reads together lie together.
 
-use super::Graph;
 use super::memory::{Counted, Memory};
+use super::{Graph, Host};
 use crate::Result;
 
 /// All nodes: each group begins with the node that has waited longest and goes on with its neighbours that have no place yet,
 /// the nearest first as far as the list is in order. Nodes begin to wait when a neighbour gets its place.
-pub(super) fn by_locality(graph: &Graph, group: usize, memory: &Memory) -> Result<Counted<u32>> {
+pub(super) fn by_locality(
+    graph: &Graph,
+    group: usize,
+    memory: &Memory,
+    host: &impl Host,
+) -> Result<Counted<u32>> {
     let nodes = graph.len();
     let mut order = Counted::new(memory);
     order.reserve_exact(nodes)?;
@@ -16,6 +21,7 @@ pub(super) fn by_locality(graph: &Graph, group: usize, memory: &Memory) -> Resul
     let mut next = 0;
     let mut seed = if nodes > 0 { Some(graph.entry()) } else { None };
     while let Some(node) = seed {
+        host.go_on()?;
         place(node, &mut placed, &mut order)?;
         let room = group.saturating_sub(1);
         for near in graph.links(node, 0).filter(|&near| !placed[near as usize]).take(room).collect::<Vec<_>>()

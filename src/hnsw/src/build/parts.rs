@@ -93,7 +93,7 @@ impl<F: ScratchFile> Spilled<F> {
 }
 
 /// Distinct rows evenly spread over all, as many as memory allows.
-fn sample<F: ScratchFile>(spilled: &mut Spilled<F>, setting: &Setting<'_>) -> Result<Rows> {
+fn sample<F: ScratchFile>(spilled: &mut Spilled<F>, setting: &Setting<'_>, host: &impl Host) -> Result<Rows> {
     let mut sample = Rows::new(setting.memory, setting.scorer.payload_len());
     let size = spilled.rows.bytes.div_ceil(spilled.rows.rows.max(1)) + 16;
     let most = (setting.memory.limit() / 8 / size).clamp(100, codes::SAMPLE);
@@ -102,6 +102,7 @@ fn sample<F: ScratchFile>(spilled: &mut Spilled<F>, setting: &Setting<'_>) -> Re
     spilled.rows.rewind()?;
     let (mut row, mut looked_at) = (0, 0);
     while spilled.rows.next(&mut payload)?.is_some() {
+        host.go_on()?;
         if wanted.next_if_eq(&row).is_some() {
             looked_at += 1;
             if equals.find_or_enter(&sample, &payload)?.is_none() {
@@ -168,22 +169,24 @@ fn divide<T: Scratch>(
 pub(super) fn learn<F: ScratchFile>(
     spilled: &mut Spilled<F>,
     setting: &Setting<'_>,
+    host: &impl Host,
 ) -> Result<(Option<Frame>, Centres)> {
-    let sample = sample(spilled, setting)?;
+    let sample = sample(spilled, setting, host)?;
     let payloads = (0..sample.len() as u32).map(|row| sample.get(row));
     let seed = setting.parameters.seed;
     let frame = codes::learn(setting.scorer, spilled.rows.rows, payloads, seed)?;
     let Shares { mut parts, capacity, .. } = spilled.shares(setting);
     let spec = setting.scorer.spec();
     let fits = capacity as f64 / spilled.total(setting);
+    let mut centres = Centres::learn(spec, &sample, (parts, OVERLAP), seed, setting.memory, host)?;
     for _ in 0..TRIES {
-        let centres = Centres::learn(spec, &sample, parts, OVERLAP, seed, setting.memory)?;
         if centres.largest() < fits || parts == MOST {
-            return Ok((frame, centres));
+            break;
         }
         parts = (parts + parts / 8 + 1).min(MOST);
+        centres = Centres::learn(spec, &sample, (parts, OVERLAP), seed, setting.memory, host)?;
     }
-    Ok((frame, Centres::learn(spec, &sample, parts, OVERLAP, seed, setting.memory)?))
+    Ok((frame, centres))
 }
 
 /// Divides the rows, links the parts, and answers what remains to be merged.
@@ -211,6 +214,7 @@ pub(super) fn link_parts<'a, T: Scratch>(
         let mut payload = Vec::new();
         spool.rewind()?;
         while let Some(head) = spool.next(&mut payload)? {
+            host.go_on()?;
             part.push(setting.scorer, head, &payload, usize::from(head.part()) == number)?;
         }
         linked.push(part.link((0, shares.upper), slots, setting, scratch, host)?);

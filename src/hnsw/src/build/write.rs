@@ -84,10 +84,13 @@ pub(super) fn write<S: PageStore>(
     let places = Counted::filled(memory, source.ids(), || ItemPointer::NONE)?;
     let mut layout = Writer::new(&meta, places, None::<Pages<S::Bulk<'_>>>);
     layout.frame(plan.frame.as_ref())?;
+    let mut highest = None;
     source.each(false, &mut |vertex| {
         host.go_on()?;
         let place = layout.vertex(vertex)?;
         layout.places[vertex.id as usize] = place;
+        let level = (vertex.lists.len() - 1) as u8;
+        highest = highest.filter(|&(_, other)| other >= level).or(Some((vertex.id, level)));
         meta.vertices += 1;
         meta.rows += vertex.tids.len() as u64;
         Ok(())
@@ -104,7 +107,9 @@ pub(super) fn write<S: PageStore>(
         host.written(writer.packer.first_open());
         Ok(())
     })?;
-    if let Some((entry, level)) = plan.entry {
+    // Where two vertices have equal vectors, the entry may be one that has been left out.
+    let entry = plan.entry.filter(|&(id, _)| !writer.link(id).is_none()).or(highest);
+    if let Some((entry, level)) = entry {
         meta.entry = writer.link(entry);
         meta.entry_level = level;
     }

@@ -1,7 +1,10 @@
 //! Builds beyond memory.
 
 use super::*;
-use crate::Error;
+use crate::build::{Scratch, ScratchFile};
+use crate::{Error, Result};
+use std::io::ErrorKind;
+use std::rc::Rc;
 
 /// A share of what the values take.
 fn share(values: &[f32], percent: usize) -> Resources {
@@ -87,4 +90,79 @@ fn the_host_ends_it_in_parts_as_well() {
         looks = looks * 2 + 1;
     }
     assert!(looks > 1000);
+}
+
+/// Temporary files that fail after so many operations.
+#[derive(Debug, Clone)]
+struct Failing(Rc<Cell<usize>>);
+
+impl Failing {
+    fn step(&self) -> Result<()> {
+        let left = self.0.get().checked_sub(1).ok_or(Error::Scratch(ErrorKind::StorageFull))?;
+        self.0.set(left);
+        Ok(())
+    }
+}
+
+/// A file in memory.
+#[derive(Debug)]
+struct FailingFile {
+    failing: Failing,
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Scratch for Failing {
+    type File = FailingFile;
+
+    fn file(&mut self) -> Result<FailingFile> {
+        self.step()?;
+        Ok(FailingFile { failing: self.clone(), bytes: Vec::new(), at: 0 })
+    }
+}
+
+impl ScratchFile for FailingFile {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.failing.step()?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn rewind(&mut self) -> Result<()> {
+        self.failing.step()?;
+        self.at = 0;
+        Ok(())
+    }
+
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize> {
+        self.failing.step()?;
+        let read = bytes.len().min(self.bytes.len() - self.at);
+        bytes[..read].copy_from_slice(&self.bytes[self.at..self.at + read]);
+        self.at += read;
+        Ok(read)
+    }
+}
+
+#[test]
+fn a_temporary_file_that_fails_ends_it_without_an_index() {
+    const MANY: usize = 1 << 40;
+    let values = clustered(400, 16, 27);
+    let build = |operations: usize| {
+        let left = Rc::new(Cell::new(operations));
+        let resources = Resources { threads: 1, memory: 40_000 };
+        let store = MemStore::new();
+        let mut builder = Builder::new(&options(spec(16)), resources, Failing(Rc::clone(&left))).unwrap();
+        let pushed: Result<()> = dense(&values, 16)
+            .zip(0..)
+            .try_for_each(|(value, row)| builder.push(tid(row), value).map(|_| ()));
+        let built = pushed.and_then(|()| builder.finish(&store, &endless()));
+        (built, store, left.get())
+    };
+    let (built, _, left) = build(MANY);
+    assert!(built.unwrap().parts > 1);
+    for operations in (0..MANY - left).step_by((MANY - left) / 12) {
+        let (built, store, _) = build(operations);
+        assert_eq!(built.unwrap_err(), Error::Scratch(ErrorKind::StorageFull));
+        assert!(crate::Index::open(&store).is_err());
+    }
 }
