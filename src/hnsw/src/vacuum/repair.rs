@@ -116,7 +116,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         let chosen = self.choose(broken)?;
         let slots = self.index.meta.slots(seen.level);
         // A list apart from its vertex costs every search a page read, so that it has to be worth it.
-        let most = if 2 * broken.longest >= slots { broken.longest } else { slots };
+        let most = if 4 * broken.longest >= slots { broken.longest } else { slots / 2 };
         let links: Vec<Link> = self.gather.met.iter().map(|met| met.link).collect();
         let mut kept: Vec<usize> =
             chosen.iter().take(most).map(|candidate| candidate.node as usize).collect();
