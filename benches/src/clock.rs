@@ -35,6 +35,17 @@ impl Clock {
     }
 }
 
+impl Clock {
+    /// The time of this thread: two of them tell what it took to get from one to the other.
+    pub(crate) fn here(self) -> Result<Duration> {
+        let id = match self {
+            Self::Wall => nix::time::ClockId::CLOCK_MONOTONIC,
+            Self::Cpu => nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID,
+        };
+        Ok(nix::time::clock_gettime(id)?.into())
+    }
+}
+
 /// Time that a process has spent on a processor so far. The kernel's figure is exact only once the process has gone to sleep,
 /// which an idle backend does some microseconds after it has answered.
 fn on_processor(pid: i32) -> Result<Duration> {
@@ -67,6 +78,17 @@ mod tests {
         assert_eq!(answer, 7);
         assert!(time >= Duration::from_millis(3));
         assert!(Clock::Wall.time::<()>(0, || anyhow::bail!("no")).is_err());
+    }
+
+    #[test]
+    fn a_sleeping_thread_uses_no_processor() {
+        let during = |clock: Clock| {
+            let begin = clock.here().unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+            clock.here().unwrap() - begin
+        };
+        assert!(during(Clock::Wall) >= Duration::from_millis(20));
+        assert!(during(Clock::Cpu) < Duration::from_millis(10));
     }
 
     #[cfg(target_os = "linux")]

@@ -83,6 +83,7 @@ fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
                     seconds,
                     rows_per_second: options.rows as f64 / seconds,
                     wal_bytes: Some(wal_bytes),
+                    wal_records: None,
                     recall_before: recalls[n].take(),
                     recall_after: after,
                 }))?;

@@ -17,6 +17,7 @@ mod exact;
 mod filter;
 mod floor;
 mod front;
+mod graph;
 mod inprocess;
 mod insert;
 mod interrupt;
@@ -65,6 +66,8 @@ enum Command {
     Cold(cold::Options),
     /// An index that is there before its rows
     EmptyFirst(empty_first::Options),
+    /// The graph index by itself: layouts on pages beside arrays, without a server
+    Graph(graph::Options),
     /// SELECT 1
     Floor(floor::Options),
     /// Exact k-NN by sequential scan
@@ -84,6 +87,7 @@ fn main() -> Result<()> {
         Command::Filter(options) => filter::run(&options),
         Command::Cold(options) => cold::run(&options),
         Command::EmptyFirst(options) => empty_first::run(&options),
+        Command::Graph(options) => graph::run(&options),
         Command::Floor(options) => floor::run(&options),
         Command::Scan(options) => scan::run(&options),
         Command::Cost(options) => cost::run(&options),

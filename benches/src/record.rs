@@ -25,6 +25,7 @@ pub(crate) enum Record {
     Vacuum(Vacuum),
     Filter(FilterPass),
     Cold(Cold),
+    Graph(GraphPass),
 }
 
 /// What is common to all measurements of one start of the bench.
@@ -176,6 +177,9 @@ pub(crate) struct Insert {
     pub(crate) seconds: f64,
     pub(crate) rows_per_second: f64,
     pub(crate) wal_bytes: Option<u64>,
+    /// WAL records, where they were counted.
+    #[serde(default)]
+    pub(crate) wal_records: Option<u64>,
     pub(crate) recall_before: Option<f64>,
     pub(crate) recall_after: Option<f64>,
 }
@@ -191,6 +195,12 @@ pub(crate) struct Vacuum {
     pub(crate) seconds: f64,
     pub(crate) index_bytes_before: u64,
     pub(crate) index_bytes_after: u64,
+    /// After as many rows were inserted as were deleted.
+    #[serde(default)]
+    pub(crate) index_bytes_refilled: Option<u64>,
+    /// Lists of links that led to deleted rows.
+    #[serde(default)]
+    pub(crate) lists_repaired: Option<u64>,
     pub(crate) wal_bytes: Option<u64>,
     /// Of the swept setting, for the recalls and times here.
     pub(crate) value: Option<f64>,
@@ -254,6 +264,37 @@ pub(crate) struct Cold {
     pub(crate) toast_reads: f64,
     pub(crate) toast_hits: f64,
     pub(crate) mean_us: f64,
+}
+
+/// All queries, once, in one layout of a graph, by one thread in the bench's own process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GraphPass {
+    pub(crate) run: String,
+    pub(crate) arm: String,
+    /// Width of the beam.
+    pub(crate) ef: usize,
+    pub(crate) repeat: usize,
+    pub(crate) queries: usize,
+    pub(crate) recall: f64,
+    pub(crate) recall_min: f64,
+    pub(crate) mean_us: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    /// Pages of the index that a query reads, in the mean.
+    pub(crate) index_pages: f64,
+    /// Rows that a query looks at to put its answer in order, in the mean.
+    pub(crate) fetches: f64,
+    /// Pages of table and TOAST that these lie on.
+    pub(crate) heap_pages: f64,
+    /// The machine's load average over the last minute.
+    pub(crate) load: Option<f64>,
+}
+
+impl GraphPass {
+    /// Pages that a query reads.
+    pub(crate) fn pages(&self) -> f64 {
+        self.index_pages + self.heap_pages
+    }
 }
 
 /// Reads a journal. The second answer says what is odd about it without making it useless.

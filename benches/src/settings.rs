@@ -49,6 +49,11 @@ impl Settings {
         Self::of(INDEX)
     }
 
+    /// For what runs without a server.
+    pub(crate) fn none() -> Self {
+        Self(BTreeMap::new())
+    }
+
     fn of(special: &[(&str, &str)]) -> Self {
         Self(COMMON.iter().chain(special).map(|&(name, value)| (name.into(), value.into())).collect())
     }

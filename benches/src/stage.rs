@@ -277,7 +277,7 @@ impl<'a> Stage<'a> {
 }
 
 /// Where vectors are put for a library to read.
-fn scratch_file(data: &Dataset, what: &str) -> Result<PathBuf> {
+pub(crate) fn scratch_file(data: &Dataset, what: &str) -> Result<PathBuf> {
     let folder = workspace_root().join("target/bench/vectors");
     std::fs::create_dir_all(&folder)?;
     Ok(folder.join(format!("{}-{what}.npy", data.fingerprint())))

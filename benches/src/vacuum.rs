@@ -26,7 +26,7 @@ pub(crate) struct Options {
 const FACTOR: u64 = 2_654_435_761;
 
 /// Whether a row is deleted.
-fn goes(row: usize, share: f64) -> bool {
+pub(crate) fn goes(row: usize, share: f64) -> bool {
     (row as u64).wrapping_mul(FACTOR) % (1 << 32) < limit(share)
 }
 
@@ -91,6 +91,8 @@ fn arm(
         seconds,
         index_bytes_before: bytes_before,
         index_bytes_after: sizes(&mut client, &table)?.index,
+        index_bytes_refilled: None,
+        lists_repaired: None,
         wal_bytes: Some(wal_bytes),
         value: crate::ann::number(stage.arms[n].arm.steady()),
         recall_before: before,

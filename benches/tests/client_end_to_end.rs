@@ -1,9 +1,12 @@
 //! The program from end to end on 2,000 rows: servers, tables, exact answers, journals, report.
 
-use anyhow::{Context, Result, ensure};
+mod program;
+
+use anyhow::{Result, ensure};
 use kite_cluster::{Cluster, DEFAULT_MAJOR, PrivateTree};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use program::{bench, of_kind};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,28 +16,6 @@ use std::time::{Duration, Instant};
 const PGVECTOR_TREE: &str = "KITE_PGVECTOR_TREE";
 
 const DATA: &str = "generated:2kx32,queries=50";
-
-/// Runs a command of kite-bench. Answers the records of its journal, and what it printed.
-fn bench(command: &str, arguments: &[&str]) -> Result<(Vec<Value>, String)> {
-    let output = Command::new(env!("CARGO_BIN_EXE_kite-bench")).arg(command).args(arguments).output()?;
-    let (said, printed) =
-        (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout).into_owned());
-    ensure!(output.status.success(), "{command} failed: {said}");
-    let path = said
-        .lines()
-        .find_map(|line| line.strip_prefix("results go to "))
-        .with_context(|| format!("{command} named no journal: {said}"))?;
-    let records = std::fs::read_to_string(path)?
-        .lines()
-        .map(serde_json::from_str)
-        .collect::<Result<Vec<Value>, _>>()?;
-    std::fs::remove_file(path)?;
-    Ok((records, printed))
-}
-
-fn of_kind<'a>(records: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    records.iter().filter(|record| record["kind"] == kind).collect()
-}
 
 /// Where pgvector is, or a word on what is left out.
 fn pgvector(left_out: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 //! `report`: journals made into Markdown and pictures.
 
 use super::gather::{Gathered, Section, gather};
-use super::{ann, filter, head, pictures, upkeep};
+use super::{ann, filter, graph, head, pictures, upkeep};
 use crate::record;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -78,6 +78,7 @@ pub(super) fn markdown(all: &Gathered, title: &str, baseline: Option<&str>, fold
         text += &head::arms(section);
         let parts = [
             ann::markdown(section, baseline),
+            graph::markdown(section),
             upkeep::builds(section, baseline),
             upkeep::inserts(section, baseline),
             upkeep::vacuums(section),

@@ -1,7 +1,7 @@
 //! Puts journals together: which measurements may stand in one table, and which are repeats of each other.
 
 use crate::engine::OWN;
-use crate::record::{Arm, Build, Cold, DataFacts, FilterPass, Insert, Pass, Record, Run, Vacuum};
+use crate::record::{Arm, Build, Cold, DataFacts, FilterPass, GraphPass, Insert, Pass, Record, Run, Vacuum};
 use crate::stats::median;
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +40,7 @@ pub(super) struct Entrant {
     pub(super) vacuums: Vec<Vacuum>,
     pub(super) filters: Vec<FilterPass>,
     pub(super) colds: Vec<Cold>,
+    pub(super) graphs: Vec<GraphPass>,
 }
 
 /// Measurements are repeats of each other only if all of this is the same.
@@ -219,6 +220,7 @@ impl Gathered {
             Record::Vacuum(vacuum) => self.entrant(places, &vacuum.run, &vacuum.arm)?.vacuums.push(vacuum),
             Record::Filter(filter) => self.entrant(places, &filter.run, &filter.arm)?.filters.push(filter),
             Record::Cold(cold) => self.entrant(places, &cold.run, &cold.arm)?.colds.push(cold),
+            Record::Graph(graph) => self.entrant(places, &graph.run, &graph.arm)?.graphs.push(graph),
         }
         Ok(())
     }
@@ -242,6 +244,7 @@ impl Entrant {
             vacuums: Vec::new(),
             filters: Vec::new(),
             colds: Vec::new(),
+            graphs: Vec::new(),
         }
     }
 }
@@ -257,6 +260,7 @@ fn run_of(record: &Record) -> &str {
         Record::Vacuum(of) => &of.run,
         Record::Filter(of) => &of.run,
         Record::Cold(of) => &of.run,
+        Record::Graph(of) => &of.run,
     }
 }
 

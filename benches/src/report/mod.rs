@@ -4,6 +4,7 @@ mod ann;
 mod curve;
 mod filter;
 mod gather;
+mod graph;
 mod head;
 mod pictures;
 mod upkeep;

@@ -208,8 +208,8 @@ fn upkeep_is_compared() {
     for (arm, seconds, rate) in [("pgvector:hnsw,m=16", 10.0, 200.0), ("pgkite:graph", 4.0, 500.0)] {
         text += &format!(
             r#"{{"kind":"build","run":"a","arm":"{arm}","repeat":0,"seconds":{seconds},"peak_memory_bytes":null,"index_bytes":2097152,"heap_bytes":1048576,"toast_bytes":0,"wal_bytes":524288,"workers":2,"mode":"after-load","rows":100}}
-{{"kind":"insert","run":"a","arm":"{arm}","repeat":0,"writers":4,"batch":100,"rows":50,"seconds":1,"rows_per_second":{rate},"wal_bytes":5000,"recall_before":0.97,"recall_after":null}}
-{{"kind":"vacuum","run":"a","arm":"{arm}","repeat":0,"deleted_share":0.2,"seconds":3,"index_bytes_before":2097152,"index_bytes_after":1048576,"wal_bytes":null,"value":80,"recall_before":0.97,"recall_deleted":0.9,"recall_after":0.96,"mean_us_before":100,"mean_us_after":90}}
+{{"kind":"insert","run":"a","arm":"{arm}","repeat":0,"writers":4,"batch":100,"rows":50,"seconds":1,"rows_per_second":{rate},"wal_bytes":5000,"wal_records":500,"recall_before":0.97,"recall_after":null}}
+{{"kind":"vacuum","run":"a","arm":"{arm}","repeat":0,"deleted_share":0.2,"seconds":3,"index_bytes_before":2097152,"index_bytes_after":1048576,"index_bytes_refilled":3145728,"lists_repaired":100000,"wal_bytes":null,"value":80,"recall_before":0.97,"recall_deleted":0.9,"recall_after":0.96,"mean_us_before":100,"mean_us_after":90}}
 {{"kind":"cold","run":"a","arm":"{arm}","value":80,"shared_buffers":"16MB","recall":0.97,"queries":10,"index_reads":30,"index_hits":70,"heap_reads":5,"heap_hits":5,"toast_reads":0,"toast_hits":0,"mean_us":1234}}
 "#
         );
@@ -221,11 +221,14 @@ fn upkeep_is_compared() {
     );
     assert_eq!(
         cells(&text, "### Inserting", "pgkite:graph"),
-        ["pgvector:hnsw,m=16", "4", "100", "500.0", "2.50", "100.0", "0.9700", "–"]
+        ["pgvector:hnsw,m=16", "4", "100", "500.0", "2.50", "100.0", "10.0", "0.9700", "–"]
     );
     assert_eq!(
         cells(&text, "### Deleting", "pgkite:graph"),
-        ["20 %", "3.00", "2.00", "1.00", "–", "80", "0.9700", "0.9000", "0.9600", "100.0", "90.0"]
+        [
+            "20 %", "3.00", "30.0", "2.00", "1.00", "3.00", "–", "80", "0.9700", "0.9000", "0.9600", "100.0",
+            "90.0"
+        ]
     );
     assert_eq!(
         cells(&text, "### Pages read", "pgkite:graph"),
@@ -281,4 +284,43 @@ fn pictures_are_written_in_both_forms() {
         }
         assert!(file("png").unwrap().starts_with(b"\x89PNG"));
     }
+}
+
+/// Two layouts with two repeats each, of which one reads pages and looks at rows again.
+#[test]
+fn layouts_of_a_graph_with_pages_priced() {
+    let start = start("g", FIRST, "f1");
+    let (run, _) = start.split_once('\n').unwrap();
+    let mut text = format!("{run}\n");
+    for (arm, bytes) in [("flat", 10_000), ("pgvector", 20_000)] {
+        text += &format!(
+            r#"{{"kind":"arm","run":"g","arm":"{arm}","engine":"pgkite","version":"1","server":null,"kernels":null,"index":null,"session":[],"parameter":"ef","in_process":true}}
+{{"kind":"build","run":"g","arm":"{arm}","repeat":0,"seconds":1.5,"peak_memory_bytes":null,"index_bytes":{bytes},"heap_bytes":0,"toast_bytes":0,"wal_bytes":null,"workers":null,"mode":"after-load","rows":100}}
+"#
+        );
+        for (ef, recall, mean) in [(10, 0.95, 100.0), (40, 0.98, 200.0)] {
+            for repeat in [0, 1] {
+                let (mean, pages) =
+                    if arm == "flat" { (mean, 0.0) } else { (2.0 * mean, 10.0 * mean / 2.0 - 20.0) };
+                text += &format!(
+                    r#"{{"kind":"graph","run":"g","arm":"{arm}","ef":{ef},"repeat":{repeat},"queries":10,"recall":{recall},"recall_min":0.5,"mean_us":{mean},"p50_us":{mean},"p99_us":{mean},"index_pages":{pages},"fetches":12,"heap_pages":20,"load":null}}
+"#
+                );
+            }
+        }
+    }
+    let text = markdown(&gather([parse(&text).unwrap().0]).unwrap(), "T", None, "r").unwrap();
+    let row = |begin: &str| -> Vec<String> {
+        let line = text.lines().find(|line| line.starts_with(begin)).unwrap_or_else(|| panic!("{text}"));
+        line.split('|').map(|cell| cell.trim().replace(" ±0 %", "")).collect()
+    };
+    // 400 µs and 1,000 pages of 0.1 µs, beside 200 µs and the 20 pages of the rows.
+    let pgvector = row("| pgvector ");
+    assert_eq!(pgvector[2..6], ["200.0", "5000", "2500", "–"]);
+    assert_eq!(pgvector[6..9], ["4000", "2000", "–"]);
+    assert_eq!(pgvector[9..12], ["1000", "12.0", "0.9800"]);
+    let multiples: Vec<&str> =
+        text.lines().filter(|line| line.starts_with("| pgvector ") && line.contains("0.50")).collect();
+    assert!(multiples[0].contains("| 0.50 | 0.50 |"), "{text}");
+    assert!(multiples[0].contains("0.41 |"), "{text}");
 }

@@ -91,6 +91,9 @@ pub(super) fn inserts(section: &Section, wanted: Option<&str>) -> String {
                 measured(&rates),
                 format!("{:.2}", median(&rates) / base),
                 measured(&wal),
+                measured(&all(inserts, |insert| {
+                    insert.wal_records.map(|records| records as f64 / insert.rows as f64)
+                })),
                 recall(|insert| insert.recall_before),
                 recall(|insert| insert.recall_after),
             ]);
@@ -104,6 +107,7 @@ pub(super) fn inserts(section: &Section, wanted: Option<&str>) -> String {
         "rows/s",
         "× baseline",
         "WAL bytes/row",
+        "records/row",
         "recall before",
         "after",
     ];
@@ -125,8 +129,12 @@ pub(super) fn vacuums(section: &Section) -> String {
                 entrant.label.clone(),
                 format!("{:.0} %", 100.0 * share),
                 measured(&column(|vacuum| vacuum.seconds)),
+                measured(&all(&group, |vacuum| {
+                    vacuum.lists_repaired.map(|lists| 1e6 * vacuum.seconds / lists as f64)
+                })),
                 number(median(&column(|vacuum| vacuum.index_bytes_before as f64 / MIB))),
                 number(median(&column(|vacuum| vacuum.index_bytes_after as f64 / MIB))),
+                measured(&all(&group, |vacuum| vacuum.index_bytes_refilled.map(|bytes| bytes as f64 / MIB))),
                 measured(&all(&group, |vacuum| vacuum.wal_bytes.map(|bytes| bytes as f64 / MIB))),
                 value.map_or(String::new(), |value| value.to_string()),
                 recall(&column(|vacuum| vacuum.recall_before)),
@@ -141,8 +149,10 @@ pub(super) fn vacuums(section: &Section) -> String {
         "arm",
         "deleted",
         "VACUUM s",
+        "µs a list",
         "index MiB before",
         "after",
+        "refilled",
         "WAL MiB",
         "value",
         "recall before",

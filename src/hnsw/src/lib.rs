@@ -13,6 +13,7 @@ mod insert;
 mod lists;
 mod payloads;
 mod pool;
+mod reachable;
 mod recode;
 mod search;
 #[cfg(test)]

@@ -181,6 +181,28 @@ fn frames_are_learned() {
     }
 }
 
+/// From payloads comes the same frame as from the values, as nearly as the payloads tell.
+#[test]
+fn frames_are_learned_from_payloads() {
+    let mut rng = Rng::with_seed(6);
+    for spec in
+        every_spec(24).into_iter().filter(|spec| spec.code_bits > 0 && spec.vector_type != VectorType::Bit)
+    {
+        let scorer = Scorer::new(spec, None).unwrap();
+        let values: Vec<OwnedValue> = (0..100).map(|_| value_of(&spec, &mut rng)).collect();
+        let payloads: Vec<Vec<u8>> = values.iter().map(|value| payload(&scorer, value)).collect();
+        let of_values = scorer.learn(values.iter().map(OwnedValue::as_ref), 9).unwrap().to_bytes();
+        let of_payloads = scorer.learn_of(payloads.iter().map(Vec::as_slice), 9).unwrap().to_bytes();
+        assert_eq!(of_values[..16], of_payloads[..16]);
+        for (a, b) in of_values[16..].chunks_exact(4).zip(of_payloads[16..].chunks_exact(4)) {
+            let [a, b] = [a, b].map(|bytes| f32::from_ne_bytes(bytes.try_into().unwrap()));
+            assert!((a - b).abs() < 0.01, "{spec:?}: {a} and {b}");
+        }
+    }
+    let scorer = Scorer::new(spec(VectorType::Vector, Metric::L2, PayloadKind::Sq8, 1, 24), None).unwrap();
+    assert!(matches!(scorer.learn_of([&[1, 2, 3][..]], 9), Err(Error::Corrupt(_))));
+}
+
 #[test]
 fn queries_without_an_order() {
     for spec in every_spec(16) {

@@ -71,9 +71,13 @@ impl<S: PageStore> Check<'_, '_, S> {
         }
     }
 
-    /// Compares a code with that of the vector. A lossy payload gives slightly other bits; those of another vector differ in half.
+    /// Compares a code with that of the vector. A lossy payload gives slightly other bits; half of those of another vector
+    /// differ.
     fn compare(&mut self, sample: &Sample) -> Result<()> {
         self.index.store.check_interrupts()?;
+        if lookup(&self.known.vertices, sample.link).is_none() {
+            return Ok(());
+        }
         let mut code = Vec::new();
         {
             let page = self.index.store.read(sample.link.block())?;

@@ -88,8 +88,11 @@ impl<S: PageStore> Index<'_, S> {
     /// # Errors
     /// Those of the store and of memory, but not damage.
     pub fn check(&mut self) -> Result<Report> {
-        self.refresh()?;
-        let mut check = Check { index: self, report: Report::default(), known: Known::default() };
+        let mut report = Report::default();
+        // With a damaged meta page, what was known of it before has to do.
+        let refreshed = self.refresh();
+        report.sound(refreshed)?;
+        let mut check = Check { index: self, report, known: Known::default() };
         check.collect()?;
         check.relate();
         check.chains()?;

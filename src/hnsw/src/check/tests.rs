@@ -62,7 +62,7 @@ fn with_meta(store: &MemStore, change: impl FnOnce(&mut crate::format::Meta)) {
     edit(store, META_BLOCK, |page| assert!(page.replace(META_ITEM, &meta.to_bytes()).unwrap()));
 }
 
-/// The list of level 0 of a vertex that another's list leads to twice, and the like.
+/// What a check says, and what was done to an index that it says so.
 type Damage = (&'static str, fn(&MemStore));
 
 const DAMAGES: &[Damage] = &[

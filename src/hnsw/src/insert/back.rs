@@ -10,7 +10,6 @@ use crate::payloads::{Fate, Payloads, fetch};
 use crate::pool::Candidate;
 use crate::search::damaged;
 use kite_pages::{At, PageStore, PageTxn};
-use std::collections::HashSet;
 
 /// How often a list that others change meanwhile is tried again before the link is given up.
 const ATTEMPTS: usize = 16;
@@ -40,6 +39,7 @@ impl<S: PageStore> Index<'_, S> {
     ) -> Result<bool> {
         for _ in 0..ATTEMPTS {
             self.store.check_interrupts()?;
+            self.code(new)?;
             let Some(list) = self.list_of(target, level)? else { return Ok(false) };
             match self.append(target, list, new)? {
                 Tried::Done(Some(live)) => return Ok(live),
@@ -47,7 +47,6 @@ impl<S: PageStore> Index<'_, S> {
                 Tried::Moved => {}
                 Tried::Foreign => {
                     self.refresh()?;
-                    self.code(new)?;
                     self.recode(target, level)?;
                 }
                 Tried::Full(seen) => {
@@ -136,9 +135,7 @@ impl<S: PageStore> Index<'_, S> {
             .map(|candidate| candidate.node as usize)
             .filter(|place| !kept.contains(place) && (must || *place != last))
             .collect();
-        if seen.level == 0 {
-            self.keep_reachable(&links, &dropped, slots, &mut kept)?;
-        }
+        self.keep_reachable(seen.level, &links, &dropped, slots, &mut kept)?;
         if must && !kept.contains(&last) {
             kept.truncate(slots - 1);
             kept.push(last);
@@ -147,48 +144,6 @@ impl<S: PageStore> Index<'_, S> {
         let entries: Vec<Entry> = kept.iter().map(entry).collect();
         let linked = kept.contains(&last);
         Ok(Some((ListBuf { entries, ..seen.clone() }, linked)))
-    }
-
-    /// Keeps of those that were dropped the ones that none of the kept ones links to, since they might be found no more. Where
-    /// there is no slot for them they take that of one that another kept one links to, the farthest first. So what could be reached
-    /// over a link that goes can mostly be reached over those that stay.
-    fn keep_reachable(
-        &self,
-        links: &[Link],
-        dropped: &[usize],
-        slots: usize,
-        kept: &mut Vec<usize>,
-    ) -> Result<()> {
-        let mut beyond = Vec::new();
-        if !dropped.is_empty() {
-            for &place in &*kept {
-                beyond.push((place, self.links_of(links[place])?));
-            }
-        }
-        let mut chosen = kept.len();
-        for &place in dropped {
-            let leads = |to: usize| beyond.iter().any(|(_, links_of)| links_of.contains(&links[to]));
-            if leads(place) {
-                continue;
-            }
-            if kept.len() == slots {
-                let Some(at) = kept[..chosen].iter().rposition(|&place| leads(place)) else { break };
-                let out = kept.remove(at);
-                chosen -= 1;
-                beyond.retain(|&(place, _)| place != out);
-            }
-            kept.push(place);
-        }
-        Ok(())
-    }
-
-    /// The neighbours of a vertex on level 0; none when it is dead or gone.
-    fn links_of(&self, vertex: Link) -> Result<HashSet<Link>> {
-        let Some(list) = self.list_of(vertex, 0)? else { return Ok(HashSet::new()) };
-        let page = self.store.read(list.block())?;
-        let view = page.view(NODES).at(list.block())?;
-        let found = list.find::<List<'_>>(view, self.shape).at(list.block())?;
-        Ok(found.map(|list| list.links.iter().copied().collect()).unwrap_or_default())
     }
 }
 

@@ -20,7 +20,7 @@ impl<S: PageStore> Index<'_, S> {
     /// Whether it holds enough vertices shows only in the pages, which need not hold vertices; so it is looked at not at each
     /// insert but once in so many pages.
     pub(super) fn learn_if_grown(&mut self, pages_before: BlockNo) -> Result<()> {
-        if self.meta.spec.code_bits == 0 || self.meta.frame != 0 {
+        if self.meta.frame != 0 || self.meta.spec.code_bits == 0 {
             return Ok(());
         }
         let threshold = self.pages_to_learn();
@@ -47,6 +47,9 @@ impl<S: PageStore> Index<'_, S> {
     /// Learns a frame and makes it the index's. `false` when there are too few vertices, or another insert was faster and goes
     /// over the lists.
     pub(super) fn set_frame(&mut self) -> Result<bool> {
+        if self.meta.spec.code_bits == 0 {
+            return Ok(false);
+        }
         let Some(frame) = self.frame_of_sample()? else { return Ok(false) };
         let chain = payload::write(self.store, CHUNKS, ItemPointer::NONE, &frame.to_bytes())?;
         let first = self.change_meta(|meta| {

@@ -70,11 +70,12 @@ impl<S: PageStore> Index<'_, S> {
         }
         let pages = self.store.len();
         let mut new = self.describe(tid, value, &payload);
-        let found = self.neighbourhood(&new)?;
-        if let Some(equal) = found.equal
-            && self.add_row(equal, &payload, tid)?
-        {
-            return Ok(true);
+        let mut found = self.neighbourhood(&new, true)?;
+        if let Some(equal) = found.equal {
+            if self.add_row(equal, &payload, tid)? {
+                return Ok(true);
+            }
+            found = self.neighbourhood(&new, false)?;
         }
         self.code(&mut new)?;
         new.vertex = Some(self.write_vertex(&new, tid, found.levels.clone())?);
@@ -94,7 +95,7 @@ impl<S: PageStore> Index<'_, S> {
             self.store.check_interrupts()?;
             if attempt > 0 {
                 self.refresh()?;
-                found = self.neighbourhood(new)?;
+                found = self.neighbourhood(new, false)?;
                 self.link_out(new, &found)?;
             }
             let alone = found.levels[0].is_empty();

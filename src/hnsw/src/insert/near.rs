@@ -37,11 +37,12 @@ pub(super) struct Equal {
 }
 
 impl<S: PageStore> Index<'_, S> {
-    /// The neighbours that a new vertex is to have, on all of its levels that the index has.
-    pub(super) fn neighbourhood(&mut self, new: &New<'_>) -> Result<Neighbourhood> {
+    /// The neighbours that a new vertex is to have, on all of its levels that the index has; if a vertex with its payload will do
+    /// and is found, that one instead.
+    pub(super) fn neighbourhood(&mut self, new: &New<'_>, equal_will_do: bool) -> Result<Neighbourhood> {
         for _ in 0..ATTEMPTS {
             let query = self.scorer.prepare(Some(new.value))?;
-            if let Some(found) = self.seek(&self.probe(query), new)? {
+            if let Some(found) = self.seek(&self.probe(query), new, equal_will_do)? {
                 return Ok(found);
             }
             // A vacuum has taken the entry point away; it has named another before.
@@ -52,7 +53,12 @@ impl<S: PageStore> Index<'_, S> {
     }
 
     /// `None` when the entry point is gone.
-    fn seek(&self, probe: &Probe<'_, S>, new: &New<'_>) -> Result<Option<Neighbourhood>> {
+    fn seek(
+        &self,
+        probe: &Probe<'_, S>,
+        new: &New<'_>,
+        equal_will_do: bool,
+    ) -> Result<Option<Neighbourhood>> {
         let mut found = Neighbourhood {
             entry: self.meta.entry,
             levels: vec![Vec::new(); usize::from(new.level) + 1],
@@ -83,10 +89,13 @@ impl<S: PageStore> Index<'_, S> {
             }
             beam.take_best(&mut best);
             best.retain(|ranked| Some(beam.link(ranked.node())) != new.vertex);
-            found.levels[usize::from(level)] = self.choose(new, &beam, &met, &best)?;
-            if level == 0 {
+            if level == 0 && equal_will_do {
                 found.equal = met.equal(new.payload, &beam, &best);
             }
+            if found.equal.is_some() {
+                break;
+            }
+            found.levels[usize::from(level)] = self.choose(new, &beam, &met, &best)?;
             if !best.is_empty() {
                 entries = best.iter().map(|ranked| beam.link(ranked.node())).collect();
             }

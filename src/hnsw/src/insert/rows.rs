@@ -67,12 +67,13 @@ impl<S: PageStore> Index<'_, S> {
         let Some(posting) = equal.postings.find::<Posting<'_>>(page, ()).at(block)? else {
             return Err(Error::corrupt(home, "a vertex refers to a posting that is missing"));
         };
-        let mut grown = PostingBuf::from(posting);
-        let item = txn.page_mut(slot).item_mut(no).at(block)?.unwrap_or_default();
-        if append_row(item, tid).at(block)? {
+        if posting.tids.len() < posting.capacity {
+            let item = txn.page_mut(slot).item_mut(no).at(block)?.unwrap_or_default();
+            append_row(item, tid).at(block)?;
             txn.commit()?;
             return Ok(Tried::Done);
         }
+        let mut grown = PostingBuf::from(posting);
         grown.capacity = (2 * grown.capacity).min(PostingBuf::capacity_of(MAX_ITEM));
         if grown.tids.len() < grown.capacity {
             grown.tids.push(tid);

@@ -104,14 +104,15 @@ impl<S: PageStore, F: FnMut(ItemPointer) -> Result<bool>> Sink for Finding<'_, '
     }
 
     fn admits(&mut self, node: u32) -> Result<bool> {
-        let (Some(hit), Some(&place)) = (self.found.hit(node), self.found.of_node.get(node as usize)) else {
-            return Ok(false);
-        };
-        let alone = hit.count == 1 && hit.postings.is_none();
-        let mut rows = self.found.rows(node);
-        let passed = rows.passed || rows.next(self.probe.store, self.filter)?.is_some();
-        self.found.hits[place as usize].passed = passed && alone;
-        Ok(passed)
+        let Some(&place) = self.found.of_node.get(node as usize) else { return Ok(false) };
+        let Some(hit) = self.found.hits.get_mut(place as usize) else { return Ok(false) };
+        if let ([tid], true) =
+            (&self.found.tids[hit.first as usize..][..usize::from(hit.count)], hit.postings.is_none())
+        {
+            hit.passed = hit.passed || (self.filter)(*tid)?;
+            return Ok(hit.passed);
+        }
+        Ok(self.found.rows(node).next(self.probe.store, self.filter)?.is_some())
     }
 }
 

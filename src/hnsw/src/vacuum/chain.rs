@@ -98,6 +98,9 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         let Some(read) = self.read_posting(first)? else {
             return Err(Error::corrupt(first.block(), "the first posting of a vertex is missing"));
         };
+        if read.unlinked.is_some() {
+            return Err(Error::corrupt(first.block(), "a posting that was unlinked is in a chain"));
+        }
         let size = PostingBuf::size(capacity(read.tids.len()));
         let sizes: &[usize] = if read.tids.is_empty() { &[] } else { &[size] };
         let Rooms { mut txn, slots } = with_rooms(self.store, NODES, sizes, &[link.block(), first.block()])?;

@@ -1,11 +1,11 @@
 //! The vertices that a list could lead to instead of dead ones.
 
 use crate::Result;
-use crate::format::{CHUNKS, Link, List, NODES, Place, Vertex};
+use crate::format::{CHUNKS, Link, List, NODES, Place, Vertex, VertexBuf};
 use crate::index::Index;
 use crate::payloads::Payloads;
 use kite_pages::payload::{self, Fetched};
-use kite_pages::{At, BlockNo, ItemRef, PageStore, View};
+use kite_pages::{Ahead, At, BlockNo, ItemPointer, ItemRef, PageStore, View};
 use std::collections::HashSet;
 
 /// Candidates beyond this are not looked at: what the first ones do not lead to hardly matters.
@@ -36,7 +36,7 @@ pub(super) struct Gather {
     /// Lists of dead vertices that are still to be read, with their owners.
     lists: Vec<(Link, Link)>,
     chained: Vec<(usize, ItemRef)>,
-    blocks: Vec<BlockNo>,
+    places: Vec<ItemPointer>,
     /// Bytes of payloads, and how many may be taken.
     bytes: usize,
     memory: usize,
@@ -53,7 +53,7 @@ impl Gather {
             payloads: Payloads::default(),
             lists: Vec::new(),
             chained: Vec::new(),
-            blocks: Vec::new(),
+            places: Vec::new(),
             bytes: 0,
             memory: memory.max(1 << 20),
         }
@@ -140,22 +140,23 @@ impl Gather {
 
     /// Reads the vertices met from a place on.
     fn read_vertices<S: PageStore>(&mut self, index: &Index<'_, S>, from: usize) -> Result<()> {
-        let mut blocks = std::mem::take(&mut self.blocks);
-        blocks.clear();
-        blocks.extend(self.met.iter().skip(from).map(|met| met.link.block()));
-        let batch = index.store.batch().max(1);
+        let mut places = std::mem::take(&mut self.places);
+        places.clear();
+        places.extend(self.met.iter().skip(from).map(|met| met.link.pointer));
+        let payload = index.scorer.payload_len().unwrap_or_default();
+        let ahead = Ahead { before: 0, after: VertexBuf::size(0, payload, 1) };
         let mut first = from;
-        for blocks in blocks.chunks(batch) {
-            index.store.read_many(blocks, |place, page| {
-                let block = blocks[place];
+        for places in places.chunks(index.store.batch().max(1)) {
+            index.store.read_items(places, ahead, |place, page| {
+                let block = places[place].block();
                 self.take_vertex(page.view(NODES).at(block)?, block, first + place)
             })?;
-            first += blocks.len();
+            first += places.len();
             if self.bytes > self.memory {
                 break;
             }
         }
-        self.blocks = blocks;
+        self.places = places;
         for (place, chain) in std::mem::take(&mut self.chained) {
             if self.bytes <= self.memory {
                 self.met[place].payload = self.keep_chain(index.store, chain)?;
@@ -187,11 +188,12 @@ impl Gather {
     /// Reads the lists of dead vertices that wait.
     fn read_lists<S: PageStore>(&mut self, index: &Index<'_, S>) -> Result<()> {
         let lists = std::mem::take(&mut self.lists);
+        let ahead = Ahead { before: 0, after: index.shape.size(index.meta.slots(self.level), true) };
+        let mut places = std::mem::take(&mut self.places);
         for lists in lists.chunks(index.store.batch().max(1)) {
-            let mut blocks = std::mem::take(&mut self.blocks);
-            blocks.clear();
-            blocks.extend(lists.iter().map(|(list, _)| list.block()));
-            index.store.read_many(&blocks, |place, page| {
+            places.clear();
+            places.extend(lists.iter().map(|(list, _)| list.pointer));
+            index.store.read_items(&places, ahead, |place, page| {
                 let (list, owner) = lists[place];
                 let view = page.view(NODES).at(list.block())?;
                 match list.find::<List<'_>>(view, index.shape).at(list.block())? {
@@ -199,8 +201,8 @@ impl Gather {
                     _ => Ok(()),
                 }
             })?;
-            self.blocks = blocks;
         }
+        self.places = places;
         Ok(())
     }
 }

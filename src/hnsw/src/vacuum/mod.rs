@@ -35,8 +35,8 @@ use survey::Survey;
 /// How a vacuum is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VacuumOptions {
-    /// Bytes that may be taken for what has to be remembered of the whole index (`maintenance_work_mem`): eight for each dead
-    /// vertex, and as much for what may be an orphan. With less, the index is read several times. At least 64 KiB are used.
+    /// Bytes that may be taken for what has to be remembered of the whole index (`maintenance_work_mem`): some nine for each
+    /// dead vertex, and as many for what may be an orphan. With less, the index is read several times.
     pub memory: usize,
 }
 
@@ -72,7 +72,7 @@ pub struct VacuumStats {
 /// A vacuum at work.
 #[derive(Debug)]
 struct Vacuum<'i, 's, S> {
-    index: &'i Index<'s, S>,
+    index: &'i mut Index<'s, S>,
     store: &'s S,
     options: VacuumOptions,
     gather: Gather,
@@ -82,8 +82,9 @@ struct Vacuum<'i, 's, S> {
 impl<S: PageStore> Index<'_, S> {
     /// Removes the rows for which `is_dead` says so (`ambulkdelete`), and frees what that leaves without use.
     ///
-    /// Every row is asked about once, and nothing is locked meanwhile; rows inserted during the vacuum may or may not be. While no row is dead, nothing
-    /// is written: `CREATE INDEX CONCURRENTLY` asks to see all rows that way. [`Index::cleanup`] does what is left to do then.
+    /// Every row is asked about once, and nothing is locked meanwhile; rows inserted during the vacuum may or may not be. While
+    /// no row is dead, nothing is written: `CREATE INDEX CONCURRENTLY` asks to see all rows that way. [`Index::cleanup`] does
+    /// what is left to do then.
     ///
     /// One vacuum at a time; inserts and searches may go on. After an error it can be called again and goes on from there.
     ///
@@ -103,8 +104,9 @@ impl<S: PageStore> Index<'_, S> {
         Ok(vacuum.stats)
     }
 
-    /// Does all that [`Index::vacuum`] does but for removing rows (`amvacuumcleanup`): finishes what an interrupted vacuum left, frees what has
-    /// become free since, gives codes to lists that have none, notes free space, counts. After a vacuum that found dead rows there is nothing left to do.
+    /// Does all that [`Index::vacuum`] does but for removing rows (`amvacuumcleanup`): finishes what an interrupted vacuum left,
+    /// frees what has become free since, gives codes to lists that have none, notes free space, counts. After a vacuum that
+    /// found dead rows there is nothing left to do.
     ///
     /// # Errors
     /// Damaged pages, and those of the store.
@@ -119,14 +121,14 @@ impl<S: PageStore> Index<'_, S> {
 }
 
 impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
-    fn new(index: &'i Index<'s, S>, options: VacuumOptions) -> Self {
+    fn new(index: &'i mut Index<'s, S>, options: VacuumOptions) -> Self {
         let gather = Gather::new(options.memory / 4);
-        Self { index, store: index.store, options, gather, stats: VacuumStats::default() }
+        Self { store: index.store, index, options, gather, stats: VacuumStats::default() }
     }
 
     /// Asks about the rows of all pages, removes the dead ones, and surveys what is there then.
     fn remove_dead_rows(&mut self, is_dead: &mut dyn FnMut(ItemPointer) -> bool) -> Result<Survey> {
-        let mut survey = Survey::new(self.options.memory, 1);
+        let mut survey = Survey::new(self.options.memory / 4 * 3, 1);
         let mut block = 1;
         // Inserts may add pages meanwhile.
         while block < self.store.len() {
@@ -141,7 +143,7 @@ impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
 
     /// Surveys all pages, collecting what has to be done from block `from` on.
     fn survey(&mut self, from: BlockNo) -> Result<Survey> {
-        let mut survey = Survey::new(self.options.memory, from);
+        let mut survey = Survey::new(self.options.memory / 4 * 3, from);
         let mut block = 1;
         while block < self.store.len() {
             self.store.check_interrupts()?;
@@ -169,6 +171,7 @@ impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
 
     /// Everything after the removal of rows; `survey` tells what there is.
     fn finish(&mut self, mut survey: Survey) -> Result<()> {
+        self.index.refresh()?;
         self.replace_entry(&survey)?;
         loop {
             let mut block = 1;

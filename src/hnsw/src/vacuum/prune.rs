@@ -1,8 +1,7 @@
 //! Which candidates a repaired list leads to.
 
-use crate::build::select_by;
+use crate::Result;
 use crate::pool::Candidate;
-use crate::{Error, Result};
 use kite_codecs::{Metric, Scorer};
 
 /// By how much a way over another neighbour may be longer before a direct link is worth a slot; Singh et al., "FreshDiskANN",
@@ -21,11 +20,10 @@ impl Rule {
     /// L2's keys are squares of distances, and cosine distance is half the square of the chord between unit vectors; so
     /// α is squared there.
     ///
-    /// A negative inner product is no length, and scaling it by α would prune more where it is negative. What stands in for it is
-    /// R|p| − ⟨x, p⟩ for a candidate p, where R is the largest norm around: it is never negative, and it is, up to
-    /// a factor that depends on p alone, the square of the distance between x and p after the usual reduction of inner
-    /// products to distances, in which each x gets a further coordinate √(R² − |x|²). For unit vectors it is the
-    /// cosine distance.
+    /// A negative inner product is no length, and scaling it by α would prune more where it is negative. What stands in for it
+    /// is R|p| − ⟨x, p⟩ for a candidate p, where R is the largest norm around: it is never negative, and it is, up to a factor
+    /// that depends on p alone, the square of the distance between x and p after the usual reduction of inner products to
+    /// distances, in which each x gets a further coordinate √(R² − |x|²). For unit vectors it is the cosine distance.
     fn of(metric: Metric) -> Self {
         let (factor, product) = match metric {
             Metric::L2 | Metric::Cosine => (ALPHA * ALPHA, false),
@@ -48,8 +46,11 @@ impl<'a> Pruning<'a> {
         Self { scorer, rule: Rule::of(scorer.spec().metric) }
     }
 
-    /// Chooses at most `most` of the nodes, whose payloads `payload` lends, for the list of the vertex with the payload `own`: from
-    /// the nearest on, each that no one chosen before is α times nearer to than the vertex is.
+    /// Chooses at most `most` of the nodes, whose payloads `payload` lends, for the list of the vertex with the payload `own`.
+    ///
+    /// First what the paper's heuristic chooses, then, from the nearest on, each to which no one chosen is α times nearer than
+    /// the vertex is. In one turn at α, near candidates would take all slots where the data has many dimensions, since distances
+    /// hardly differ there, and none would be left for those in other directions.
     pub(super) fn choose<'p>(
         &self,
         own: &[u8],
@@ -57,21 +58,28 @@ impl<'a> Pruning<'a> {
         payload: impl Fn(u32) -> &'p [u8],
         most: usize,
     ) -> Result<Vec<Candidate>> {
-        let mut candidates = Vec::with_capacity(nodes.len());
-        let mut longest = self.norm(own)?;
+        let mut seen = Seen { pruning: self, payload, longest: self.norm(own)?, chosen: Vec::new() };
+        let mut left = Vec::with_capacity(nodes.len());
         for node in nodes {
-            candidates.push(Candidate { distance: self.scorer.between(own, payload(node))?, node });
-            longest = longest.max(self.norm(payload(node))?);
+            let distance = self.scorer.between(own, (seen.payload)(node))?;
+            left.push((Candidate { distance, node }, 0));
+            seen.longest = seen.longest.max(self.norm((seen.payload)(node))?);
         }
-        candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
-        let mut chosen = Vec::with_capacity(most.min(candidates.len()));
-        select_by(&candidates, most, &mut chosen, |candidate, other| {
-            let candidate = payload(candidate);
-            let floor = -longest * self.norm(candidate)?;
-            let length = self.scorer.between(payload(other), candidate)? - floor;
-            Ok::<_, Error>(self.rule.factor * length.max(0.0) + floor)
-        })?;
-        Ok(chosen)
+        left.sort_unstable_by(|(a, _), (b, _)| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
+        for factor in [1.0, self.rule.factor] {
+            let mut hidden = Vec::with_capacity(left.len());
+            for (candidate, by) in left {
+                if seen.chosen.len() == most {
+                    return Ok(seen.chosen);
+                }
+                match seen.hider(candidate, by, factor)? {
+                    Some(by) => hidden.push((candidate, by)),
+                    None => seen.chosen.push(candidate),
+                }
+            }
+            left = hidden;
+        }
+        Ok(seen.chosen)
     }
 
     /// The norm of a vector where the rule needs it, and 0 elsewhere: the key that it has as seen from itself is the negative
@@ -81,6 +89,34 @@ impl<'a> Pruning<'a> {
             return Ok(0.0);
         }
         Ok((-self.scorer.between(payload, payload)?).max(0.0).sqrt())
+    }
+}
+
+/// What has been chosen, as a candidate sees it.
+struct Seen<'a, F> {
+    pruning: &'a Pruning<'a>,
+    payload: F,
+    /// The largest norm around.
+    longest: f32,
+    chosen: Vec<Candidate>,
+}
+
+impl<'p, F: Fn(u32) -> &'p [u8]> Seen<'_, F> {
+    /// The place of one of the chosen that is so much nearer to the candidate that the way over it will do. The one at `first`
+    /// is looked at first.
+    fn hider(&self, candidate: Candidate, first: usize, factor: f32) -> Result<Option<usize>> {
+        let payload = (self.payload)(candidate.node);
+        let floor = -self.longest * self.pruning.norm(payload)?;
+        let direct = candidate.distance - floor;
+        let places = (first..self.chosen.len()).chain(0..first.min(self.chosen.len()));
+        for place in places {
+            let other = (self.payload)(self.chosen[place].node);
+            let between = self.pruning.scorer.between(other, payload)? - floor;
+            if factor * between.max(0.0) < direct {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -117,6 +153,13 @@ mod tests {
         // In L1 the corner at (1, x) is 1 + x away, and x from the neighbour.
         assert_eq!(chosen(Metric::L1, [0.0, 0.0], &[[1.0, 0.0], [1.0, 5.5]], 9), [0, 1]);
         assert_eq!(chosen(Metric::L1, [0.0, 0.0], &[[1.0, 0.0], [1.0, 4.5]], 9), [0]);
+    }
+
+    #[test]
+    fn other_directions_come_before_what_alpha_adds() {
+        let points = [[1.0, 0.0], [0.71, 0.957], [-3.0, 0.0]];
+        assert_eq!(chosen(Metric::L2, [0.0, 0.0], &points, 2), [0, 2]);
+        assert_eq!(chosen(Metric::L2, [0.0, 0.0], &points, 3), [0, 2, 1]);
     }
 
     #[test]

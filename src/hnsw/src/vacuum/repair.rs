@@ -37,6 +37,11 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         for _ in 0..ATTEMPTS {
             self.store.check_interrupts()?;
             let Some(broken) = self.read_broken(list)? else { return Ok(()) };
+            if broken.seen.frame > self.index.meta.frame {
+                // An insert has learned the frame since.
+                self.index.refresh()?;
+                continue;
+            }
             self.gather.read(self.index, self.enough(broken.seen.level))?;
             let repaired = self.repaired(&broken).map_err(|error| match error {
                 Error::Codecs(error) => damaged(list.block())(error).into(),
@@ -108,15 +113,20 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
     /// The best of the candidates.
     fn repaired(&self, broken: &Broken) -> Result<ListBuf> {
         let seen = &broken.seen;
-        let mut chosen = self.choose(broken)?;
+        let chosen = self.choose(broken)?;
         let slots = self.index.meta.slots(seen.level);
         // A list apart from its vertex costs every search a page read, so that it has to be worth it.
-        if 2 * broken.longest >= slots {
-            chosen.truncate(broken.longest);
-        }
-        let mut entries: Vec<Entry> = Vec::with_capacity(chosen.len());
-        for candidate in chosen {
-            let met = self.gather.met[candidate.node as usize];
+        let most = if 2 * broken.longest >= slots { broken.longest } else { slots };
+        let links: Vec<Link> = self.gather.met.iter().map(|met| met.link).collect();
+        let mut kept: Vec<usize> =
+            chosen.iter().take(most).map(|candidate| candidate.node as usize).collect();
+        let dropped: Vec<usize> = (0..links.len())
+            .filter(|place| self.gather.met[*place].payload.is_some() && !kept.contains(place))
+            .collect();
+        self.index.keep_reachable(seen.level, &links, &dropped, most, &mut kept)?;
+        let mut entries: Vec<Entry> = Vec::with_capacity(kept.len());
+        for place in kept {
+            let met = self.gather.met[place];
             let code = match (self.gather.code(self.index, met), met.payload) {
                 (Some(code), _) => code.to_vec(),
                 (None, Some(payload)) => {

@@ -1,8 +1,8 @@
 //! Freeing what nobody refers to.
 //!
-//! The survey collects lists that do not lie beside their vertices, postings, and chunks whose stamp is past. All of them had been referred to by
-//! then, if their writers have not failed. The pass after it marks what vertices, postings and chunks refer to. What has no mark was
-//! given up before the survey, and nothing can come to refer to it again.
+//! The survey collects lists that do not lie beside their vertices, postings, and chunks whose stamp is past. All of them had
+//! been referred to by then, if their writers have not failed. The pass after it marks what vertices, postings and chunks
+//! refer to. What has no mark was given up before the survey, and nothing can come to refer to it again.
 
 use super::Vacuum;
 use super::survey::Survey;

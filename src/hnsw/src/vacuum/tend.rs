@@ -57,7 +57,8 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
                     if is_broken(&list, &survey.dead) {
                         tasks.broken.push(Link::new(ItemPointer::new(block, no), list.generation()));
                     }
-                    tasks.bare |= list.frame() != self.index.meta.frame;
+                    let frame = self.index.meta.frame;
+                    tasks.bare |= frame != 0 && list.frame() != frame;
                 }
                 Some(&POSTING) => {
                     let posting = Posting::parse(item, ()).at(block)?;

@@ -1,7 +1,7 @@
 //! Bulk writing and the free-space map.
 
 use super::{Case, KIND, edit, item, new_page};
-use crate::{BulkWriter, Error, MAX_ITEM, Page, PageKind, PageStore, PageTxn, with_room};
+use crate::{BulkWriter, Error, MAX_ITEM, Page, PageKind, PageStore, PageTxn, Rooms, with_room, with_rooms};
 
 pub(super) fn cases<S: PageStore>() -> Vec<Case<S>> {
     vec![
@@ -10,6 +10,7 @@ pub(super) fn cases<S: PageStore>() -> Vec<Case<S>> {
         Case { name: "changes follow bulk pages", run: changes_after_bulk },
         Case { name: "hints about space may lie", run: hints_lie },
         Case { name: "space that is there is used", run: space_is_used },
+        Case { name: "several pages with room, beside others", run: rooms_beside },
         Case { name: "items too long for a page", run: too_long },
     ]
 }
@@ -92,6 +93,32 @@ fn space_is_used<S: PageStore>(store: &S) {
         txn.commit().unwrap();
         assert_eq!(item(store, block, no).unwrap(), vec![9; bytes]);
     }
+}
+
+/// Each size gets a page of its own, whatever the map says, and the pages beside are locked too.
+fn rooms_beside<S: PageStore>(store: &S) {
+    let beside: Vec<_> = (0..3).map(|_| new_page(store, b"beside")).collect();
+    for hint in 0..4 {
+        for &block in &beside[..3.min(hint)] {
+            store.note_space(block, if hint == 3 { MAX_ITEM } else { 6000 }).unwrap();
+        }
+        let Rooms { mut txn, slots } =
+            with_rooms(store, KIND, &[5000, 5000], &[beside[2], beside[1]]).unwrap();
+        assert_ne!(txn.block(slots[0]), txn.block(slots[1]));
+        for &slot in &slots {
+            assert!(txn.page_mut(slot).add(&[9; 5000]).unwrap().is_some(), "hint {hint}");
+        }
+        for &block in &beside[1..] {
+            // Held already, so that they take none of the four places.
+            let slot = txn.lock(block).unwrap();
+            assert_eq!(txn.page(slot).view(KIND).unwrap().item(1), Ok(&b"beside"[..]));
+        }
+        txn.commit().unwrap();
+    }
+    let five = with_rooms(store, KIND, &[1, 1], &beside).err();
+    assert!(five.is_none() || five == Some(Error::TooManyPages));
+    let long = with_rooms(store, KIND, &[1, MAX_ITEM + 1], &[]).err();
+    assert_eq!(long, Some(Error::TooLong { bytes: MAX_ITEM + 1, max: MAX_ITEM }));
 }
 
 fn too_long<S: PageStore>(store: &S) {

