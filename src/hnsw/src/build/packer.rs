@@ -1,9 +1,9 @@
 //! Where items go while pages are filled one after the other.
 
-use kite_pages::{BlockNo, ItemNo, ItemPointer, MAX_ITEM};
+use kite_pages::{BlockNo, ItemNo, ItemPointer, MAX_ITEM, PAGE_SIZE};
 use std::collections::VecDeque;
 
-/// Pages that are open for items at a time. More fill the pages better, and strew what belongs together.
+/// Pages that are open for items at a time, where memory allows. More fill the pages better, and strew what belongs together.
 const WINDOW: usize = 64;
 /// Bytes of a line pointer.
 const LINE: usize = 4;
@@ -16,6 +16,8 @@ pub(super) struct Packer {
     open: VecDeque<Open>,
     /// The number of the first open page.
     first: BlockNo,
+    /// How many pages may be open.
+    window: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -25,9 +27,14 @@ struct Open {
 }
 
 impl Packer {
-    /// The first page that it fills.
-    pub(super) fn new(first: BlockNo) -> Self {
-        Self { open: VecDeque::new(), first }
+    /// With the first page that it fills, and how many it may have open.
+    pub(super) fn new(first: BlockNo, window: usize) -> Self {
+        Self { open: VecDeque::new(), first, window }
+    }
+
+    /// How many pages to have open in a build that may take so many bytes: a small share of them.
+    pub(super) fn window(memory: usize) -> usize {
+        (memory / 32 / PAGE_SIZE).clamp(2, WINDOW)
     }
 
     /// Places items together on one page and answers where the first is; the others have the numbers behind its. It is the open
@@ -50,7 +57,7 @@ impl Packer {
     }
 
     fn begin_page(&mut self) -> usize {
-        if self.open.len() == WINDOW {
+        if self.open.len() == self.window {
             self.open.pop_front();
             self.first += 1;
         }
@@ -77,7 +84,7 @@ mod tests {
     #[test]
     fn what_is_placed_fits_the_page() {
         let mut random = fastrand::Rng::with_seed(3);
-        let mut packer = Packer::new(1);
+        let mut packer = Packer::new(1, WINDOW);
         let mut pages: Vec<Box<Page>> = Vec::new();
         for _ in 0..3000 {
             let sizes: Vec<usize> = (0..random.usize(1..3)).map(|_| random.usize(1..4000)).collect();

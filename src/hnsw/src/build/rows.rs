@@ -205,7 +205,7 @@ mod tests {
         assert!((0..1000_u32).all(|payload| !sighted.again(&payload.to_ne_bytes())));
         assert!((0..1000_u32).all(|payload| sighted.again(&payload.to_ne_bytes())));
         // Too many for it: it forgets, and goes on.
-        let mut small = Sighted::new(&memory, 1000, 512).unwrap();
+        let mut small = Sighted::new(&memory, 1000, 1024).unwrap();
         assert!((0..1000_u32).all(|payload| !small.again(&payload.to_ne_bytes())));
         assert!((0..60_u32).filter(|payload| small.again(&payload.to_ne_bytes())).count() > 50);
     }

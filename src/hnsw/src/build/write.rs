@@ -13,7 +13,8 @@ use crate::index::{META_ITEM, longest_payload};
 use crate::{Error, Result};
 use kite_codecs::Frame;
 use kite_pages::{
-    At, BlockNo, BulkWriter, ItemPointer, ItemRef, MAX_ITEM, Page, PageStore, PageTxn, Stamp, payload,
+    At, BlockNo, BulkWriter, ItemPointer, ItemRef, MAX_ITEM, PAGE_SIZE, Page, PageStore, PageTxn, Stamp,
+    payload,
 };
 use std::collections::VecDeque;
 use zerocopy::IntoBytes;
@@ -82,7 +83,9 @@ pub(super) fn write<S: PageStore>(
     }
     let mut meta = plan.meta;
     let places = Counted::filled(memory, source.ids(), || ItemPointer::NONE)?;
-    let mut layout = Writer::new(&meta, places, None::<Pages<S::Bulk<'_>>>);
+    let window = Packer::window(memory.limit());
+    let _open = memory.charge(window * PAGE_SIZE);
+    let mut layout = Writer::new(&meta, window, places, None::<Pages<S::Bulk<'_>>>);
     layout.frame(plan.frame.as_ref())?;
     let mut highest = None;
     source.each(false, &mut |vertex| {
@@ -96,7 +99,7 @@ pub(super) fn write<S: PageStore>(
         Ok(())
     })?;
     let pages = Pages::begin(store)?;
-    let mut writer = Writer::new(&meta, layout.places, Some(pages));
+    let mut writer = Writer::new(&meta, window, layout.places, Some(pages));
     meta.frame_chain = writer.frame(plan.frame.as_ref())?;
     source.each(true, &mut |vertex| {
         host.go_on()?;
@@ -137,9 +140,9 @@ struct Writer<B> {
 }
 
 impl<B: BulkWriter> Writer<B> {
-    fn new(meta: &Meta, places: Counted<ItemPointer>, pages: Option<Pages<B>>) -> Self {
+    fn new(meta: &Meta, window: usize, places: Counted<ItemPointer>, pages: Option<Pages<B>>) -> Self {
         Self {
-            packer: Packer::new(META_BLOCK + 1),
+            packer: Packer::new(META_BLOCK + 1, window),
             places,
             shape: Shape::of(&meta.spec),
             slots: meta.slots(0),

@@ -36,7 +36,8 @@ fn recall_is_that_of_a_build_in_memory() {
 #[test]
 fn a_build_that_memory_just_holds_keeps_it() {
     let values = clustered(1500, 24, 23);
-    let needs = build(&options(spec(24)), ROOMY, dense(&values, 24)).1.memory;
+    let needs =
+        build(&options(spec(24)), Resources { threads: 1, memory: ENOUGH }, dense(&values, 24)).1.memory;
     for percent in [70, 90, 110, 130, 150] {
         let resources = Resources { threads: 1, memory: needs * percent / 100 };
         let built = build(&options(spec(24)), resources, dense(&values, 24)).1;

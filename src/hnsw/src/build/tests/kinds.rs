@@ -9,7 +9,7 @@ use kite_vectors::sparse::SparseBuf;
 fn built_and_found(spec: Spec, values: &[OwnedValue]) {
     let options = options(spec);
     let refs = || values.iter().map(OwnedValue::as_ref);
-    let in_memory = build(&options, Resources { threads: 2, ..ROOMY }, refs());
+    let in_memory = build(&options, Resources { threads: 2, memory: ENOUGH }, refs());
     assert_eq!(in_memory.1.parts, 1);
     let memory = in_memory.1.memory * 2 / 3;
     let in_parts = build(&options, Resources { threads: 2, memory }, refs());

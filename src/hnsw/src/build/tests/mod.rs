@@ -56,6 +56,8 @@ fn options(spec: Spec) -> Options {
 }
 
 const ROOMY: Resources = Resources { threads: 1, memory: usize::MAX };
+/// Enough for the small builds, and not so much that pages under way are most of what is held.
+const ENOUGH: usize = 1 << 20;
 
 /// Builds an index of values, whose rows are numbered as they come.
 fn build<'a>(

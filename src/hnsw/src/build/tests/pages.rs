@@ -80,7 +80,8 @@ fn equal_rows_share_a_vertex() {
     for _ in 0..20_000 {
         values.extend_from_within(..4);
     }
-    let (store, built) = build(&options(spec(4)), ROOMY, dense(&values, 4));
+    let resources = Resources { threads: 1, memory: ENOUGH };
+    let (store, built) = build(&options(spec(4)), resources, dense(&values, 4));
     assert_eq!((built.rows, built.vertices), (20_050, 50));
     assert!(built.memory < 600_000 && built.pages < 30, "{built:?}");
     let walk = Walk::of(&store);
