@@ -8,7 +8,7 @@ use kite_codecs::{PayloadKind, Value};
 use kite_hnsw::{Index, VacuumOptions};
 use kite_pages::{MemStore, PageStore};
 use std::collections::{BTreeMap, BTreeSet};
-use world::{Recall, everything, judge, number, options, rows, setting, tid, vector};
+use world::{Recall, build, everything, judge, number, options, rows, setting, tid, vector};
 
 /// What was known at some record: rows whose insert was done, and those that vacuum had been told are dead.
 #[derive(Debug, Clone, Default)]
@@ -30,11 +30,19 @@ struct History {
 fn history(seed: u64, payload: PayloadKind, code_bits: u8) -> History {
     let mut rng = fastrand::Rng::with_seed(seed);
     let store = MemStore::logged();
-    let mut index = Index::create(&store, &options(payload, code_bits)).unwrap();
     let mut vectors = BTreeMap::new();
-    let mut now = Moment::default();
+    let options = options(payload, code_bits);
+    // Codes need many rows, so that an index with codes begins with a build.
+    if code_bits > 0 {
+        vectors = build(&store, &options, &mut rng);
+    } else {
+        Index::create(&store, &options).unwrap();
+    }
+    let mut index = Index::open(&store).unwrap();
+    let mut now = Moment { live: vectors.keys().copied().collect(), ..Moment::default() };
     let mut moments = Vec::new();
-    for next in 0..300 {
+    let first = vectors.len() as u32;
+    for next in first..first + 240 {
         let value = vector(&mut rng);
         now.doubtful.insert(next);
         note(&mut moments, &mut now, &store);
@@ -43,7 +51,7 @@ fn history(seed: u64, payload: PayloadKind, code_bits: u8) -> History {
         now.doubtful.remove(&next);
         now.live.insert(next);
         store.tick();
-        if next % 60 == 59 {
+        if next % 60 == 29 {
             let dead: BTreeSet<u32> = now.live.iter().copied().filter(|_| rng.u8(..4) == 0).collect();
             now.live.retain(|row| !dead.contains(row));
             now.doubtful.extend(&dead);
@@ -101,7 +109,7 @@ impl History {
         // Whatever was in doubt is dead now; more is inserted before and after the vacuum, under numbers not used so far.
         let mut moment = moment.clone();
         let mut extra = BTreeMap::new();
-        for row in 1000..1010 {
+        for row in 5000..5010 {
             let value = vector(rng);
             assert!(index.insert(tid(row), Value::F32(&value)).unwrap());
             extra.insert(row, value);
@@ -111,7 +119,7 @@ impl History {
         index.vacuum(&VacuumOptions::default(), &mut |tid| dead.contains(&number(tid))).unwrap();
         store.tick();
         index.cleanup(&VacuumOptions::default()).unwrap();
-        for row in 1010..1020 {
+        for row in 5010..5020 {
             let value = vector(rng);
             assert!(index.insert(tid(row), Value::F32(&value)).unwrap());
             extra.insert(row, value);
@@ -131,18 +139,17 @@ fn after_any_record_the_index_answers_is_sound_and_heals() {
     let points = setting("KITE_CRASH_POINTS", 90);
     let kinds = [(PayloadKind::Sq8, 0), (PayloadKind::Sq8, 1), (PayloadKind::Full, 2)];
     let mut rng = fastrand::Rng::with_seed(5);
-    let (mut at_once, mut in_the_end, mut uncrashed) = Default::default();
-    let (at_once, in_the_end, uncrashed): (&mut Recall, &mut Recall, &mut Recall) =
-        (&mut at_once, &mut in_the_end, &mut uncrashed);
+    let (mut at_once, mut in_the_end, mut uncrashed) =
+        (Recall::default(), Recall::default(), Recall::default());
     for (seed, (payload, bits)) in (1..).zip(kinds) {
         let history = history(seed, payload, bits);
-        let last = history.store.records();
+        let (begin, last) = (history.moments[0].records, history.store.records());
         let mut index = Index::open(&history.store).unwrap();
         sound(&mut index, last);
         uncrashed.add(history.ask(&mut index, history.at(last), &BTreeMap::new()));
         drop(index);
         for _ in 0..points / kinds.len() as u64 {
-            let (first, then) = history.crash(rng.usize(1..=last), &mut rng);
+            let (first, then) = history.crash(rng.usize(begin..=last), &mut rng);
             at_once.add(first);
             in_the_end.add(then);
         }

@@ -3,6 +3,7 @@
 use super::beam::{Probe, Sink};
 use crate::Result;
 use crate::format::{Link, NODES, Posting, Vertex};
+use crate::vacuum::Steps;
 use kite_pages::{At, ItemPointer, PageStore};
 use std::collections::VecDeque;
 
@@ -51,7 +52,8 @@ impl Found {
     /// The rows of a vertex that was read.
     pub(super) fn rows(&self, node: u32) -> Rows {
         let Some(hit) = self.hit(node) else { return Rows::default() };
-        Rows { tids: self.of(hit).iter().copied().collect(), postings: hit.postings, passed: hit.passed }
+        let tids = self.of(hit).iter().copied().collect();
+        Rows { tids, postings: hit.postings, steps: Steps::default(), passed: hit.passed }
     }
 
     fn of(&self, hit: &Hit) -> &[ItemPointer] {
@@ -121,6 +123,8 @@ impl<S: PageStore, F: FnMut(ItemPointer) -> Result<bool>> Sink for Finding<'_, '
 pub(super) struct Rows {
     tids: VecDeque<ItemPointer>,
     postings: Link,
+    /// Those read so far: a damaged chain could turn back on itself.
+    steps: Steps,
     /// Whether the filter has been asked.
     passed: bool,
 }
@@ -149,6 +153,7 @@ impl Rows {
     /// Reads the next posting. One that is gone belonged to a vertex that died, with all of its rows.
     fn read<S: PageStore>(&mut self, store: &S) -> Result<()> {
         let link = std::mem::replace(&mut self.postings, Link::NONE);
+        self.steps.take(link)?;
         let page = store.read(link.block())?;
         let view = page.view(NODES).at(link.block())?;
         if let Some(posting) = link.find::<Posting<'_>>(view, ()).at(link.block())? {

@@ -2,10 +2,10 @@
 
 #![allow(dead_code, unreachable_pub)] // Each test uses a part.
 
-use kite_codecs::{Metric, PayloadKind, Scorer, Spec, Value, VectorType};
-use kite_hnsw::{Distance, Index, Options, Order, ScanOptions};
+use kite_codecs::{Metric, PayloadKind, Spec, Value, VectorType};
+use kite_hnsw::{Builder, Distance, Host, Index, Options, Order, Resources, ScanOptions, Stopped, TempFiles};
 use kite_pages::{ItemPointer, PageStore};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 pub const DIMS: usize = 16;
 
@@ -106,7 +106,27 @@ pub fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-/// What `Scorer` makes of equal vectors is equal: see `kite_codecs`.
-pub fn scorer(options: &Options) -> Scorer {
-    Scorer::new(Spec { code_bits: 0, ..options.spec }, None).unwrap()
+struct Alone;
+
+impl Host for Alone {
+    fn go_on(&self) -> Result<(), Stopped> {
+        Ok(())
+    }
+}
+
+/// Rows enough that an index built of them has codes.
+pub const BUILT: u32 = 1500;
+
+/// Builds an index of [`BUILT`] rows in an empty store, and answers them.
+pub fn build(store: &impl PageStore, options: &Options, rng: &mut fastrand::Rng) -> BTreeMap<u32, Vec<f32>> {
+    let resources = Resources { threads: 1, memory: 64 << 20 };
+    let mut builder = Builder::new(options, resources, TempFiles::default()).unwrap();
+    let rows: BTreeMap<u32, Vec<f32>> = (0..BUILT).map(|row| (row, vector(rng))).collect();
+    for (&row, vector) in &rows {
+        assert!(builder.push(tid(row), Value::F32(vector)).unwrap());
+    }
+    builder.finish(store, &Alone).unwrap();
+    let frame = Index::open(store).unwrap().info().unwrap().frame;
+    assert_eq!(frame > 0, options.spec.code_bits > 0);
+    rows
 }
