@@ -115,15 +115,16 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         let seen = &broken.seen;
         let chosen = self.choose(broken)?;
         let slots = self.index.meta.slots(seen.level);
-        // A list apart from its vertex costs every search a page read, so that it has to be worth it.
-        let most = if 4 * broken.longest >= slots { broken.longest } else { slots / 2 };
+        // A list of level 0 apart from its vertex costs every search a page read, so that it has to be worth it.
+        let stays = seen.level == 0 && 4 * broken.longest >= slots;
+        let most = if stays { broken.longest } else { slots };
         let links: Vec<Link> = self.gather.met.iter().map(|met| met.link).collect();
         let mut kept: Vec<usize> =
             chosen.iter().take(most).map(|candidate| candidate.node as usize).collect();
         let dropped: Vec<usize> = (0..links.len())
             .filter(|place| self.gather.met[*place].payload.is_some() && !kept.contains(place))
             .collect();
-        self.index.keep_reachable(seen.level, &links, &dropped, most, &mut kept)?;
+        self.index.keep_reachable(seen.level, &links, &dropped, slots, &mut kept)?;
         let mut entries: Vec<Entry> = Vec::with_capacity(kept.len());
         for place in kept {
             let met = self.gather.met[place];
