@@ -80,15 +80,7 @@ impl Page {
             return Ok(false);
         }
         let begin = view.line(no).offset();
-        if let Some((new, rest)) = self
-            .bytes_mut()
-            .get_mut(begin..begin + size)
-            .and_then(|place| place.split_at_mut_checked(item.len()))
-        {
-            new.copy_from_slice(item);
-            rest.fill(0);
-        }
-        self.set_line(no, Line::normal(begin, item.len()));
+        self.put(no, begin, size, item);
         Ok(true)
     }
 
@@ -117,6 +109,13 @@ impl Page {
             .checked_sub(size)
             .filter(|&begin| begin >= lower)
             .ok_or(Defect("items overlap"))?;
+        self.header.upper = begin as u16;
+        self.put(no, begin, size, item);
+        Ok(true)
+    }
+
+    /// Writes an item that is `size` bytes long at most to where it is to be.
+    fn put(&mut self, no: ItemNo, begin: usize, size: usize, item: &[u8]) {
         if let Some((new, rest)) = self
             .bytes_mut()
             .get_mut(begin..begin + size)
@@ -125,9 +124,7 @@ impl Page {
             new.copy_from_slice(item);
             rest.fill(0);
         }
-        self.header.upper = begin as u16;
         self.set_line(no, Line::normal(begin, item.len()));
-        Ok(true)
     }
 
     /// Removes an item at once: the next one added may get its number. For items that no reader can hold a pointer to.
