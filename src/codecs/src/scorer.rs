@@ -216,6 +216,17 @@ impl Scorer {
         Ok(PreparedQuery { body, code })
     }
 
+    /// A query for what is near a stored vector. A lossy payload is searched for as it is.
+    pub fn prepare_of(&self, payload: &[u8]) -> Result<PreparedQuery> {
+        let value = self.value(payload)?;
+        let body = self.body(value.as_ref())?;
+        let code = match (&self.coder, &body) {
+            (Some(coder), Some(_)) => self.point(value.as_ref()).map(|point| coder.prepare(&point)),
+            _ => None,
+        };
+        Ok(PreparedQuery { body, code })
+    }
+
     /// The keys of as many codes as `out` holds, estimated. Codes lie one after the other, and so do their factors.
     #[inline]
     pub fn estimate(

@@ -198,8 +198,8 @@ fn run(payload: PayloadKind, code_bits: u8, seconds: u64) {
     eprintln!("{report:?}");
     // A search that is under way while vacuum leads lists past a vertex and frees it may miss what lay behind that one.
     assert!(recall.share() > 0.95, "{recall:?}");
-    // Clusters can still come apart, if hardly ever; see the README's limits.
-    assert!(report.unreachable * 4 <= report.vertices, "{report:?}");
+    // What came apart was joined again by the vacuums, but for what the last inserts did.
+    assert!(report.unreachable * 20 <= report.vertices, "{report:?}");
     assert!(report.is_clean(), "{report:?}");
     // 1,800 small rows and what turned over meanwhile: space is used again.
     assert!(world.store.len() < 150, "{} pages", world.store.len());

@@ -21,11 +21,12 @@ mod place;
 mod rows;
 
 use crate::build::{Parameters, level};
-use crate::format::{Entry, Link, META_BLOCK};
+use crate::format::{Entry, Link, META_BLOCK, NODES, Vertex};
 use crate::index::Index;
+use crate::payloads::{Fate, Payloads, fetch};
 use crate::{Error, Result};
 use kite_codecs::Value;
-use kite_pages::{ItemPointer, PageStore};
+use kite_pages::{At, ItemPointer, PageStore};
 use near::Neighbourhood;
 
 /// How often a vertex is linked again whose neighbours have all died meanwhile.
@@ -34,7 +35,8 @@ const ATTEMPTS: usize = 100;
 /// What is being inserted.
 #[derive(Debug)]
 struct New<'a> {
-    value: Value<'a>,
+    /// None for a vertex that is there already and of which there is only the payload.
+    value: Option<Value<'a>>,
     payload: &'a [u8],
     level: u8,
     /// Its code and factors in the frame of this number.
@@ -86,7 +88,14 @@ impl<S: PageStore> Index<'_, S> {
 
     /// What is to be inserted, before anything is.
     fn describe<'a>(&self, tid: ItemPointer, value: Value<'a>, payload: &'a [u8]) -> New<'a> {
-        New { value, payload, level: self.level_of(tid), code: Vec::new(), frame: 0, vertex: None }
+        New {
+            value: Some(value),
+            payload,
+            level: self.level_of(tid),
+            code: Vec::new(),
+            frame: 0,
+            vertex: None,
+        }
     }
 
     /// Makes a vertex that was just written findable.
@@ -107,6 +116,32 @@ impl<S: PageStore> Index<'_, S> {
             }
         }
         Err(Error::corrupt(META_BLOCK, "searches find only vertices without rows"))
+    }
+
+    /// Links a vertex again to which no way leads any more. Whether it is there and alive.
+    ///
+    /// # Errors
+    /// Damaged pages, and those of the store.
+    pub(crate) fn relink(&mut self, vertex: Link) -> Result<bool> {
+        self.refresh()?;
+        let level = {
+            let page = self.store.read(vertex.block())?;
+            let view = page.view(NODES).at(vertex.block())?;
+            let found = vertex.find::<Vertex<'_>>(view, ()).at(vertex.block())?;
+            let Some(found) = found.filter(|found| !found.is_dead()) else { return Ok(false) };
+            found.level()
+        };
+        let mut payloads = Payloads::default();
+        let Some(&Fate::Live(number)) = fetch(self.store, &[vertex], &mut payloads)?.first() else {
+            return Ok(false);
+        };
+        let payload = payloads.get(number);
+        let mut new = New { value: None, payload, level, code: Vec::new(), frame: 0, vertex: Some(vertex) };
+        self.code(&mut new)?;
+        let found = self.neighbourhood(&new, false)?;
+        self.link_out(&new, &found)?;
+        self.link_in(&mut new, found)?;
+        Ok(true)
     }
 
     /// Has all neighbours link back. Whether one of them does on level 0, where every search ends.
@@ -165,7 +200,10 @@ impl<S: PageStore> Index<'_, S> {
     fn code(&self, new: &mut New<'_>) -> Result<()> {
         if new.frame != self.meta.frame {
             new.code.clear();
-            self.scorer.encode_code(new.value, &mut new.code)?;
+            match new.value {
+                Some(value) => self.scorer.encode_code(value, &mut new.code)?,
+                None => self.scorer.encode_code_of(new.payload, &mut new.code)?,
+            }
             new.frame = self.meta.frame;
         }
         Ok(())

@@ -41,7 +41,10 @@ impl<S: PageStore> Index<'_, S> {
     /// and is found, that one instead.
     pub(super) fn neighbourhood(&mut self, new: &New<'_>, equal_will_do: bool) -> Result<Neighbourhood> {
         for _ in 0..ATTEMPTS {
-            let query = self.scorer.prepare(Some(new.value))?;
+            let query = match new.value {
+                Some(value) => self.scorer.prepare(Some(value))?,
+                None => self.scorer.prepare_of(new.payload)?,
+            };
             if let Some(found) = self.seek(&self.probe(query), new, equal_will_do)? {
                 return Ok(found);
             }

@@ -8,6 +8,7 @@
 //! 3. Lists that lead to dead vertices get other links instead.
 //! 4. Dead vertices are freed: lists, payload, vertex.
 //! 5. What nobody refers to is freed: it is what crashes leave over.
+//! 6. Vertices to which no way leads any more are linked again.
 //!
 //! Every step is a row of records that stand by themselves; one page lock at a time suffices for most of them, and where more
 //! are needed they are taken in the order of blocks. So searches and inserts go on meanwhile.
@@ -18,6 +19,7 @@ mod free;
 mod gather;
 mod places;
 mod prune;
+mod reach;
 mod repair;
 mod rows;
 mod survey;
@@ -67,6 +69,8 @@ pub struct VacuumStats {
     pub freed: u64,
     /// Lists, postings and chains of payloads that nobody referred to and that were freed.
     pub orphans: u64,
+    /// Vertices to which no way led any more and that were linked again.
+    pub reconnected: u64,
 }
 
 /// A vacuum at work.
@@ -98,10 +102,13 @@ impl<S: PageStore> Index<'_, S> {
         self.refresh()?;
         let mut vacuum = Vacuum::new(self, *options);
         let first = vacuum.remove_dead_rows(is_dead)?;
-        if vacuum.stats.dead_rows > 0 {
+        let mut stats = vacuum.stats;
+        if stats.dead_rows > 0 {
             vacuum.finish(first)?;
+            stats = vacuum.stats;
+            stats.reconnected = self.reconnect(options.memory)?;
         }
-        Ok(vacuum.stats)
+        Ok(stats)
     }
 
     /// Does all that [`Index::vacuum`] does but for removing rows (`amvacuumcleanup`): finishes what an interrupted vacuum left,
@@ -116,7 +123,9 @@ impl<S: PageStore> Index<'_, S> {
         let first = vacuum.survey(1)?;
         vacuum.stats.rows = first.rows;
         vacuum.finish(first)?;
-        Ok(vacuum.stats)
+        let mut stats = vacuum.stats;
+        stats.reconnected = self.reconnect(options.memory)?;
+        Ok(stats)
     }
 }
 

@@ -1,0 +1,152 @@
+//! Finding vertices to which no way leads any more, and linking them again.
+//!
+//! Pruning keeps a graph together as far as one list can know. Over many turnovers that is not far enough: now and then a vertex,
+//! or a cluster of them, loses the last link that leads to it. A walk from the entry point over level 0 finds them.
+
+use crate::format::{Item, Link, List, NODES, VERTEX, Vertex};
+use crate::index::{Index, read_meta};
+use crate::{Error, Result};
+use kite_pages::{At, ItemPointer, PageStore};
+
+/// A vertex, and whether the walk has come by.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    vertex: Link,
+    list: Link,
+    dead: bool,
+    reached: bool,
+}
+
+/// Bytes for one of them, with its place among those that wait.
+const PER_VERTEX: usize = size_of::<Known>() + size_of::<u32>();
+
+impl<S: PageStore> Index<'_, S> {
+    /// Links the vertices again to which no way on level 0 leads from the entry point, and answers how many. Nothing is
+    /// done where the vertices of the index do not fit `memory`.
+    pub(super) fn reconnect(&mut self, memory: usize) -> Result<u64> {
+        let Some(mut known) = self.known(memory / PER_VERTEX)? else { return Ok(0) };
+        let entry = read_meta(self.store)?.entry;
+        self.walk(&mut known, entry)?;
+        let mut linked = 0;
+        for at in 0..known.len() {
+            let Known { vertex, dead, reached, .. } = known[at];
+            if !(dead || reached) {
+                self.store.check_interrupts()?;
+                linked += u64::from(self.relink(vertex)?);
+                // What this one leads to is reached with it.
+                self.walk(&mut known, vertex)?;
+            }
+        }
+        Ok(linked)
+    }
+
+    /// All vertices in the order of their places; none if there are more than `most`.
+    fn known(&self, most: usize) -> Result<Option<Vec<Known>>> {
+        let mut known: Vec<Known> = Vec::new();
+        let mut block = 1;
+        while block < self.store.len() {
+            self.store.check_interrupts()?;
+            let page = self.store.read(block)?;
+            block += 1;
+            if page.is_new() {
+                continue;
+            }
+            let view = page.view(NODES).at(block - 1)?;
+            for item in view.items() {
+                let (no, item) = item.at(block - 1)?;
+                if item.first() != Some(&VERTEX) {
+                    continue;
+                }
+                let vertex = Vertex::parse(item, ()).at(block - 1)?;
+                known.try_reserve(1).map_err(|_| Error::OutOfMemory { bytes: PER_VERTEX })?;
+                known.push(Known {
+                    vertex: Link::new(ItemPointer::new(block - 1, no), vertex.generation()),
+                    list: vertex.list(0),
+                    dead: vertex.is_dead(),
+                    reached: false,
+                });
+            }
+            if known.len() > most {
+                return Ok(None);
+            }
+        }
+        Ok(Some(known))
+    }
+
+    /// Marks what can be reached from a vertex.
+    fn walk(&self, known: &mut [Known], from: Link) -> Result<()> {
+        let mut waiting: Vec<u32> = Vec::new();
+        reach(known, &mut waiting, from)?;
+        while let Some(at) = waiting.pop() {
+            let Known { vertex, list, .. } = known[at as usize];
+            if list.is_none() {
+                continue;
+            }
+            self.store.check_interrupts()?;
+            let page = self.store.read(list.block())?;
+            let view = page.view(NODES).at(list.block())?;
+            // A list that an insert has moved meanwhile leads on from its new place, which is not looked at: to link a vertex
+            // once too often does no harm.
+            let found = list.find::<List<'_>>(view, self.shape).at(list.block())?;
+            for &link in
+                found.filter(|found| found.owner() == vertex.pointer).iter().flat_map(|found| found.links)
+            {
+                reach(known, &mut waiting, link)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Marks a vertex, and lets it wait for its list to be read if it is marked for the first time.
+fn reach(known: &mut [Known], waiting: &mut Vec<u32>, link: Link) -> Result<()> {
+    let Ok(at) = known.binary_search_by_key(&link.place(), |known| known.vertex.place()) else {
+        return Ok(());
+    };
+    let found = &mut known[at];
+    if found.vertex == link && !std::mem::replace(&mut found.reached, true) {
+        waiting.try_reserve(1).map_err(|_| Error::OutOfMemory { bytes: size_of::<u32>() })?;
+        waiting.push(at as u32);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{built, spec, vectors};
+    use crate::{Options, VacuumOptions};
+    use kite_codecs::{Metric, PayloadKind};
+    use kite_pages::MemStore;
+
+    #[test]
+    fn what_nothing_leads_to_is_linked_again() {
+        let data = vectors(400, 16, 3);
+        let store = MemStore::new();
+        let spec = spec(Metric::L2, PayloadKind::Sq8, 1, 16);
+        let options = Options { spec, m: 8, ef_construction: 40, seed: 3 };
+        let mut index = built(&store, &options, &data);
+        assert_eq!(index.check().unwrap().unreachable, 0);
+        // All links between two halves go, so that the half without the entry point is an island.
+        let entry = index.meta.entry.block();
+        let far = |block: u32| block % 2 != entry % 2;
+        let known = index.known(usize::MAX).unwrap().unwrap();
+        for found in &known {
+            let Some(seen) = index.read_list(found.vertex, found.list).unwrap() else { continue };
+            let mut next = seen.clone();
+            next.entries.retain(|entry| far(entry.link.block()) == far(found.vertex.block()));
+            assert!(index.rewrite(found.vertex, found.list, &seen, &next).unwrap());
+        }
+        let island = known.iter().filter(|found| far(found.vertex.block())).count() as u64;
+        let lost = index.check().unwrap().unreachable;
+        assert!(island > 100 && lost >= island, "{lost} of {island}");
+        assert!(index.known(known.len() - 1).unwrap().is_none());
+        // Not within so little memory.
+        assert_eq!(index.reconnect(1).unwrap(), 0);
+
+        let stats = index.cleanup(&VacuumOptions::default()).unwrap();
+        assert!(stats.reconnected > 0 && stats.reconnected <= lost, "{stats:?}");
+        let report = index.check().unwrap();
+        assert!(report.is_clean() && report.unreachable == 0, "{report:?}");
+        assert_eq!(index.cleanup(&VacuumOptions::default()).unwrap().reconnected, 0);
+    }
+}
