@@ -194,12 +194,14 @@ fn run(payload: PayloadKind, code_bits: u8, seconds: u64) {
         world.vacuums,
         world.store.len()
     );
-    let report = Index::open(&world.store).unwrap().check().unwrap();
+    // What the last inserts made come apart waits for the next vacuum.
+    let mut index = Index::open(&world.store).unwrap();
+    index.cleanup(&VacuumOptions::default()).unwrap();
+    let report = index.check().unwrap();
     eprintln!("{report:?}");
     // A search that is under way while vacuum leads lists past a vertex and frees it may miss what lay behind that one.
     assert!(recall.share() > 0.95, "{recall:?}");
-    // What came apart was joined again by the vacuums, but for what the last inserts did.
-    assert!(report.unreachable * 20 <= report.vertices, "{report:?}");
+    assert!(report.unreachable * 100 <= report.vertices, "{report:?}");
     assert!(report.is_clean(), "{report:?}");
     // 1,800 small rows and what turned over meanwhile: space is used again.
     assert!(world.store.len() < 150, "{} pages", world.store.len());
