@@ -8,6 +8,7 @@
 
 use pgrx::prelude::*;
 
+mod am;
 #[macro_use]
 mod call;
 mod datum;
