@@ -14,65 +14,6 @@ use pgrx::{
 };
 use std::{marker::PhantomData, mem::size_of, ops::Deref, slice};
 
-/// Bytes of a plain varlena header.
-const HEADER: usize = 4;
-const DENSE_HEADER: usize = HEADER + 4;
-const SPARSE_HEADER: usize = HEADER + 12;
-
-/// A plain (not compressed, not external) value. A copy that detoasting made here is left to the memory context of the call;
-/// functions that are called once per row of a sort or scan have theirs made and freed by [`crate::call::guard`].
-struct Plain<'call> {
-    pointer: *const varlena,
-    copied: bool,
-    call: PhantomData<&'call Call>,
-}
-
-impl<'call> Plain<'call> {
-    #[inline(always)]
-    fn argument(call: &'call Call, n: usize) -> Self {
-        if let Some(pointer) = call.plain(n) {
-            return Self { pointer, copied: false, call: PhantomData };
-        }
-        let pointer: *mut varlena = call.datum(n).cast_mut_ptr();
-        // SAFETY: the SQL declaration types this argument with a varlena type and STRICT: it points to a valid varlena, whose
-        // first byte tells its form. Detoasting returns that pointer or a fresh allocation, valid for the call.
-        unsafe {
-            if varatt_is_4b_u(pointer) {
-                return Self { pointer, copied: false, call: PhantomData };
-            }
-            Self { pointer: pg_sys::pg_detoast_datum(pointer), copied: true, call: PhantomData }
-        }
-    }
-
-    /// All bytes, header included.
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: a plain varlena is as long as its header says, header included, and stays in place for the call.
-        unsafe { slice::from_raw_parts(self.pointer.cast(), varsize_any(self.pointer)) }
-    }
-
-    #[inline]
-    fn int4(&self, at: usize) -> Option<i32> {
-        Some(i32::from_ne_bytes(self.bytes().get(at..at + 4)?.try_into().ok()?))
-    }
-
-    /// `count` items of type T from byte `at`, if they are there.
-    #[inline]
-    fn items<T: Stored>(&self, at: usize, count: usize) -> Option<&[T]> {
-        let bytes = self.bytes().get(at..)?.get(..count.checked_mul(size_of::<T>())?)?;
-        let pointer = bytes.as_ptr().cast::<T>();
-        // SAFETY: the range was just checked to lie in the value, every bit pattern is a `Stored`, and the alignment is
-        // checked here (the types are declared with int4 alignment, so it always holds on sound data).
-        pointer.is_aligned().then(|| unsafe { slice::from_raw_parts(pointer, count) })
-    }
-}
-
-/// Types that may be read from any bytes.
-trait Stored: Copy {}
-impl Stored for f32 {}
-impl Stored for half::f16 {}
-impl Stored for i32 {}
-
 /// An element type of a stored dense vector.
 #[allow(private_bounds, reason = "closed on purpose: what may be read from any bytes is decided here")]
 pub(crate) trait Element: Scalar + Stored {}

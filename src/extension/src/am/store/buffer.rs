@@ -217,10 +217,13 @@ impl Fork {
     }
 }
 
+/// `InvalidSubTransactionId`: the relation is older than the transaction.
+pub(super) const NOT_HERE: pg_sys::SubTransactionId = 0;
+
 /// `RELATION_IS_LOCAL`: no other session can see it.
 unsafe fn relation_is_local(relation: Relation) -> bool {
     // SAFETY: the caller passes an open relation.
-    unsafe { (*relation).rd_islocaltemp || (*relation).rd_createSubid != pg_sys::InvalidSubTransactionId }
+    unsafe { (*relation).rd_islocaltemp || (*relation).rd_createSubid != NOT_HERE }
 }
 
 /// `BufferGetPage`.

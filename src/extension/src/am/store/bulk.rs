@@ -9,7 +9,7 @@ const TOGETHER: BlockNo = 32;
 
 /// Appends pages by way of shared buffers, so that an index is warm when it is made, and logs them whole, many a record.
 #[derive(Debug)]
-pub(in crate::am) struct PgBulk<'s> {
+pub(crate) struct PgBulk<'s> {
     store: &'s PgStore,
     next: BlockNo,
     /// The first page that is not in the WAL.

@@ -6,8 +6,8 @@ mod recent;
 mod space;
 mod txn;
 
-use buffer::{Fork, Locked, Pin};
-pub(in crate::am) use bulk::PgBulk;
+use buffer::{Fork, Locked, NOT_HERE, Pin};
+pub(crate) use bulk::PgBulk;
 use kite_pages::{Ahead, BlockNo, Error, ItemPointer, PAGE_SIZE, Page, PageStore, Result, Stamp};
 use pgrx::pg_sys::{self, BufferAccessStrategy, ForkNumber, Relation};
 pub(in crate::am) use recent::Recent;
@@ -16,7 +16,7 @@ use std::cell::Cell;
 use std::ops::Deref;
 use std::ptr;
 use std::rc::Rc;
-pub(in crate::am) use txn::PgTxn;
+pub(crate) use txn::PgTxn;
 
 /// Pages that are pinned together.
 const PINNED: usize = 16;
@@ -97,7 +97,7 @@ impl PgStore {
         // SAFETY: the relation is open.
         unsafe {
             let permanent = (*(*relation).rd_rel).relpersistence == pg_sys::RELPERSISTENCE_PERMANENT as std::ffi::c_char;
-            let new = (*relation).rd_createSubid != pg_sys::InvalidSubTransactionId || has_new_file(relation);
+            let new = (*relation).rd_createSubid != NOT_HERE || has_new_file(relation);
             permanent && (pg_sys::wal_level >= pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32 || !new)
         }
     }
@@ -201,22 +201,16 @@ impl PgStore {
     }
 }
 
-#[cfg(feature = "pg14")]
+#[cfg(any(feature = "pg14", feature = "pg15"))]
 unsafe fn has_new_file(relation: Relation) -> bool {
     // SAFETY: the caller passes an open relation.
-    unsafe { (*relation).rd_firstRelfilenodeSubid != pg_sys::InvalidSubTransactionId }
-}
-
-#[cfg(feature = "pg15")]
-unsafe fn has_new_file(relation: Relation) -> bool {
-    // SAFETY: the caller passes an open relation.
-    unsafe { (*relation).rd_firstRelfilenodeSubid != pg_sys::InvalidSubTransactionId }
+    unsafe { (*relation).rd_firstRelfilenodeSubid != NOT_HERE }
 }
 
 #[cfg(not(any(feature = "pg14", feature = "pg15")))]
 unsafe fn has_new_file(relation: Relation) -> bool {
     // SAFETY: the caller passes an open relation.
-    unsafe { (*relation).rd_firstRelfilelocatorSubid != pg_sys::InvalidSubTransactionId }
+    unsafe { (*relation).rd_firstRelfilelocatorSubid != NOT_HERE }
 }
 
 /// Counts a page found in a remembered buffer, which `ReadRecentBuffer` does for EXPLAIN but not for `pg_statio`.

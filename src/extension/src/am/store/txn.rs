@@ -1,15 +1,15 @@
 //! Changes: a record of generic WAL over at most four pages.
 
 use super::PgStore;
-use super::buffer::{Fork, Locked};
-use kite_pages::{BlockNo, Error, MAX_PAGES, Page, PageKind, PageStore, PageTxn, Result, Slot};
+use super::buffer::Locked;
+use kite_pages::{BlockNo, Error, MAX_PAGES, Page, PageKind, PageTxn, Result, Slot};
 use pgrx::pg_sys::{self, GenericXLogState};
 use std::ffi::c_int;
 use std::ptr;
 
 /// A transaction on a [`PgStore`].
 #[derive(Debug)]
-pub(in crate::am) struct PgTxn<'s> {
+pub(crate) struct PgTxn<'s> {
     store: &'s PgStore,
     held: [Option<Held>; MAX_PAGES],
     /// Begun at the first edit, since it takes 64 kB.
