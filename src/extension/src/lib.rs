@@ -14,6 +14,7 @@ mod call;
 mod datum;
 mod neighbours;
 mod operators;
+mod plain;
 mod planner;
 mod types;
 
