@@ -12,7 +12,8 @@ use pgrx::{
 fn store(persistence: &str, number: usize) -> (PgStore, pg_sys::Relation) {
     let name = format!("pages_{persistence}_{number}");
     Spi::run(&format!("CREATE {persistence} TABLE {name} ()")).unwrap();
-    let oid = Spi::get_one::<Oid>(&format!("SELECT '{name}'::regclass::oid")).unwrap().expect("the table is there");
+    let oid =
+        Spi::get_one::<Oid>(&format!("SELECT '{name}'::regclass::oid")).unwrap().expect("the table is there");
     // SAFETY: the relation exists, and stays open until `close`.
     unsafe {
         let relation = pg_sys::relation_open(oid, pg_sys::AccessExclusiveLock as i32);

@@ -83,7 +83,8 @@ impl<'a> Plain<'a> {
     /// The elements of a dense vector.
     #[inline(always)]
     pub(crate) fn dense<E: Scalar + Stored>(&self) -> Result<&'a [E]> {
-        let dims = self.bytes().get(HEADER..HEADER + 2).map_or(-1, |two| i16::from_ne_bytes([two[0], two[1]]));
+        let dims =
+            self.bytes().get(HEADER..HEADER + 2).map_or(-1, |two| i16::from_ne_bytes([two[0], two[1]]));
         let dims = usize::try_from(dims).unwrap_or(0);
         match self.items(DENSE_HEADER, dims) {
             Some(elements) if dims > 0 => Ok(elements),

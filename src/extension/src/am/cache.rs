@@ -68,7 +68,10 @@ impl Remembered {
     }
 
     /// The index, opened in a store of its pages.
-    pub(in crate::am) fn open<'s>(&self, store: &'s PgStore) -> kite_hnsw::Result<kite_hnsw::Index<'s, PgStore>> {
+    pub(in crate::am) fn open<'s>(
+        &self,
+        store: &'s PgStore,
+    ) -> kite_hnsw::Result<kite_hnsw::Index<'s, PgStore>> {
         match &*self.known.borrow() {
             Some(known) => Ok(kite_hnsw::Index::with(store, known.clone())),
             None => kite_hnsw::Index::open(store),

@@ -10,8 +10,8 @@ use crate::am::value::Detoasted;
 use crate::call;
 use kite_codecs::Spec;
 use kite_hnsw::{Builder, Index, Resources};
-use pgrx::pg_sys::{self, Datum, IndexBuildResult, IndexInfo, ItemPointer, MemoryContext, Relation};
 use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::pg_sys::{self, Datum, IndexBuildResult, IndexInfo, ItemPointer, MemoryContext, Relation};
 use pgrx::prelude::*;
 use pgrx::{PgLogLevel, PgSqlErrorCode};
 use std::ffi::{c_int, c_void};
@@ -132,7 +132,9 @@ unsafe fn tell_of_memory(index: Relation, rows: u64) {
         format!("hnsw graph no longer fits into maintenance_work_mem after {rows} tuples"),
         "pgkite",
     )
-    .set_detail(format!("Index \"{name}\" is built in parts by way of temporary files, in about twice the time."))
+    .set_detail(format!(
+        "Index \"{name}\" is built in parts by way of temporary files, in about twice the time."
+    ))
     .set_hint("Increase maintenance_work_mem to speed up builds.")
     .report(PgLogLevel::NOTICE);
 }

@@ -5,7 +5,7 @@ use crate::am::error::OrRaise;
 use crate::am::tid;
 use crate::am::value::Detoasted;
 use crate::call;
-use pgrx::pg_sys::{self, Datum, IndexInfo, IndexUniqueCheck, ItemPointer, Relation};
+use pgrx::pg_sys::{Datum, IndexInfo, IndexUniqueCheck, ItemPointer, Relation};
 use pgrx::prelude::*;
 
 /// Inserts a row into the index.

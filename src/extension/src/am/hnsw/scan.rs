@@ -31,7 +31,11 @@ impl State {
 
 /// Begins a scan.
 #[pg_guard]
-pub(super) unsafe extern "C-unwind" fn begin(index: Relation, keys: c_int, order_bys: c_int) -> IndexScanDesc {
+pub(super) unsafe extern "C-unwind" fn begin(
+    index: Relation,
+    keys: c_int,
+    order_bys: c_int,
+) -> IndexScanDesc {
     // SAFETY: the executor passes an open relation. The memory context lives as long as the scan, and arrays of as many values as
     // there are order-by keys are what the executor expects to find filled.
     unsafe {
@@ -39,7 +43,8 @@ pub(super) unsafe extern "C-unwind" fn begin(index: Relation, keys: c_int, order
         let count = order_bys.max(1) as usize;
         (*scan).xs_orderbyvals = pg_sys::palloc0(count * size_of::<Datum>()).cast();
         (*scan).xs_orderbynulls = pg_sys::palloc0(count * size_of::<bool>()).cast();
-        (*scan).opaque = PgMemoryContexts::CurrentMemoryContext.leak_and_drop_on_delete(State::default()).cast();
+        (*scan).opaque =
+            PgMemoryContexts::CurrentMemoryContext.leak_and_drop_on_delete(State::default()).cast();
         scan
     }
 }
@@ -116,7 +121,8 @@ unsafe fn start(state: &mut State, scan: IndexScanDesc) {
         let begun = opened.scan(query, options()).or_raise(index);
         remembered.keep(&opened);
         // The scan borrows the store alone, which stands in a box of the same state, and is dropped after it.
-        let begun = std::mem::transmute::<kite_hnsw::Scan<'_, PgStore>, kite_hnsw::Scan<'static, PgStore>>(begun);
+        let begun =
+            std::mem::transmute::<kite_hnsw::Scan<'_, PgStore>, kite_hnsw::Scan<'static, PgStore>>(begun);
         state.scan = Some(begun);
     }
 }

@@ -8,7 +8,7 @@ use kite_hnsw::{VacuumOptions, VacuumStats};
 use kite_pages::PageStore;
 use pgrx::pg_sys::{self, IndexBulkDeleteCallback, IndexBulkDeleteResult, IndexVacuumInfo};
 use pgrx::prelude::*;
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 
 /// Removes the rows that the callback says are dead. `CREATE INDEX CONCURRENTLY` comes here to see all rows.
 #[pg_guard]
@@ -26,7 +26,9 @@ pub(super) unsafe extern "C-unwind" fn bulk_delete(
         let mut is_dead = |row| {
             let mut row = tid::to_server(row);
             // It may raise an ERROR: one of them writes what it is asked about to disk.
-            pg_sys::ffi::pg_guard_ffi_boundary(|| callback.is_some_and(|is_dead| is_dead(&raw mut row, state)))
+            pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                callback.is_some_and(|is_dead| is_dead(&raw mut row, state))
+            })
         };
         let done = opened.vacuum(&memory(), &mut is_dead).or_raise(index);
         record(stats, &done, done.dead_rows)
@@ -71,28 +73,19 @@ unsafe fn store(info: &IndexVacuumInfo) -> PgStore {
     }
 }
 
-/// What may be taken: `autovacuum_work_mem` in a worker that it is set for, else `maintenance_work_mem`.
+unsafe extern "C" {
+    /// In kilobytes; -1: as `maintenance_work_mem`.
+    static autovacuum_work_mem: c_int;
+}
+
+/// What may be taken: `autovacuum_work_mem` in a worker, if it is set, else `maintenance_work_mem`.
 fn memory() -> VacuumOptions {
-    // SAFETY: settings of the server, read by its only thread.
+    // SAFETY: settings and state of this process, read by its only thread.
     let kilobytes = unsafe {
-        match pg_sys::autovacuum_work_mem {
-            own if own >= 0 && is_autovacuum_worker() => own,
-            _ => pg_sys::maintenance_work_mem,
-        }
+        let is_worker = pg_sys::MyBackendType == pg_sys::BackendType::B_AUTOVAC_WORKER;
+        if is_worker && autovacuum_work_mem >= 0 { autovacuum_work_mem } else { pg_sys::maintenance_work_mem }
     };
     VacuumOptions { memory: kilobytes.max(64) as usize * 1024 }
-}
-
-#[cfg(not(any(feature = "pg17", feature = "pg18")))]
-unsafe fn is_autovacuum_worker() -> bool {
-    // SAFETY: reads a flag of this process.
-    unsafe { pg_sys::IsAutoVacuumWorkerProcess() }
-}
-
-#[cfg(any(feature = "pg17", feature = "pg18"))]
-unsafe fn is_autovacuum_worker() -> bool {
-    // SAFETY: reads the kind of this process.
-    unsafe { pg_sys::MyBackendType == pg_sys::BackendType::B_AUTOVAC_WORKER }
 }
 
 /// Adds to what vacuum is told.

@@ -131,7 +131,8 @@ impl Pin {
     pub(super) fn peek(self, item: ItemNo) -> u32 {
         // SAFETY: the place lies in the page, which is pinned, at a multiple of four; the read is volatile since another process may
         // write there meanwhile, and any value will do.
-        Page::line_at(item).map_or(0, |at| unsafe { self.address().cast::<u8>().add(at).cast::<u32>().read_volatile() })
+        Page::line_at(item)
+            .map_or(0, |at| unsafe { self.address().cast::<u8>().add(at).cast::<u32>().read_volatile() })
     }
 }
 
@@ -199,8 +200,13 @@ impl Fork {
                 }
                 // The lock comes with the page, before anyone can be told of it.
                 let mode = pg_sys::ReadBufferMode::RBM_ZERO_AND_LOCK;
-                let buffer =
-                    raw::ReadBufferExtended(relation, self.number, pg_sys::InvalidBlockNumber, mode, self.strategy);
+                let buffer = raw::ReadBufferExtended(
+                    relation,
+                    self.number,
+                    pg_sys::InvalidBlockNumber,
+                    mode,
+                    self.strategy,
+                );
                 if !local {
                     pg_sys::UnlockRelationForExtension(relation, pg_sys::ExclusiveLock as c_int);
                 }

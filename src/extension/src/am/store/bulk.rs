@@ -43,7 +43,10 @@ impl BulkWriter for PgBulk<'_> {
         // SAFETY: the buffer is pinned, and locked exclusively by us, so that nothing else borrows the page.
         unsafe {
             if pg_sys::BufferGetBlockNumber(locked.buffer()) != block {
-                return Err(Error::Corrupt { block, what: "another session adds pages to an index that is built" });
+                return Err(Error::Corrupt {
+                    block,
+                    what: "another session adds pages to an index that is built",
+                });
             }
             let image = &mut *super::buffer::page_of(locked.buffer());
             image.copy_from(page);

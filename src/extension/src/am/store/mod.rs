@@ -96,7 +96,8 @@ impl PgStore {
         let relation = self.fork.relation;
         // SAFETY: the relation is open.
         unsafe {
-            let permanent = (*(*relation).rd_rel).relpersistence == pg_sys::RELPERSISTENCE_PERMANENT as std::ffi::c_char;
+            let permanent =
+                (*(*relation).rd_rel).relpersistence == pg_sys::RELPERSISTENCE_PERMANENT as std::ffi::c_char;
             let new = (*relation).rd_createSubid != NOT_HERE || has_new_file(relation);
             permanent && (pg_sys::wal_level >= pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32 || !new)
         }
