@@ -18,5 +18,5 @@ pub(super) unsafe extern "C-unwind" fn build(
 /// `ambuildempty`
 #[pg_guard]
 pub(super) unsafe extern "C-unwind" fn build_empty(_index: pg_sys::Relation) {
-    pgrx::error!("not there yet")
+    pgrx::error!("not there yet");
 }

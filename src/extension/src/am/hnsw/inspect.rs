@@ -131,10 +131,15 @@ fn readable_table(index: Oid) -> Oid {
                 format!("relation with OID {index} does not exist"),
             );
         }
-        let is_ours = pg_sys::get_rel_relkind(index) as u8 == pg_sys::RELKIND_INDEX
-            && catalog::index_handler(index).as_deref() == Some(super::HANDLER);
-        if !is_ours {
-            let name = CStr::from_ptr(name).to_string_lossy();
+        let name = CStr::from_ptr(name).to_string_lossy();
+        let kind = pg_sys::get_rel_relkind(index) as u8;
+        if kind == pg_sys::RELKIND_PARTITIONED_INDEX {
+            error(
+                PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("\"{name}\" is a partitioned index; each partition has an index of its own"),
+            );
+        }
+        if kind != pg_sys::RELKIND_INDEX || catalog::index_handler(index).as_deref() != Some(super::HANDLER) {
             error(PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE, format!("\"{name}\" is not an hnsw index"));
         }
         let table = pg_sys::IndexGetRelation(index, false);

@@ -21,7 +21,7 @@ pub(super) unsafe extern "C-unwind" fn rescan(
     _order_bys: pg_sys::ScanKey,
     _order_by_count: i32,
 ) {
-    pgrx::error!("not there yet")
+    pgrx::error!("not there yet");
 }
 
 /// `amgettuple`
@@ -36,5 +36,5 @@ pub(super) unsafe extern "C-unwind" fn next(
 /// `amendscan`
 #[pg_guard]
 pub(super) unsafe extern "C-unwind" fn end(_scan: pg_sys::IndexScanDesc) {
-    pgrx::error!("not there yet")
+    pgrx::error!("not there yet");
 }
