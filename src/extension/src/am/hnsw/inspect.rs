@@ -1,14 +1,14 @@
 //! `kite.index_info` and `kite.index_check`: an index seen from outside.
 
-use crate::am::catalog;
+use crate::am::{Refusal, catalog};
 use crate::call::Call;
 use crate::rows;
 use kite_hnsw::{Error, Index, Info, Level, Options};
 use kite_pages::PageStore;
 use kite_vectors::Result;
 use pgrx::{
-    IntoDatum, JsonB, PgLogLevel, PgSqlErrorCode,
-    pg_sys::{self, Datum, LOCKMODE, Oid, panic::ErrorReport},
+    IntoDatum, JsonB, PgSqlErrorCode,
+    pg_sys::{self, Datum, LOCKMODE, Oid},
 };
 use serde_json::{Value, json};
 use std::ffi::CStr;
@@ -59,10 +59,11 @@ impl Opened {
             let index = pg_sys::index_open(oid, lock);
             // The number of the index may have gone to another one while the lock was waited for.
             if pg_sys::IndexGetRelation(oid, false) != (*table).rd_id {
-                error(
+                Refusal::new(
                     PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
                     format!("could not open the table of index {oid}"),
-                );
+                )
+                .raise();
             }
             let opened = Self { table, index, lock };
             opened.refuse_unreadable();
@@ -86,22 +87,25 @@ impl Opened {
         // SAFETY: asks for the state of the server.
         let standby = unsafe { pg_sys::RecoveryInProgress() };
         if persistence == pg_sys::RELPERSISTENCE_TEMP && !is_own {
-            error(
+            Refusal::new(
                 PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-                "cannot access temporary indexes of other sessions".to_owned(),
-            );
+                "cannot access temporary indexes of other sessions",
+            )
+            .raise();
         }
         if persistence == pg_sys::RELPERSISTENCE_UNLOGGED && standby {
-            error(
+            Refusal::new(
                 PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-                "cannot access temporary or unlogged relations during recovery".to_owned(),
-            );
+                "cannot access temporary or unlogged relations during recovery",
+            )
+            .raise();
         }
         if !is_valid {
-            error(
+            Refusal::new(
                 PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("index \"{name}\" is not valid"),
-            );
+            )
+            .raise();
         }
     }
 }
@@ -126,21 +130,27 @@ fn readable_table(index: Oid) -> Oid {
     unsafe {
         let name = pg_sys::get_rel_name(index);
         if name.is_null() {
-            error(
+            Refusal::new(
                 PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
                 format!("relation with OID {index} does not exist"),
-            );
+            )
+            .raise();
         }
         let name = CStr::from_ptr(name).to_string_lossy();
         let kind = pg_sys::get_rel_relkind(index) as u8;
         if kind == pg_sys::RELKIND_PARTITIONED_INDEX {
-            error(
+            Refusal::new(
                 PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
                 format!("\"{name}\" is a partitioned index; each partition has an index of its own"),
-            );
+            )
+            .raise();
         }
         if kind != pg_sys::RELKIND_INDEX || catalog::index_handler(index).as_deref() != Some(super::HANDLER) {
-            error(PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE, format!("\"{name}\" is not an hnsw index"));
+            Refusal::new(
+                PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("\"{name}\" is not an hnsw index"),
+            )
+            .raise();
         }
         let table = pg_sys::IndexGetRelation(index, false);
         let access =
@@ -150,12 +160,6 @@ fn readable_table(index: Oid) -> Oid {
         }
         table
     }
-}
-
-#[cold]
-fn error(code: PgSqlErrorCode, message: String) -> ! {
-    ErrorReport::new(code, message, "pgkite").report(PgLogLevel::ERROR);
-    unreachable!("an ERROR does not return")
 }
 
 #[expect(dead_code, reason = "waits for the store")]
