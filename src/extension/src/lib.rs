@@ -15,6 +15,7 @@ mod datum;
 mod guc;
 mod neighbours;
 mod operators;
+mod plain;
 mod planner;
 mod rows;
 mod types;

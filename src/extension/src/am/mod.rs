@@ -1,12 +1,17 @@
 //! Index access methods: what stands between Postgres and the index crates.
 
+mod cache;
 mod catalog;
 mod cost;
+mod error;
 pub(crate) mod hnsw;
 pub(crate) mod options;
 mod progress;
 mod spec;
+pub(crate) mod store;
+mod tid;
 mod validate;
+mod value;
 
 pub(crate) use options::define as define_options;
 

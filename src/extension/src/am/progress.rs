@@ -62,11 +62,6 @@ pub(crate) fn tuples_done(count: u64) {
     report(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, number(count));
 }
 
-/// Says how many pages there are to do, 0 where that is not known. A scan of the table with progress says it by itself.
-pub(crate) fn blocks_total(count: u64) {
-    report(pg_sys::PROGRESS_SCAN_BLOCKS_TOTAL, number(count));
-}
-
 /// Says how many pages are done.
 pub(crate) fn blocks_done(count: u64) {
     report(pg_sys::PROGRESS_SCAN_BLOCKS_DONE, number(count));

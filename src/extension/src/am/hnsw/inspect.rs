@@ -1,6 +1,12 @@
 //! `kite.index_info` and `kite.index_check`: an index seen from outside.
 
+<<<<<<< HEAD
 use crate::am::{Refusal, catalog};
+=======
+use crate::am::catalog;
+use crate::am::error::OrRaise;
+use crate::am::store::PgStore;
+>>>>>>> main
 use crate::call::Call;
 use crate::rows;
 use kite_hnsw::{Error, Index, Info, Level, Options};
@@ -20,7 +26,8 @@ export! {
 
 fn index_info(call: &Call) -> Result<Datum> {
     let index = Opened::new(argument(call), pg_sys::AccessShareLock);
-    let info = not_there_yet(&index);
+    // SAFETY: the index is open for as long as the store is used.
+    let info = unsafe { info(&PgStore::new(index.index)).or_raise(index.index) };
     Ok(JsonB(info).into_datum().unwrap_or_else(Datum::null))
 }
 
@@ -30,7 +37,8 @@ fn index_check(call: &Call) -> Result<Datum> {
     let standby = unsafe { pg_sys::RecoveryInProgress() };
     let index =
         Opened::new(argument(call), if standby { pg_sys::AccessShareLock } else { pg_sys::ShareLock });
-    let problems: Vec<(Option<u32>, String)> = not_there_yet(&index);
+    // SAFETY: the index is open for as long as the store is used.
+    let problems = unsafe { problems(&PgStore::new(index.index)).or_raise(index.index) };
     let row =
         |(block, problem): (Option<u32>, String)| [block.map(i64::from).into_datum(), problem.into_datum()];
     rows::answer(call, problems.into_iter().map(row));
@@ -162,7 +170,16 @@ fn readable_table(index: Oid) -> Oid {
     }
 }
 
+<<<<<<< HEAD
 #[expect(dead_code, reason = "waits for the store")]
+=======
+#[cold]
+fn error(code: PgSqlErrorCode, message: String) -> ! {
+    ErrorReport::new(code, message, "pgkite").report(PgLogLevel::ERROR);
+    unreachable!("an ERROR does not return")
+}
+
+>>>>>>> main
 /// Damage, and a last row for what was not listed. Damage that keeps the index from being opened at all is a row, too.
 fn problems<S: PageStore>(store: &S) -> kite_hnsw::Result<Vec<(Option<u32>, String)>> {
     let report = match Index::open(store).and_then(|mut index| index.check()) {
@@ -176,7 +193,6 @@ fn problems<S: PageStore>(store: &S) -> kite_hnsw::Result<Vec<(Option<u32>, Stri
     Ok(listed.chain(more).collect())
 }
 
-#[expect(dead_code, reason = "waits for the store")]
 /// The figures of an index under the names that [`Info`] has for them.
 fn info<S: PageStore>(store: &S) -> kite_hnsw::Result<Value> {
     let Info {
@@ -229,9 +245,4 @@ fn level_json(level: &Level) -> Value {
         "mean_degree": level.mean_degree(),
         "degrees": level.degrees,
     })
-}
-
-/// Stands where `PgStore::new(index.index)` is handed to `info` and `problems`.
-fn not_there_yet<T>(_index: &Opened) -> T {
-    pgrx::error!("not there yet")
 }

@@ -1,6 +1,7 @@
 //! The access method `hnsw`: what Postgres is told of it.
 
 mod build;
+mod host;
 mod insert;
 mod inspect;
 mod scan;
