@@ -1,12 +1,8 @@
 //! `kite.index_info` and `kite.index_check`: an index seen from outside.
 
-<<<<<<< HEAD
-use crate::am::{Refusal, catalog};
-=======
-use crate::am::catalog;
 use crate::am::error::OrRaise;
 use crate::am::store::PgStore;
->>>>>>> main
+use crate::am::{Refusal, catalog};
 use crate::call::Call;
 use crate::rows;
 use kite_hnsw::{Error, Index, Info, Level, Options};
@@ -170,16 +166,6 @@ fn readable_table(index: Oid) -> Oid {
     }
 }
 
-<<<<<<< HEAD
-#[expect(dead_code, reason = "waits for the store")]
-=======
-#[cold]
-fn error(code: PgSqlErrorCode, message: String) -> ! {
-    ErrorReport::new(code, message, "pgkite").report(PgLogLevel::ERROR);
-    unreachable!("an ERROR does not return")
-}
-
->>>>>>> main
 /// Damage, and a last row for what was not listed. Damage that keeps the index from being opened at all is a row, too.
 fn problems<S: PageStore>(store: &S) -> kite_hnsw::Result<Vec<(Option<u32>, String)>> {
     let report = match Index::open(store).and_then(|mut index| index.check()) {
