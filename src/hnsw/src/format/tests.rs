@@ -21,6 +21,7 @@ fn vertex() -> VertexBuf {
         generation: 70_000,
         dead: false,
         chained: false,
+        unlinked: None,
         postings: Link::new(pointer(9), 4),
         lists: (0..3).map(|level| Link::new(pointer(level), level)).collect(),
         payload: (0..64).collect(),

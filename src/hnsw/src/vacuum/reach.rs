@@ -8,7 +8,7 @@ use crate::index::{Index, read_meta};
 use crate::{Error, Result};
 use kite_pages::{At, ItemPointer, PageStore};
 
-/// A vertex, and whether the walk has come by.
+/// A vertex, and whether the walk has come by. One that was taken out of the graph leads nowhere.
 #[derive(Debug, Clone, Copy)]
 struct Known {
     vertex: Link,
@@ -61,7 +61,7 @@ impl<S: PageStore> Index<'_, S> {
                 known.try_reserve(1).map_err(|_| Error::OutOfMemory { bytes: PER_VERTEX })?;
                 known.push(Known {
                     vertex: Link::new(ItemPointer::new(block - 1, no), vertex.generation()),
-                    list: vertex.list(0),
+                    list: if vertex.unlinked().is_none() { vertex.list(0) } else { Link::NONE },
                     dead: vertex.is_dead(),
                     reached: false,
                 });
