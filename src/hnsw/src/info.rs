@@ -41,7 +41,7 @@ pub struct Info {
 pub struct Level {
     /// Vertices with rows that are on this level.
     pub vertices: u64,
-    /// How many lists have how many links, from none.
+    /// How many lists have how many links, from none; those of vertices without rows among them.
     pub degrees: Vec<u64>,
 }
 

@@ -60,6 +60,12 @@ fn items_are_read_as_they_were_written() {
     let read = Vertex::parse(&bytes, ()).unwrap();
     assert_eq!((read.level(), read.list(2), read.list(3)), (2, written.lists[2], Link::NONE));
     assert_eq!(VertexBuf::from(read), written);
+    let unlinked = Some(Stamp::from_raw(1 << 40));
+    let written = VertexBuf { dead: true, unlinked, postings: Link::NONE, tids: Vec::new(), ..written };
+    let bytes = written.to_bytes().unwrap();
+    let read = Vertex::parse(&bytes, ()).unwrap();
+    assert_eq!((read.is_dead(), read.unlinked(), read.postings()), (true, unlinked, Link::NONE));
+    assert_eq!(VertexBuf::from(read), written);
 
     let shape = Shape::of(&SPEC);
     assert_eq!(shape, Shape { factors: 4, code: 5 });

@@ -27,6 +27,8 @@ use crate::payloads::{Fate, Payloads, fetch};
 use crate::{Error, Result};
 use kite_codecs::Value;
 use kite_pages::{At, ItemPointer, PageStore};
+#[cfg(test)]
+pub(crate) use near::Equal;
 use near::Neighbourhood;
 
 /// How often a vertex is linked again whose neighbours have all died meanwhile.

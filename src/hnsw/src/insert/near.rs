@@ -28,12 +28,12 @@ pub(super) struct Neighbourhood {
 
 /// A vertex that has the payload of a new row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Equal {
-    pub(super) vertex: Link,
+pub(crate) struct Equal {
+    pub(crate) vertex: Link,
     /// Its first posting, when it was read.
-    pub(super) postings: Link,
+    pub(crate) postings: Link,
     /// Where its payload is, if not in itself.
-    pub(super) chain: Option<ItemRef>,
+    pub(crate) chain: Option<ItemRef>,
 }
 
 impl<S: PageStore> Index<'_, S> {
