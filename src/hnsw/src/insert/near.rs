@@ -80,7 +80,9 @@ impl<S: PageStore> Index<'_, S> {
         };
         let mut beam = Beam::new(limits);
         let top = new.level.min(self.meta.entry_level);
-        let mut entries = vec![descend(probe, &self.meta, top, &mut beam)?];
+        // The way down may end where the lost one is lost, too: among vertices to which nothing leads on level 0.
+        let first = if new.is_lost() { found.entry } else { descend(probe, &self.meta, top, &mut beam)? };
+        let mut entries = vec![first];
         let (mut met, mut best) = (Met::default(), Vec::new());
         for level in (0..=top).rev() {
             let before = beam.visits();
