@@ -77,8 +77,8 @@ fn a_row_with_the_vector_of_a_dead_vertex_gets_a_vertex_of_its_own() {
     (0..60).for_each(|row| insert(&mut index, &data, row));
     let before = mixed::vertices(&store);
     vacuum(&mut index, |row| row < 20).unwrap();
-    for row in 0..20 {
-        index.insert(tid(row + 100), Value::F32(&data[row])).unwrap();
+    for (row, vector) in data.iter().enumerate().take(20) {
+        index.insert(tid(row + 100), Value::F32(vector)).unwrap();
     }
     // Also who has found one alive, and comes back to it, finds it dead.
     for (link, vertex) in before.iter().filter(|(_, vertex)| number(vertex.tids[0]) < 20) {
@@ -90,8 +90,8 @@ fn a_row_with_the_vector_of_a_dead_vertex_gets_a_vertex_of_its_own() {
     assert_eq!(cleanup_later(&store, &mut index).freed, 20);
     let report = clean(&mut index);
     assert_eq!((report.vertices, report.rows, report.dead, report.unreachable), (60, 60, 0, 0));
-    for row in 0..20 {
-        assert!(found(&mut index, &data[row], 10).contains(&(row + 100)));
+    for (row, vector) in data.iter().enumerate().take(20) {
+        assert!(found(&mut index, vector, 10).contains(&(row + 100)));
     }
 }
 
