@@ -40,7 +40,7 @@ use survey::Survey;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VacuumOptions {
     /// Bytes that may be taken for what has to be remembered of the whole index (`maintenance_work_mem`): some nine for each
-    /// dead vertex, and as many for what may be an orphan; with less, the index is read several times. And 36 for each vertex,
+    /// dead vertex, and as many for what may be an orphan; with less, the index is read several times. And 44 for each vertex,
     /// dead or not, to find those to which no way leads any more; with less, they are not looked for.
     pub memory: usize,
 }

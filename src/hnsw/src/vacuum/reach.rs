@@ -21,8 +21,9 @@ struct Known {
 /// repeated, so often at most.
 const ROUNDS: usize = 4;
 
-/// Bytes for one of them, with its place among those that wait.
-const PER_VERTEX: usize = size_of::<Known>() + size_of::<u32>();
+/// Bytes for one of them, with its place among those that wait; both grow by doubling.
+const PER_VERTEX: usize = 2 * (size_of::<Known>() + size_of::<u32>());
+const _: () = assert!(PER_VERTEX == 44);
 
 impl<S: PageStore> Index<'_, S> {
     /// Links the vertices again to which no way on level 0 leads from the entry point, and answers how many. Nothing is
