@@ -126,6 +126,7 @@ pub(crate) fn built<'s>(store: &'s MemStore, options: &Options, vectors: &[Vec<f
             generation: page.next_generation(),
             dead: false,
             chained: false,
+            unlinked: None,
             postings: Link::NONE,
             lists: vec![Link::NONE; usize::from(level) + 1],
             payload,

@@ -130,14 +130,17 @@ impl<S: PageStore> Index<'_, S> {
             })?;
         }
         let mut kept: Vec<usize> = chosen.iter().map(|candidate| candidate.node as usize).collect();
+        if must {
+            kept.retain(|&place| place != last);
+            kept.truncate(slots - 1);
+        }
         let dropped: Vec<usize> = candidates
             .iter()
             .map(|candidate| candidate.node as usize)
-            .filter(|place| !kept.contains(place) && (must || *place != last))
+            .filter(|place| !kept.contains(place) && *place != last)
             .collect();
-        self.keep_reachable(seen.level, &links, &dropped, slots, &mut kept)?;
-        if must && !kept.contains(&last) {
-            kept.truncate(slots - 1);
+        self.keep_reachable(seen.level, &links, &dropped, slots - usize::from(must), &mut kept)?;
+        if must {
             kept.push(last);
         }
         let entry = |&place: &usize| seen.entries.get(place).cloned().unwrap_or_else(|| new.entry());

@@ -29,12 +29,12 @@ pub(super) struct Neighbourhood {
 
 /// A vertex that has the payload of a new row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Equal {
-    pub(super) vertex: Link,
+pub(crate) struct Equal {
+    pub(crate) vertex: Link,
     /// Its first posting, when it was read.
-    pub(super) postings: Link,
+    pub(crate) postings: Link,
     /// Where its payload is, if not in itself.
-    pub(super) chain: Option<ItemRef>,
+    pub(crate) chain: Option<ItemRef>,
 }
 
 impl<S: PageStore> Index<'_, S> {
@@ -81,7 +81,9 @@ impl<S: PageStore> Index<'_, S> {
         };
         let mut beam = Beam::new(limits);
         let top = new.level.min(self.meta.entry_level);
-        let mut entries = vec![descend(probe, &self.meta, top, &mut beam)?];
+        // The way down may end where the lost one is lost, too: among vertices to which nothing leads on level 0.
+        let first = if new.is_lost() { found.entry } else { descend(probe, &self.meta, top, &mut beam)? };
+        let mut entries = vec![first];
         let (mut met, mut best) = (Met::default(), Vec::new());
         for level in (0..=top).rev() {
             let before = beam.visits();
