@@ -8,6 +8,7 @@ use pgrx::{
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 mod damage;
+mod pages;
 mod planner;
 mod receive;
 

@@ -62,6 +62,20 @@ impl Call {
         (kind != 0).then_some(context)
     }
 
+    /// Where a function that returns a set puts it; NULL, or a node of another type, where nobody expects a set.
+    pub(crate) fn result_info(&self) -> *mut pg_sys::ReturnSetInfo {
+        // SAFETY: `fcinfo` is valid.
+        unsafe { (*self.fcinfo).resultinfo.cast() }
+    }
+
+    /// The columns of a function that returns rows, in the current memory context.
+    pub(crate) fn result_descriptor(&self) -> pg_sys::TupleDesc {
+        let mut descriptor = std::ptr::null_mut();
+        // SAFETY: `fcinfo` is valid; the functions that ask are declared to return columns of fixed types.
+        unsafe { pg_sys::get_call_result_type(self.fcinfo, std::ptr::null_mut(), &raw mut descriptor) };
+        descriptor
+    }
+
     fn return_null(&self) -> Datum {
         // SAFETY: `fcinfo` is valid and ours to write for the time of the call.
         unsafe { (*self.fcinfo).isnull = true };

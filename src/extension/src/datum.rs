@@ -7,71 +7,13 @@
 //! | `bit` | length in bits i32, bytes (Postgres's own) |
 
 use crate::call::Call;
-use kite_vectors::{Error, Result, Scalar, Sparse, sparse::SparseBuf};
+use crate::plain::{DENSE_HEADER, HEADER, Plain, SPARSE_HEADER, Stored};
+use kite_vectors::{Result, Scalar, Sparse, sparse::SparseBuf};
 use pgrx::{
     pg_sys::{self, Datum, varlena},
-    varlena::{set_varsize_4b, varatt_is_4b_u, varsize_any},
+    varlena::set_varsize_4b,
 };
-use std::{marker::PhantomData, mem::size_of, ops::Deref, slice};
-
-/// Bytes of a plain varlena header.
-const HEADER: usize = 4;
-const DENSE_HEADER: usize = HEADER + 4;
-const SPARSE_HEADER: usize = HEADER + 12;
-
-/// A plain (not compressed, not external) value. A copy that detoasting made here is left to the memory context of the call;
-/// functions that are called once per row of a sort or scan have theirs made and freed by [`crate::call::guard`].
-struct Plain<'call> {
-    pointer: *const varlena,
-    copied: bool,
-    call: PhantomData<&'call Call>,
-}
-
-impl<'call> Plain<'call> {
-    #[inline(always)]
-    fn argument(call: &'call Call, n: usize) -> Self {
-        if let Some(pointer) = call.plain(n) {
-            return Self { pointer, copied: false, call: PhantomData };
-        }
-        let pointer: *mut varlena = call.datum(n).cast_mut_ptr();
-        // SAFETY: the SQL declaration types this argument with a varlena type and STRICT: it points to a valid varlena, whose
-        // first byte tells its form. Detoasting returns that pointer or a fresh allocation, valid for the call.
-        unsafe {
-            if varatt_is_4b_u(pointer) {
-                return Self { pointer, copied: false, call: PhantomData };
-            }
-            Self { pointer: pg_sys::pg_detoast_datum(pointer), copied: true, call: PhantomData }
-        }
-    }
-
-    /// All bytes, header included.
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: a plain varlena is as long as its header says, header included, and stays in place for the call.
-        unsafe { slice::from_raw_parts(self.pointer.cast(), varsize_any(self.pointer)) }
-    }
-
-    #[inline]
-    fn int4(&self, at: usize) -> Option<i32> {
-        Some(i32::from_ne_bytes(self.bytes().get(at..at + 4)?.try_into().ok()?))
-    }
-
-    /// `count` items of type T from byte `at`, if they are there.
-    #[inline]
-    fn items<T: Stored>(&self, at: usize, count: usize) -> Option<&[T]> {
-        let bytes = self.bytes().get(at..)?.get(..count.checked_mul(size_of::<T>())?)?;
-        let pointer = bytes.as_ptr().cast::<T>();
-        // SAFETY: the range was just checked to lie in the value, every bit pattern is a `Stored`, and the alignment is
-        // checked here (the types are declared with int4 alignment, so it always holds on sound data).
-        pointer.is_aligned().then(|| unsafe { slice::from_raw_parts(pointer, count) })
-    }
-}
-
-/// Types that may be read from any bytes.
-trait Stored: Copy {}
-impl Stored for f32 {}
-impl Stored for half::f16 {}
-impl Stored for i32 {}
+use std::{marker::PhantomData, ops::Deref, slice};
 
 /// An element type of a stored dense vector.
 #[allow(private_bounds, reason = "closed on purpose: what may be read from any bytes is decided here")]
@@ -79,43 +21,30 @@ pub(crate) trait Element: Scalar + Stored {}
 impl<E: Scalar + Stored> Element for E {}
 
 /// A dense vector argument; derefs to its elements.
-pub(crate) struct DenseArg<'call, E> {
-    elements: *const [E],
-    call: PhantomData<&'call Call>,
-}
+pub(crate) struct DenseArg<'call, E>(&'call [E]);
 
 impl<E: Element> Deref for DenseArg<'_, E> {
     type Target = [E];
 
     #[inline]
     fn deref(&self) -> &[E] {
-        // SAFETY: the elements lie in a plain value, which stays in place for the call, and they were checked to be there when
-        // the argument was taken.
-        unsafe { &*self.elements }
+        self.0
     }
 }
 
 /// A sparse vector argument.
-pub(crate) struct SparseArg<'call> {
-    plain: Plain<'call>,
-    dims: usize,
-    elements: usize,
-}
+pub(crate) struct SparseArg<'call>(Sparse<'call>);
 
 impl SparseArg<'_> {
     /// The vector; its bounds were checked when the argument was taken.
     pub(crate) fn get(&self) -> Sparse<'_> {
-        Sparse {
-            dims: self.dims,
-            indices: self.plain.items(SPARSE_HEADER, self.elements).unwrap_or(&[]),
-            values: self.plain.items(SPARSE_HEADER + 4 * self.elements, self.elements).unwrap_or(&[]),
-        }
+        self.0
     }
 }
 
 /// A `bit` argument.
 pub(crate) struct BitArg<'call> {
-    plain: Plain<'call>,
+    bytes: &'call [u8],
     /// Length in bits.
     pub(crate) bits: usize,
 }
@@ -123,7 +52,7 @@ pub(crate) struct BitArg<'call> {
 impl BitArg<'_> {
     /// The bits, first one highest in the first byte, zeros behind the last.
     pub(crate) fn get(&self) -> &[u8] {
-        self.plain.bytes().get(HEADER + 4..).unwrap_or(&[])
+        self.bytes
     }
 }
 
@@ -141,15 +70,7 @@ impl Call {
     /// The n-th argument as a dense vector.
     #[inline(always)]
     pub(crate) fn dense<E: Element>(&self, n: usize) -> Result<DenseArg<'_, E>> {
-        let plain = Plain::argument(self, n);
-        let dims =
-            plain.bytes().get(HEADER..HEADER + 2).map_or(-1, |two| i16::from_ne_bytes([two[0], two[1]]));
-        let dims = usize::try_from(dims).unwrap_or(0);
-        let elements: *const [E] = match plain.items(DENSE_HEADER, dims) {
-            Some(elements) if dims > 0 => elements,
-            _ => return Err(damaged(E::KIND.name)),
-        };
-        Ok(DenseArg { elements, call: PhantomData })
+        Plain::argument(self, n).dense().map(DenseArg)
     }
 
     /// Asks for the value that a scan of a table reads after the n-th argument, whose elements these are. A page is filled
@@ -168,36 +89,19 @@ impl Call {
 
     /// The n-th argument as a sparse vector.
     pub(crate) fn sparse(&self, n: usize) -> Result<SparseArg<'_>> {
-        let plain = Plain::argument(self, n);
-        let number = |at| plain.int4(at).and_then(|number| usize::try_from(number).ok());
-        let (Some(dims), Some(elements)) = (number(HEADER), number(HEADER + 4)) else {
-            return Err(damaged("sparsevec"));
-        };
-        if plain.items::<i32>(SPARSE_HEADER, elements.saturating_mul(2)).is_none() {
-            return Err(damaged("sparsevec"));
-        }
-        Ok(SparseArg { plain, dims, elements })
+        Plain::argument(self, n).sparse().map(SparseArg)
     }
 
     /// The n-th argument as a bit string.
     pub(crate) fn bit(&self, n: usize) -> Result<BitArg<'_>> {
-        let plain = Plain::argument(self, n);
-        let bits = plain.int4(HEADER).and_then(|bits| usize::try_from(bits).ok());
-        match bits {
-            Some(bits) if plain.bytes().len() == HEADER + 4 + bits.div_ceil(8) => Ok(BitArg { plain, bits }),
-            _ => Err(damaged("bit")),
-        }
+        let (bits, bytes) = Plain::argument(self, n).bits()?;
+        Ok(BitArg { bytes, bits })
     }
 
     /// The n-th argument as a byte string.
     pub(crate) fn bytes(&self, n: usize) -> BytesArg<'_> {
         BytesArg(Plain::argument(self, n))
     }
-}
-
-#[cold]
-fn damaged(kind: &'static str) -> Error {
-    Error::Damaged { kind, what: "its length does not fit its dimensions" }
 }
 
 /// A fresh varlena of `size` bytes, all zero behind the header.
@@ -288,8 +192,6 @@ pub(crate) trait ArrayElement: Stored {
     /// The SQL type of an element.
     const TYPE: pg_sys::Oid;
 }
-
-impl Stored for f64 {}
 
 impl ArrayElement for f32 {
     const TYPE: pg_sys::Oid = pg_sys::FLOAT4OID;

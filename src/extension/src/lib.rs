@@ -10,10 +10,14 @@ use pgrx::prelude::*;
 
 #[macro_use]
 mod call;
+mod am;
 mod datum;
+mod guc;
 mod neighbours;
 mod operators;
+mod plain;
 mod planner;
+mod rows;
 mod types;
 
 pgrx::pg_module_magic!();
@@ -24,6 +28,8 @@ include!(concat!(env!("OUT_DIR"), "/install.rs"));
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     neighbours::refuse_foreign_settings();
+    guc::define();
+    am::define_options();
     // Resolve the CPU's kernels now rather than in the first row of the first query.
     kite_kernels::kernels();
 }

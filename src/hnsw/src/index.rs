@@ -54,7 +54,25 @@ pub struct Index<'s, S> {
     pub(crate) shape: Shape,
 }
 
+/// What a process may keep of an index from one operation to the next, instead of opening it each time.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    meta: Meta,
+    scorer: Arc<Scorer>,
+}
+
 impl<'s, S: PageStore> Index<'s, S> {
+    /// Opens an index of which this was kept; it may be out of date, and even of another index.
+    pub fn with(store: &'s S, kept: Kept) -> Self {
+        let Kept { meta, scorer } = kept;
+        Self { store, meta, scorer, shape: Shape::of(&meta.spec) }
+    }
+
+    /// What to keep of it.
+    pub fn keep(&self) -> Kept {
+        Kept { meta: self.meta, scorer: Arc::clone(&self.scorer) }
+    }
+
     /// Writes an index without rows to an empty store.
     ///
     /// # Errors
@@ -88,8 +106,10 @@ impl<'s, S: PageStore> Index<'s, S> {
     /// Reads the meta page again.
     pub(crate) fn refresh(&mut self) -> Result<()> {
         let meta = read_meta(self.store)?;
-        if meta.frame != self.meta.frame {
+        let by = |meta: &Meta| (meta.spec, meta.seed, meta.frame, meta.frame_chain);
+        if by(&meta) != by(&self.meta) {
             self.scorer = Arc::new(Scorer::new(meta.spec, read_frame(self.store, &meta)?)?);
+            self.shape = Shape::of(&meta.spec);
         }
         self.meta = meta;
         Ok(())

@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod error;
 mod format;
+mod grow;
 mod index;
 mod info;
 mod insert;
@@ -27,7 +28,7 @@ pub use build::{
 };
 pub use check::{Problem, Report};
 pub use error::{Error, Result};
-pub use index::{Index, Options};
+pub use index::{Index, Kept, Options};
 pub use info::{Info, Level};
 pub use search::{Distance, Order, Row, Scan, ScanOptions};
 pub use vacuum::{VacuumOptions, VacuumStats};

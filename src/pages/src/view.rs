@@ -2,6 +2,7 @@
 
 use crate::page::{ALIGN, FIRST_LINE, LINE, SPECIAL};
 use crate::{Ahead, Defect, ItemHead, ItemNo, Page, Stamp};
+use std::ops::Range;
 use zerocopy::FromBytes;
 
 /// Postgres' `ItemIdData`: offset (15 bits), state (2), length (15).
@@ -63,10 +64,24 @@ impl Page {
     #[inline]
     #[must_use]
     pub fn around(&self, no: ItemNo, ahead: Ahead) -> &[u8] {
-        let word = self.words().get(FIRST_LINE / LINE + usize::from(no.wrapping_sub(1)));
-        let at = Line(word.copied().unwrap_or(0)).offset().min(SPECIAL);
-        let (begin, end) = (at.saturating_sub(ahead.before), (at + ahead.after).min(SPECIAL));
-        self.bytes().get(begin..end).unwrap_or_default()
+        let line = Self::line_at(no).map_or(0, |at| self.words()[at / LINE]);
+        &self.bytes()[Self::span(line, ahead)]
+    }
+
+    /// Where the line pointer of an item stands: a multiple of four bytes. For stores that fetch ahead.
+    #[inline]
+    #[must_use]
+    pub fn line_at(no: ItemNo) -> Option<usize> {
+        let at = FIRST_LINE + LINE * usize::from(no.wrapping_sub(1));
+        (at < SPECIAL).then_some(at)
+    }
+
+    /// The bytes around the item of a line pointer, whatever that holds. For stores that fetch ahead.
+    #[inline]
+    #[must_use]
+    pub fn span(line: u32, ahead: Ahead) -> Range<usize> {
+        let at = Line(line).offset().min(SPECIAL);
+        at.saturating_sub(ahead.before)..at.saturating_add(ahead.after).min(SPECIAL)
     }
 }
 

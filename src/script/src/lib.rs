@@ -35,13 +35,14 @@ const KITE: &str = include_str!("../../../sql/kite.sql");
 const CONTROL: &str = include_str!("../../extension/pgkite.control");
 
 /// The surface of pgvector, in the order in which the parts need each other.
-const SURFACE: [&str; 6] = [
+const SURFACE: [&str; 7] = [
     include_str!("../../../sql/types.sql"),
     include_str!("../../../sql/support.sql"),
     include_str!("../../../sql/common.sql"),
     include_str!("../../../sql/dense.sql"),
     include_str!("../../../sql/casts.sql"),
     include_str!("../../../sql/bit.sql"),
+    include_str!("../../../sql/hnsw.sql"),
 ];
 
 /// Every file that a layout puts into `share/extension`.

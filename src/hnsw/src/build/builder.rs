@@ -112,6 +112,12 @@ impl<T: Scratch> Builder<T> {
         Ok(true)
     }
 
+    /// Whether memory was not enough for the rows so far, so that they are linked in parts.
+    #[must_use]
+    pub fn is_spilled(&self) -> bool {
+        self.spilled.is_some()
+    }
+
     /// Bytes that a vector takes while it is linked and written, besides its payloads.
     fn per_node(&self) -> usize {
         // What it is known by, its place in an order, and its place in the index.

@@ -1,0 +1,99 @@
+//! What a backend remembers of the indexes it used last: in which buffers their pages were, where there was room, and how
+//! their vectors are scored. All of it is verified when it is used, so that nothing has to be told when it gets old.
+
+use super::store::{PgStore, Recent, Targets};
+use kite_hnsw::Kept;
+use kite_pages::PageStore;
+use pgrx::pg_sys::{Oid, Relation};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Indexes that are remembered.
+const MOST: usize = 32;
+
+/// The file of a relation: table space, database, number.
+type File = (Oid, Oid, Oid);
+
+/// What is remembered of one index.
+#[derive(Debug)]
+pub(in crate::am) struct Remembered {
+    file: File,
+    recent: RefCell<Rc<Recent>>,
+    targets: Rc<Targets>,
+    known: RefCell<Option<Kept>>,
+}
+
+thread_local! {
+    /// The index used last comes first. Only the thread that runs the backend has any.
+    static INDEXES: RefCell<Vec<Rc<Remembered>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Remembered {
+    /// What is known of an index.
+    ///
+    /// # Safety
+    /// The relation is open.
+    pub(in crate::am) unsafe fn of(relation: Relation) -> Rc<Self> {
+        // SAFETY: the caller's promise.
+        let file = unsafe { file_of(relation) };
+        INDEXES.with_borrow_mut(|indexes| {
+            match indexes.iter().position(|known| known.file == file) {
+                Some(place) => indexes[..=place].rotate_right(1),
+                None => {
+                    indexes.truncate(MOST - 1);
+                    indexes.insert(0, Rc::new(Self::new(file)));
+                }
+            }
+            Rc::clone(&indexes[0])
+        })
+    }
+
+    fn new(file: File) -> Self {
+        Self { file, recent: RefCell::default(), targets: Rc::default(), known: RefCell::default() }
+    }
+
+    /// A store for the index, which uses what is known and adds to it.
+    ///
+    /// # Safety
+    /// As of [`PgStore::new`]; the relation is the one that this is known of.
+    pub(in crate::am) unsafe fn store(&self, relation: Relation) -> PgStore {
+        // SAFETY: the caller's promise.
+        let store = unsafe { PgStore::new(relation) };
+        let pages = store.len();
+        let mut recent = self.recent.borrow_mut();
+        if recent.is_small_for(pages) {
+            *recent = Rc::new(Recent::for_pages(pages));
+        }
+        store.remembering(Rc::clone(&recent), Rc::clone(&self.targets))
+    }
+
+    /// The index, opened in a store of its pages.
+    pub(in crate::am) fn open<'s>(
+        &self,
+        store: &'s PgStore,
+    ) -> kite_hnsw::Result<kite_hnsw::Index<'s, PgStore>> {
+        match &*self.known.borrow() {
+            Some(known) => Ok(kite_hnsw::Index::with(store, known.clone())),
+            None => kite_hnsw::Index::open(store),
+        }
+    }
+
+    /// Remembers an index as it is known after an operation.
+    pub(in crate::am) fn keep(&self, index: &kite_hnsw::Index<'_, PgStore>) {
+        *self.known.borrow_mut() = Some(index.keep());
+    }
+}
+
+#[cfg(any(feature = "pg14", feature = "pg15"))]
+unsafe fn file_of(relation: Relation) -> File {
+    // SAFETY: the caller passes an open relation.
+    let node = unsafe { (*relation).rd_node };
+    (node.spcNode, node.dbNode, node.relNode)
+}
+
+#[cfg(not(any(feature = "pg14", feature = "pg15")))]
+unsafe fn file_of(relation: Relation) -> File {
+    // SAFETY: the caller passes an open relation.
+    let locator = unsafe { (*relation).rd_locator };
+    (locator.spcOid, locator.dbOid, locator.relNumber)
+}

@@ -1,0 +1,38 @@
+//! `aminsert`: one row.
+
+use crate::am::cache::Remembered;
+use crate::am::error::OrRaise;
+use crate::am::tid;
+use crate::am::value::Detoasted;
+use crate::call;
+use pgrx::pg_sys::{Datum, IndexInfo, IndexUniqueCheck, ItemPointer, Relation};
+use pgrx::prelude::*;
+
+/// Inserts a row into the index.
+#[pg_guard]
+pub(super) unsafe extern "C-unwind" fn insert(
+    index: Relation,
+    values: *mut Datum,
+    nulls: *mut bool,
+    row: ItemPointer,
+    table: Relation,
+    _check: IndexUniqueCheck::Type,
+    _unchanged: bool,
+    _info: *mut IndexInfo,
+) -> bool {
+    // SAFETY: the executor passes open relations, one value with its flag, and the row's place; all of it stays for the call.
+    unsafe {
+        if *nulls {
+            return false;
+        }
+        let remembered = Remembered::of(index);
+        let store = remembered.store(index).of_table(table);
+        let mut opened = remembered.open(&store).or_raise(index);
+        let value = Detoasted::new(*values);
+        let spec = opened.options().spec;
+        let vector = value.value(&spec).unwrap_or_else(|error| call::raise(&error));
+        opened.insert(tid::from_server(&*row), vector).or_raise(index);
+        remembered.keep(&opened);
+    }
+    false
+}

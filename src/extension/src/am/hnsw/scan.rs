@@ -1,0 +1,200 @@
+//! `ambeginscan`, `amrescan`, `amgettuple`, `amendscan`: rows, nearest first.
+
+use crate::am::cache::Remembered;
+use crate::am::error::OrRaise;
+use crate::am::store::PgStore;
+use crate::am::tid;
+use crate::am::value::Detoasted;
+use crate::{call, guc};
+use kite_hnsw::{Distance, Row, ScanOptions};
+use pgrx::pg_sys::{self, Datum, IndexScanDesc, Relation, ScanDirection, ScanKey, panic::ErrorReport};
+use pgrx::prelude::*;
+use pgrx::{PgMemoryContexts, PgSqlErrorCode};
+use std::ffi::c_int;
+use std::ptr;
+
+/// What a scan keeps between calls. Dropped with the scan's memory context, after an ERROR too, when it touches nothing of
+/// Postgres.
+#[derive(Default)]
+struct State {
+    /// Begun by the first call for a row. It borrows the store, and so is dropped before it.
+    scan: Option<kite_hnsw::Scan<'static, PgStore>>,
+    store: Option<Box<PgStore>>,
+}
+
+impl State {
+    fn reset(&mut self) {
+        self.scan = None;
+        self.store = None;
+    }
+}
+
+/// Begins a scan.
+#[pg_guard]
+pub(super) unsafe extern "C-unwind" fn begin(
+    index: Relation,
+    keys: c_int,
+    order_bys: c_int,
+) -> IndexScanDesc {
+    // SAFETY: the executor passes an open relation. The memory context lives as long as the scan, and arrays of as many values as
+    // there are order-by keys are what the executor expects to find filled.
+    unsafe {
+        let scan = pg_sys::RelationGetIndexScan(index, keys, order_bys);
+        let count = order_bys.max(1) as usize;
+        (*scan).xs_orderbyvals = pg_sys::palloc0(count * size_of::<Datum>()).cast();
+        (*scan).xs_orderbynulls = pg_sys::palloc0(count * size_of::<bool>()).cast();
+        (*scan).opaque =
+            PgMemoryContexts::CurrentMemoryContext.leak_and_drop_on_delete(State::default()).cast();
+        scan
+    }
+}
+
+/// Begins the scan anew, with other keys.
+#[pg_guard]
+pub(super) unsafe extern "C-unwind" fn rescan(
+    scan: IndexScanDesc,
+    keys: ScanKey,
+    key_count: c_int,
+    order_bys: ScanKey,
+    order_by_count: c_int,
+) {
+    // SAFETY: the scan is one of ours, and has room for as many keys as it was begun with, which come in these arrays or are NULL.
+    unsafe {
+        state_of(scan).reset();
+        if !keys.is_null() && key_count > 0 {
+            ptr::copy(keys, (*scan).keyData, key_count as usize);
+        }
+        if !order_bys.is_null() && order_by_count > 0 {
+            ptr::copy(order_bys, (*scan).orderByData, order_by_count as usize);
+        }
+    }
+}
+
+/// The next row.
+#[pg_guard]
+pub(super) unsafe extern "C-unwind" fn next(scan: IndexScanDesc, direction: ScanDirection::Type) -> bool {
+    // SAFETY: the scan is one of ours, its relation is open.
+    unsafe {
+        debug_assert_eq!(direction, ScanDirection::ForwardScanDirection);
+        let index = (*scan).indexRelation;
+        let state = state_of(scan);
+        if state.scan.is_none() {
+            start(state, scan);
+        }
+        let Some(rows) = &mut state.scan else { return false };
+        let Some(row) = rows.next_row().or_raise(index) else { return false };
+        hand_out(scan, row);
+        true
+    }
+}
+
+/// Ends a scan.
+#[pg_guard]
+pub(super) unsafe extern "C-unwind" fn end(scan: IndexScanDesc) {
+    // SAFETY: the scan is one of ours. The state itself goes with the memory context.
+    unsafe { state_of(scan).reset() }
+}
+
+/// # Safety
+/// The scan was begun by [`begin`], and nothing else borrows its state.
+unsafe fn state_of<'a>(scan: IndexScanDesc) -> &'a mut State {
+    // SAFETY: `begin` has put a `State` there, which lives as long as the scan.
+    unsafe { &mut *(*scan).opaque.cast::<State>() }
+}
+
+/// Begins the search for the query of the scan.
+unsafe fn start(state: &mut State, scan: IndexScanDesc) {
+    // SAFETY: the scan is one of ours, its relation is open until its end, and the key's argument stays in place for the scan.
+    unsafe {
+        let index = (*scan).indexRelation;
+        refuse_unusable(scan);
+        count_scan(index);
+        let remembered = Remembered::of(index);
+        let store = state.store.insert(Box::new(remembered.store(index)));
+        let mut opened = remembered.open(store).or_raise(index);
+        let key = &*(*scan).orderByData;
+        let is_null = key.sk_flags & pg_sys::SK_ISNULL as c_int != 0;
+        let argument = (!is_null).then(|| Detoasted::new(key.sk_argument));
+        let spec = opened.options().spec;
+        let query = argument.as_ref();
+        let query = query.map(|query| query.value(&spec).unwrap_or_else(|error| call::raise(&error)));
+        let begun = opened.scan(query, options()).or_raise(index);
+        remembered.keep(&opened);
+        // The scan borrows the store alone, which stands in a box of the same state, and is dropped after it.
+        let begun =
+            std::mem::transmute::<kite_hnsw::Scan<'_, PgStore>, kite_hnsw::Scan<'static, PgStore>>(begun);
+        state.scan = Some(begun);
+    }
+}
+
+/// How far a scan goes by the settings of the session.
+fn options() -> ScanOptions {
+    // SAFETY: a setting of the server, read by its only thread.
+    let work_mem = unsafe { pg_sys::work_mem }.max(0) as usize * 1024;
+    ScanOptions {
+        ef: guc::ef_search(),
+        order: guc::iterative_scan(),
+        max_visits: guc::max_scan_tuples(),
+        memory: (work_mem as f64 * guc::scan_mem_multiplier()) as usize,
+        ..ScanOptions::default()
+    }
+}
+
+/// Raises an ERROR for scans that cannot be answered.
+unsafe fn refuse_unusable(scan: IndexScanDesc) {
+    // SAFETY: the scan is one of ours; the executor sets the snapshot before the first row.
+    let (order_bys, snapshot) = unsafe { ((*scan).numberOfOrderBys, (*(*scan).xs_snapshot).snapshot_type) };
+    let unsupported = PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED;
+    if order_bys < 1 {
+        ErrorReport::new(unsupported, "cannot scan hnsw index without order", "pgkite")
+            .set_hint("The index answers ORDER BY column <operator> value. For other conditions create a btree index.")
+            .report(PgLogLevel::ERROR);
+    }
+    // Rows' places are handed out without a pin, so a snapshot must hide what takes the place of a row that vacuum removed.
+    use pg_sys::SnapshotType::{SNAPSHOT_HISTORIC_MVCC, SNAPSHOT_MVCC};
+    if snapshot != SNAPSHOT_MVCC && snapshot != SNAPSHOT_HISTORIC_MVCC {
+        ErrorReport::new(unsupported, "non-MVCC snapshots are not supported with hnsw", "pgkite")
+            .report(PgLogLevel::ERROR);
+    }
+}
+
+/// Tells the executor of a row, and what is known of its distance.
+unsafe fn hand_out(scan: IndexScanDesc, row: Row) {
+    // SAFETY: the scan is one of ours, with arrays of as many values as it has order-by keys.
+    unsafe {
+        let scan = &mut *scan;
+        let count = scan.numberOfOrderBys as usize;
+        scan.xs_heaptid = tid::to_server(row.tid);
+        scan.xs_recheck = false;
+        let (value, is_null, recheck) = match row.distance {
+            Distance::Exact(value) => (value, false, false),
+            Distance::AtLeast(bound) => (bound, false, true),
+            Distance::Unordered => (0.0, true, false),
+        };
+        *scan.xs_orderbyvals = Datum::from(value.to_bits());
+        *scan.xs_orderbynulls = is_null;
+        // Of further keys nothing is known.
+        for place in 1..count {
+            *scan.xs_orderbyvals.add(place) = Datum::from(f64::NEG_INFINITY.to_bits());
+            *scan.xs_orderbynulls.add(place) = false;
+        }
+        scan.xs_recheckorderby = recheck || count > 1;
+    }
+}
+
+/// `pgstat_count_index_scan`
+unsafe fn count_scan(index: Relation) {
+    // SAFETY: the relation is open; its counters are there or NULL.
+    unsafe {
+        if let Some(info) = (*index).pgstat_info.as_mut() {
+            #[cfg(any(feature = "pg14", feature = "pg15"))]
+            {
+                info.t_counts.t_numscans += 1;
+            }
+            #[cfg(not(any(feature = "pg14", feature = "pg15")))]
+            {
+                info.counts.numscans += 1;
+            }
+        }
+    }
+}

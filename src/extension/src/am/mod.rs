@@ -1,0 +1,39 @@
+//! Index access methods: what stands between Postgres and the index crates.
+
+mod cache;
+mod catalog;
+mod cost;
+mod error;
+pub(crate) mod hnsw;
+pub(crate) mod options;
+mod progress;
+mod spec;
+pub(crate) mod store;
+mod tid;
+mod validate;
+mod value;
+
+pub(crate) use options::define as define_options;
+
+use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys::panic::ErrorReport};
+
+/// Why something cannot be indexed as it was asked for. An error only once it is [raised](Refusal::raise): the planner asks
+/// the same questions and has to go on whatever the answer is.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    code: PgSqlErrorCode,
+    message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: PgSqlErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// Raises it as an ERROR.
+    #[cold]
+    pub(crate) fn raise(self) -> ! {
+        ErrorReport::new(self.code, self.message, "pgkite").report(PgLogLevel::ERROR);
+        unreachable!("an ERROR does not return")
+    }
+}

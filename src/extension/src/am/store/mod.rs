@@ -1,0 +1,363 @@
+//! The pages of an index in Postgres: shared buffers and generic WAL. The only code that touches either.
+
+mod buffer;
+mod bulk;
+mod recent;
+mod space;
+mod txn;
+
+use buffer::{Fork, Locked, NOT_HERE, Pin};
+pub(crate) use bulk::PgBulk;
+use kite_pages::{Ahead, BlockNo, Error, ItemPointer, PAGE_SIZE, Page, PageStore, Result, Stamp};
+use pgrx::pg_sys::{self, BufferAccessStrategy, ForkNumber, Relation};
+pub(in crate::am) use recent::Recent;
+pub(in crate::am) use space::Targets;
+use std::cell::Cell;
+use std::ops::Deref;
+use std::ptr;
+use std::rc::Rc;
+pub(crate) use txn::PgTxn;
+
+/// Pages that are pinned together.
+const PINNED: usize = 16;
+
+/// The pages of an index relation.
+///
+/// It is made in a callback of the access method, and used while that, or the scan that it belongs to, keeps the relation open. What
+/// goes wrong in Postgres unwinds, as ERRORs do.
+#[derive(Debug)]
+pub(crate) struct PgStore {
+    fork: Fork,
+    /// The table, where it is known: it tells which snapshots matter to [`PageStore::is_past`]. NULL: all do.
+    table: Relation,
+    /// Blocks below this are there; an index never shrinks.
+    seen: Cell<BlockNo>,
+    recent: Rc<Recent>,
+    targets: Rc<Targets>,
+    /// Set for a vacuum.
+    vacuum: Option<Vacuum>,
+}
+
+/// What is different for a vacuum: checks for interrupts also keep to the pace that `vacuum_cost_limit` sets, and passes over all
+/// pages go through the few buffers of a ring. What else it reads, and what it adds, stays in shared buffers as for anyone: in
+/// a ring it would be thrown out and read again many times.
+#[derive(Debug)]
+struct Vacuum {
+    ring: BufferAccessStrategy,
+    /// The page that a pass comes to next.
+    next: Cell<BlockNo>,
+}
+
+impl Vacuum {
+    /// How this page is to be read.
+    fn strategy(&self, block: BlockNo) -> BufferAccessStrategy {
+        // Passes begin behind the meta page.
+        let is_pass = block == 1 || block == self.next.get();
+        if is_pass {
+            self.next.set(block.saturating_add(1));
+        }
+        if is_pass { self.ring } else { ptr::null_mut() }
+    }
+}
+
+impl PgStore {
+    /// The main fork of an index.
+    ///
+    /// # Safety
+    /// The relation stays open, and locked, for the life of the store.
+    pub(crate) unsafe fn new(relation: Relation) -> Self {
+        Self {
+            fork: Fork { relation, number: ForkNumber::MAIN_FORKNUM },
+            table: ptr::null_mut(),
+            seen: Cell::new(0),
+            recent: Rc::default(),
+            targets: Rc::default(),
+            vacuum: None,
+        }
+    }
+
+    /// The fork that an unlogged index is made from after a crash.
+    pub(in crate::am) fn init_fork(mut self) -> Self {
+        self.fork.number = ForkNumber::INIT_FORKNUM;
+        self
+    }
+
+    /// With what a backend remembers of the index.
+    pub(in crate::am) fn remembering(mut self, recent: Rc<Recent>, targets: Rc<Targets>) -> Self {
+        (self.recent, self.targets) = (recent, targets);
+        self
+    }
+
+    /// For a vacuum, with the ring of buffers that it was given.
+    pub(in crate::am) fn vacuuming(mut self, ring: BufferAccessStrategy) -> Self {
+        self.vacuum = Some(Vacuum { ring, next: Cell::new(0) });
+        self
+    }
+
+    /// With the table that is indexed, which stays open as long.
+    pub(in crate::am) fn of_table(mut self, table: Relation) -> Self {
+        self.table = table;
+        self
+    }
+
+    /// Logs all pages of the fork.
+    pub(in crate::am) fn log_all(&self) {
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::log_newpage_range(self.fork.relation, self.fork.number, 0, self.len(), true) };
+    }
+
+    /// Lets searches of the free-space map see what was noted.
+    pub(in crate::am) fn publish_space(&self) {
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::FreeSpaceMapVacuum(self.fork.relation) };
+    }
+
+    /// `RelationNeedsWAL`.
+    fn is_logged(&self) -> bool {
+        let relation = self.fork.relation;
+        // SAFETY: the relation is open.
+        unsafe {
+            let permanent =
+                (*(*relation).rd_rel).relpersistence == pg_sys::RELPERSISTENCE_PERMANENT as std::ffi::c_char;
+            let new = (*relation).rd_createSubid != NOT_HERE || has_new_file(relation);
+            permanent && (pg_sys::wal_level >= pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32 || !new)
+        }
+    }
+
+    fn exists(&self, block: BlockNo) -> Result<()> {
+        if block >= self.seen.get() {
+            self.seen.set(self.fork.len());
+            if block >= self.seen.get() {
+                return Err(Error::Corrupt { block, what: "there is no such block" });
+            }
+        }
+        Ok(())
+    }
+
+    /// A page was added.
+    fn grown(&self, block: BlockNo) {
+        self.seen.set(self.seen.get().max(block.saturating_add(1)));
+    }
+
+    /// Pins a page.
+    fn pin(&self, block: BlockNo) -> Result<Pin> {
+        self.exists(block)?;
+        // SAFETY: the block exists, and the closure holds nothing to drop.
+        Ok(unsafe { Fork::guard(|| self.pin_unguarded(block)) })
+    }
+
+    /// Pins a page where it was last, or where the buffer manager finds it.
+    ///
+    /// # Safety
+    /// As of [`Fork::pin`].
+    #[inline]
+    unsafe fn pin_unguarded(&self, block: BlockNo) -> Pin {
+        let strategy = self.vacuum.as_ref().map_or(ptr::null_mut(), |vacuum| vacuum.strategy(block));
+        // SAFETY: the caller's promise, and buffers that are remembered were the page's.
+        unsafe {
+            if let Some(pin) = self.recent.get(block).and_then(|buffer| self.fork.pin_recent(block, buffer)) {
+                count_hit(self.fork.relation);
+                return pin;
+            }
+            let pin = self.fork.pin(block, strategy);
+            self.recent.set(block, pin.buffer());
+            pin
+        }
+    }
+
+    /// Pins pages, those that are not at hand after the kernel was told of all of them.
+    fn pin_all(&self, blocks: impl Iterator<Item = BlockNo> + Clone, pins: &mut [Pin; PINNED]) -> Result<()> {
+        blocks.clone().try_for_each(|block| self.exists(block))?;
+        // SAFETY: the blocks exist; the closure holds numbers and references alone.
+        unsafe {
+            Fork::guard(|| {
+                let mut missing = 0;
+                for (pin, block) in pins.iter_mut().zip(blocks.clone()) {
+                    let buffer = self.recent.get(block);
+                    match buffer.and_then(|buffer| self.fork.pin_recent(block, buffer)) {
+                        Some(there) => {
+                            count_hit(self.fork.relation);
+                            *pin = there;
+                        }
+                        None => {
+                            *pin = Pin::NONE;
+                            missing += 1;
+                        }
+                    }
+                }
+                if missing == 0 {
+                    return;
+                }
+                let is_missing = |pin: &Pin| pin.buffer() == Pin::NONE.buffer();
+                if missing > 1 && pg_sys::effective_io_concurrency > 0 {
+                    for (pin, block) in pins.iter().zip(blocks.clone()) {
+                        if is_missing(pin) {
+                            pg_sys::PrefetchBuffer(self.fork.relation, self.fork.number, block);
+                        }
+                    }
+                }
+                for (pin, block) in pins.iter_mut().zip(blocks) {
+                    if is_missing(pin) {
+                        *pin = self.fork.pin(block, ptr::null_mut());
+                        self.recent.set(block, pin.buffer());
+                    }
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Locks, visits and unlocks pinned pages one by one.
+    fn visit_all(
+        pins: &[Pin],
+        place: usize,
+        visit: &mut impl FnMut(usize, &Page) -> Result<()>,
+    ) -> Result<()> {
+        for (at, pin) in pins.iter().enumerate() {
+            let page = pin.lock();
+            if let Err(error) = visit(place + at, page.page()) {
+                pins[at + 1..].iter().for_each(|pin| pin.release());
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(any(feature = "pg14", feature = "pg15"))]
+unsafe fn has_new_file(relation: Relation) -> bool {
+    // SAFETY: the caller passes an open relation.
+    unsafe { (*relation).rd_firstRelfilenodeSubid != NOT_HERE }
+}
+
+#[cfg(not(any(feature = "pg14", feature = "pg15")))]
+unsafe fn has_new_file(relation: Relation) -> bool {
+    // SAFETY: the caller passes an open relation.
+    unsafe { (*relation).rd_firstRelfilelocatorSubid != NOT_HERE }
+}
+
+/// Counts a page found in a remembered buffer, which `ReadRecentBuffer` does for EXPLAIN but not for `pg_statio`.
+#[inline]
+unsafe fn count_hit(relation: Relation) {
+    // SAFETY: the caller passes an open relation, whose counters are there or NULL.
+    unsafe {
+        if let Some(info) = (*relation).pgstat_info.as_mut() {
+            #[cfg(any(feature = "pg14", feature = "pg15"))]
+            {
+                info.t_counts.t_blocks_fetched += 1;
+                info.t_counts.t_blocks_hit += 1;
+            }
+            #[cfg(not(any(feature = "pg14", feature = "pg15")))]
+            {
+                info.counts.blocks_fetched += 1;
+                info.counts.blocks_hit += 1;
+            }
+        }
+    }
+}
+
+/// A page held for reading.
+#[derive(Debug)]
+pub(crate) struct PgRead(Locked);
+
+impl Deref for PgRead {
+    type Target = Page;
+
+    #[inline]
+    fn deref(&self) -> &Page {
+        self.0.page()
+    }
+}
+
+impl PageStore for PgStore {
+    type Read<'a> = PgRead;
+    type Txn<'a> = PgTxn<'a>;
+    type Bulk<'a> = PgBulk<'a>;
+
+    #[inline]
+    fn read(&self, block: BlockNo) -> Result<PgRead> {
+        Ok(PgRead(self.pin(block)?.lock()))
+    }
+
+    fn read_many(&self, blocks: &[BlockNo], mut visit: impl FnMut(usize, &Page) -> Result<()>) -> Result<()> {
+        let mut pins = [Pin::NONE; PINNED];
+        for (group, place) in blocks.chunks(PINNED).zip((0..).step_by(PINNED)) {
+            self.pin_all(group.iter().copied(), &mut pins)?;
+            Self::visit_all(&pins[..group.len()], place, &mut visit)?;
+        }
+        Ok(())
+    }
+
+    fn read_items(
+        &self,
+        items: &[ItemPointer],
+        ahead: Ahead,
+        mut visit: impl FnMut(usize, &Page) -> Result<()>,
+    ) -> Result<()> {
+        let mut pins = [Pin::NONE; PINNED];
+        for (group, place) in items.chunks(PINNED).zip((0..).step_by(PINNED)) {
+            self.pin_all(group.iter().map(|item| item.block()), &mut pins)?;
+            let pins = &pins[..group.len()];
+            for pin in pins {
+                // What every visit looks at first: the headers, at both ends of the page.
+                kite_kernels::prefetch(pin.address().cast(), 1);
+                kite_kernels::prefetch(pin.address().cast::<u8>().wrapping_add(PAGE_SIZE - 1), 1);
+            }
+            for (pin, item) in pins.iter().zip(group) {
+                let span = Page::span(pin.peek(item.no()), ahead);
+                kite_kernels::prefetch(pin.address().cast::<u8>().wrapping_add(span.start), span.len());
+            }
+            Self::visit_all(pins, place, &mut visit)?;
+        }
+        Ok(())
+    }
+
+    fn begin(&self) -> PgTxn<'_> {
+        PgTxn::new(self)
+    }
+
+    fn len(&self) -> BlockNo {
+        let len = self.fork.len();
+        self.seen.set(self.seen.get().max(len));
+        len
+    }
+
+    fn check_interrupts(&self) -> Result<()> {
+        // SAFETY: no lock is held, by the rules of kite-pages. What is to stop unwinds.
+        unsafe {
+            if self.vacuum.is_some() {
+                #[cfg(not(feature = "pg18"))]
+                pg_sys::vacuum_delay_point();
+                #[cfg(feature = "pg18")]
+                pg_sys::vacuum_delay_point(false);
+            } else if pg_sys::InterruptPending != 0 {
+                pg_sys::ProcessInterrupts();
+            }
+        }
+        Ok(())
+    }
+
+    fn find_space(&self, bytes: usize) -> Result<Option<BlockNo>> {
+        Ok(self.targets.find(self.fork.relation, self.len(), bytes))
+    }
+
+    fn note_space(&self, block: BlockNo, bytes: usize) -> Result<()> {
+        self.targets.note(self.fork.relation, block, bytes);
+        Ok(())
+    }
+
+    fn now(&self) -> Stamp {
+        // SAFETY: a read of shared memory under a lightweight lock of its own.
+        Stamp::from_raw(unsafe { pg_sys::ReadNextFullTransactionId() }.value)
+    }
+
+    fn is_past(&self, stamp: Stamp) -> bool {
+        let stamp = pg_sys::FullTransactionId { value: stamp.to_raw() };
+        // SAFETY: the table is open, or NULL.
+        unsafe { pg_sys::GlobalVisCheckRemovableFullXid(self.table, stamp) }
+    }
+
+    fn bulk(&self) -> Result<PgBulk<'_>> {
+        Ok(PgBulk::new(self))
+    }
+}

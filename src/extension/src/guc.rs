@@ -1,0 +1,108 @@
+//! Settings, with pgvector's names, ranges and meaning. A single default differs: scans go on until enough rows are found.
+
+use kite_hnsw::Order;
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
+use std::ffi::CStr;
+
+/// `hnsw.iterative_scan`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+enum IterativeScan {
+    #[name = c"off"]
+    Off,
+    #[name = c"relaxed_order"]
+    RelaxedOrder,
+    #[name = c"strict_order"]
+    StrictOrder,
+}
+
+static EF_SEARCH: GucSetting<i32> = GucSetting::<i32>::new(40);
+static ITERATIVE_SCAN: GucSetting<IterativeScan> =
+    GucSetting::<IterativeScan>::new(IterativeScan::StrictOrder);
+static MAX_SCAN_TUPLES: GucSetting<i32> = GucSetting::<i32>::new(20_000);
+static SCAN_MEM_MULTIPLIER: GucSetting<f64> = GucSetting::<f64>::new(1.0);
+
+/// Names that begin so belong to us: a misspelt one is an ERROR. `ivfflat` joins them together with its settings; until then they
+/// are taken from clients and configuration files as they come.
+const PREFIXES: [&CStr; 2] = [c"hnsw", c"kite"];
+
+/// Tells Postgres of the settings. Values that were given to them before are taken over; bad ones are dropped with a WARNING.
+pub(crate) fn define() {
+    GucRegistry::define_int_guc(
+        c"hnsw.ef_search",
+        c"How many of the nearest vertices a search of an hnsw index keeps while it runs.",
+        c"More find more of the true neighbours and take longer.",
+        &EF_SEARCH,
+        1,
+        1000,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_enum_guc(
+        c"hnsw.iterative_scan",
+        c"Whether a scan of an hnsw index goes on after the first hnsw.ef_search rows, and in which order.",
+        c"",
+        &ITERATIVE_SCAN,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"hnsw.max_scan_tuples",
+        c"How many vertices a scan of an hnsw index that goes on may visit.",
+        c"The first hnsw.ef_search rows are found whatever it is.",
+        &MAX_SCAN_TUPLES,
+        1,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_float_guc(
+        c"hnsw.scan_mem_multiplier",
+        c"How much memory a scan of an hnsw index that goes on may take, as a multiple of work_mem.",
+        c"",
+        &SCAN_MEM_MULTIPLIER,
+        1.0,
+        1000.0,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    PREFIXES.into_iter().for_each(reserve);
+}
+
+fn reserve(prefix: &CStr) {
+    // SAFETY: the prefix is a NUL-terminated string, which is copied.
+    unsafe {
+        #[cfg(feature = "pg14")]
+        pg_sys::EmitWarningsOnPlaceholders(prefix.as_ptr());
+        #[cfg(not(feature = "pg14"))]
+        pg_sys::MarkGUCPrefixReserved(prefix.as_ptr());
+    }
+}
+
+/// How many of the nearest vertices are kept while searching; the number of rows that a scan can give at first.
+pub(crate) fn ef_search() -> usize {
+    positive(EF_SEARCH.get())
+}
+
+/// What comes after those.
+pub(crate) fn iterative_scan() -> Order {
+    match ITERATIVE_SCAN.get() {
+        IterativeScan::Off => Order::Off,
+        IterativeScan::RelaxedOrder => Order::Relaxed,
+        IterativeScan::StrictOrder => Order::Strict,
+    }
+}
+
+/// How many vertices a scan that goes on may visit.
+pub(crate) fn max_scan_tuples() -> usize {
+    positive(MAX_SCAN_TUPLES.get())
+}
+
+/// How much memory a scan that goes on may take, in multiples of `work_mem`.
+pub(crate) fn scan_mem_multiplier() -> f64 {
+    SCAN_MEM_MULTIPLIER.get()
+}
+
+/// Postgres keeps a setting within its range.
+fn positive(value: i32) -> usize {
+    usize::try_from(value).unwrap_or(1)
+}

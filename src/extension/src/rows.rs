@@ -1,0 +1,44 @@
+//! Functions that return a set of rows.
+
+use crate::call::Call;
+use pgrx::{
+    PgLogLevel, PgSqlErrorCode,
+    pg_sys::{self, Datum, NodeTag, panic::ErrorReport},
+};
+
+/// Makes these rows the result of the call. `None` is NULL.
+pub(crate) fn answer<const COLUMNS: usize>(
+    call: &Call,
+    rows: impl Iterator<Item = [Option<Datum>; COLUMNS]>,
+) {
+    let result = call.result_info();
+    // SAFETY: `result` is NULL or a node of some type, which is looked at first. Tuple store and descriptor must outlive the call,
+    // hence their memory context; a row is copied into the store.
+    unsafe {
+        if result.is_null()
+            || (*result).type_ != NodeTag::T_ReturnSetInfo
+            || (*result).allowedModes & pg_sys::SetFunctionReturnMode::SFRM_Materialize as i32 == 0
+        {
+            ErrorReport::new(
+                PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "set-valued function called in context that cannot accept a set",
+                "pgkite",
+            )
+            .report(PgLogLevel::ERROR);
+            return;
+        }
+        let before = pg_sys::MemoryContextSwitchTo((*(*result).econtext).ecxt_per_query_memory);
+        let descriptor = call.result_descriptor();
+        let random = (*result).allowedModes & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random as i32;
+        let store = pg_sys::tuplestore_begin_heap(random != 0, false, pg_sys::work_mem);
+        pg_sys::MemoryContextSwitchTo(before);
+        (*result).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
+        (*result).setResult = store;
+        (*result).setDesc = descriptor;
+        for row in rows {
+            let mut values = row.map(|value| value.unwrap_or_else(Datum::null));
+            let mut nulls = row.map(|value| value.is_none());
+            pg_sys::tuplestore_putvalues(store, descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
+        }
+    }
+}
