@@ -1,7 +1,7 @@
 //! Searching for the neighbours of a new vertex.
 
 use super::New;
-use crate::build::select_by;
+use crate::build::{alpha_of, select_by};
 use crate::format::{Entry, Link, META_BLOCK, Place, Vertex};
 use crate::grow::{lengthen, push};
 use crate::index::Index;
@@ -101,7 +101,7 @@ impl<S: PageStore> Index<'_, S> {
             if found.equal.is_some() {
                 break;
             }
-            found.levels[usize::from(level)] = self.choose(new, &beam, &met, &best)?;
+            found.levels[usize::from(level)] = self.choose(new, level, &beam, &met, &best)?;
             if !best.is_empty() {
                 entries = best.iter().map(|ranked| beam.link(ranked.node())).collect();
             }
@@ -109,8 +109,15 @@ impl<S: PageStore> Index<'_, S> {
         Ok(Some(found))
     }
 
-    /// The neighbours among those found on a level.
-    fn choose(&self, new: &New<'_>, beam: &Beam, met: &Met, best: &[Ranked]) -> Result<Vec<Entry>> {
+    /// The neighbours among those found on a level, as many as a list holds there.
+    fn choose(
+        &self,
+        new: &New<'_>,
+        level: u8,
+        beam: &Beam,
+        met: &Met,
+        best: &[Ranked],
+    ) -> Result<Vec<Entry>> {
         let block = |node| beam.link(node).block();
         let mut candidates = Vec::with_capacity(best.len());
         for node in best.iter().map(|ranked| ranked.node()) {
@@ -120,7 +127,8 @@ impl<S: PageStore> Index<'_, S> {
         }
         candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
         let mut chosen = Vec::new();
-        select_by(&candidates, usize::from(self.meta.m), &mut chosen, |a, b| {
+        let alpha = alpha_of(self.meta.spec.metric);
+        select_by(&candidates, (self.meta.slots(level), alpha), &mut chosen, |a, b| {
             self.scorer.between(met.payload(a), met.payload(b)).map_err(damaged(block(a)))
         })?;
         let entry = |candidate: &Candidate| {
