@@ -8,7 +8,7 @@ use std::convert::Infallible;
 /// How many times nearer a neighbour has to be to a candidate than the node itself is, if the node is to do without a link of its
 /// own to the candidate (the α of Subramanya et al., "DiskANN", NeurIPS 2019). At the paper's 1 most slots of a list stay empty. At
 /// 1.025 a list has a quarter to a third more links, and a search finds more while it reads as many pages. At 1.05 it has half more,
-/// which gains a third of that again, but indexes that grow by inserts would be larger than pgvector's.
+/// which gains at most half of that again, but indexes that grow by inserts would be larger than pgvector's.
 const ALPHA: f32 = 1.025;
 
 /// Less than this part of the slots is few.
