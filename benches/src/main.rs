@@ -32,6 +32,7 @@ mod plot;
 mod progress;
 mod record;
 mod report;
+mod rounds;
 mod scan;
 mod sessions;
 mod settings;

@@ -6,13 +6,12 @@ use crate::contender::Contender;
 use crate::data::{Attributes, Dataset, Filter, Truth};
 use crate::engine::{Arm, Home, Kind, Place, Server};
 use crate::inprocess::{InProcess, Library};
-use crate::interrupt;
 use crate::items;
 use crate::journal::Journal;
 use crate::metric::Metric;
 use crate::progress::Progress;
 use crate::record::{self, BuildMode, DataFacts, Record};
-use crate::report;
+use crate::rounds::on_each;
 use anyhow::{Context, Result, bail};
 use kite_cluster::workspace_root;
 use std::collections::BTreeMap;
@@ -43,27 +42,18 @@ pub(crate) struct Act {
     pub(crate) library: Option<InProcess>,
 }
 
-/// Sets a stage for every data set, measures on it, and reports what the journals then hold. What was measured before an
-/// interruption or a failure is reported too.
+/// Sets a stage for every data set and measures on it.
 pub(crate) fn on_all_data(
     command: &str,
     common: &Common,
     mut measure: impl FnMut(&mut Stage<'_>) -> Result<()>,
 ) -> Result<()> {
     common.check()?;
-    interrupt::watch()?;
-    let (mut journals, mut outcome) = (Vec::new(), Ok(()));
-    for source in &common.data {
-        let data = source.open()?;
-        let mut stage = Stage::set(command, common, &data)?;
+    on_each(&common.data, common.baseline.as_deref(), |data, journals| {
+        let mut stage = Stage::set(command, common, data)?;
         journals.push(stage.journal.path().to_owned());
-        outcome = measure(&mut stage).with_context(|| format!("on {}", data.name()));
-        if outcome.is_err() {
-            eprintln!("what was measured stays in {}", stage.journal.path().display());
-            break;
-        }
-    }
-    report::show(&journals, common.baseline.as_deref()).and(outcome)
+        measure(&mut stage)
+    })
 }
 
 impl<'a> Stage<'a> {

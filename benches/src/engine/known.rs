@@ -122,13 +122,13 @@ const PGKITE: &[Method] = &[
 pub(crate) const KNOWN: &[Kind] = &[
     Kind {
         name: OWN,
-        usual: &["pgkite:exact"],
+        usual: &["pgkite:hnsw", "pgkite:exact"],
         home: Home::Server { extensions: &["pgkite"], preload: None },
         methods: PGKITE,
     },
     Kind {
         name: "pgkite-other",
-        usual: &["pgkite-other:exact"],
+        usual: &["pgkite-other:hnsw", "pgkite-other:exact"],
         home: Home::Server { extensions: &["pgkite"], preload: None },
         methods: PGKITE,
     },

@@ -1,12 +1,11 @@
 //! `graph build`: threads and memory.
 
-use super::contest::{Contender, compete};
 use super::index::{AMPLE, Kind};
-use super::kite::Kite;
+use super::kite::{Entrant, compete_all};
 use super::layout::Ways;
 use super::link::Building;
 use super::run::{Bench, Built, on_all_data};
-use super::{Common, hnswlib};
+use super::{Indexes, hnswlib};
 use crate::record::BuildMode;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -17,10 +16,7 @@ use std::time::Instant;
 #[derive(Debug, Clone, Args)]
 pub(super) struct Options {
     #[command(flatten)]
-    common: Common,
-    /// Indexes: `kite[,payload=sq8/half/full][,codes=0/1/2]`
-    #[arg(long, value_name = "LAYOUT", default_value = "kite")]
-    layout: Vec<Ways>,
+    indexes: Indexes,
     /// Memory of the last build, in bytes [default: a quarter of the vectors]
     #[arg(long)]
     memory: Option<usize>,
@@ -30,17 +26,19 @@ pub(super) struct Options {
 
 /// Builds on one thread, on as many as asked for, and with little memory; then searches all that was built.
 pub(super) fn run(options: &Options) -> Result<()> {
-    on_all_data("graph-build", &options.common, &options.beside.absent(), |bench| measure(bench, options))
+    on_all_data("graph-build", &options.indexes.common, &options.beside.absent(), |bench| {
+        measure(bench, options)
+    })
 }
 
 fn measure(bench: &mut Bench<'_>, options: &Options) -> Result<()> {
     let set = bench.set;
-    let Options { common, beside, .. } = options;
+    let Options { indexes: Indexes { common, layout }, beside, .. } = options;
     let mut library = beside.build(bench, &common.building)?;
     let little = options.memory.unwrap_or(size_of_val(set.rows.values.as_slice()) / 4);
     let threads = common.building.threads;
-    let mut stores = Vec::new();
-    for way in Ways::all(&options.layout)? {
+    let mut entrants = Vec::new();
+    for way in Ways::all(layout)? {
         let (kind, width) = Kind::of(way)?;
         let builds = [
             (format!("{way},threads=1"), 1, AMPLE),
@@ -58,15 +56,9 @@ fn measure(bench: &mut Bench<'_>, options: &Options) -> Result<()> {
             let index_bytes = u64::from(built.pages) * PAGE_SIZE as u64;
             let peak_memory_bytes = Some(built.memory as u64);
             bench.built(&name, BuildMode::AfterLoad, &Built { seconds, index_bytes, peak_memory_bytes })?;
-            stores.push((name, width, store));
+            entrants.push(Entrant { name, width, store });
         }
     }
-    let mut contenders = stores
-        .iter()
-        .map(|(name, width, store)| {
-            Ok(Contender { name: name.clone(), layout: Box::new(Kite::open(set, store, *width)?) })
-        })
-        .collect::<Result<Vec<_>>>()?;
-    compete(bench, &mut contenders, &common.searching)?;
+    compete_all(bench, &entrants, &common.searching)?;
     library.as_mut().map_or(Ok(()), |library| library.search(bench, &common.searching))
 }

@@ -1,39 +1,27 @@
 //! `graph empty-first`: an index that is there before its rows, beside one built after them.
 
-use super::Common;
-use super::contest::{Contender, compete};
+use super::Indexes;
 use super::index::{AMPLE, Kind};
-use super::kite::{Kite, tid};
+use super::kite::{Entrant, compete_all, tid};
 use super::layout::Ways;
 use super::run::{Bench, Built, on_all_data};
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::record::BuildMode;
 use anyhow::{Context, Result};
-use clap::Args;
 use kite_codecs::Value;
 use kite_hnsw::Index;
 use kite_pages::{MemStore, PAGE_SIZE, PageStore};
 use std::time::Instant;
 
-/// What is built.
-#[derive(Debug, Clone, Args)]
-pub(super) struct Options {
-    #[command(flatten)]
-    common: Common,
-    /// Indexes: `kite[,payload=sq8/half/full][,codes=0/1/2]`
-    #[arg(long, value_name = "LAYOUT", default_value = "kite")]
-    layout: Vec<Ways>,
-}
-
 /// Makes each index in both orders, and searches both.
-pub(super) fn run(options: &Options) -> Result<()> {
+pub(super) fn run(options: &Indexes) -> Result<()> {
     on_all_data("graph-empty-first", &options.common, &[], |bench| measure(bench, options))
 }
 
-fn measure(bench: &mut Bench<'_>, options: &Options) -> Result<()> {
+fn measure(bench: &mut Bench<'_>, options: &Indexes) -> Result<()> {
     let (set, building) = (bench.set, &options.common.building);
-    let mut stores = Vec::new();
+    let mut entrants = Vec::new();
     for way in Ways::all(&options.layout)? {
         let (kind, width) = Kind::of(way)?;
         for mode in [BuildMode::AfterLoad, BuildMode::EmptyFirst] {
@@ -58,14 +46,8 @@ fn measure(bench: &mut Bench<'_>, options: &Options) -> Result<()> {
             let index_bytes = u64::from(store.len()) * PAGE_SIZE as u64;
             bench.enter(&name, &[])?;
             bench.built(&name, mode, &Built { seconds, index_bytes, peak_memory_bytes: None })?;
-            stores.push((name, width, store));
+            entrants.push(Entrant { name, width, store });
         }
     }
-    let mut contenders = stores
-        .iter()
-        .map(|(name, width, store)| {
-            Ok(Contender { name: name.clone(), layout: Box::new(Kite::open(set, store, *width)?) })
-        })
-        .collect::<Result<Vec<_>>>()?;
-    compete(bench, &mut contenders, &options.common.searching)
+    compete_all(bench, &entrants, &options.common.searching)
 }

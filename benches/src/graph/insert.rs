@@ -1,6 +1,6 @@
 //! `graph insert`: rows into a built index.
 
-use super::Common;
+use super::Indexes;
 use super::contest::{Contender, warm_up};
 use super::index::{AMPLE, Kind};
 use super::kite::{Kite, tid};
@@ -23,10 +23,7 @@ use std::time::Instant;
 #[derive(Debug, Clone, Args)]
 pub(super) struct Options {
     #[command(flatten)]
-    common: Common,
-    /// Indexes: `kite[,payload=sq8/half/full][,codes=0/1/2]`
-    #[arg(long, value_name = "LAYOUT", default_value = "kite")]
-    layout: Vec<Ways>,
+    indexes: Indexes,
     /// Numbers of threads that insert at the same time
     #[arg(long, value_delimiter = ',', default_value = "1,2")]
     writers: Vec<usize>,
@@ -40,18 +37,18 @@ const EF: usize = 40;
 
 /// Keeps the last rows back and inserts them into an index of the others, as often as there are numbers of writers.
 pub(super) fn run(options: &Options) -> Result<()> {
-    on_all_data("graph-insert", &options.common, &[], |bench| measure(bench, options))
+    on_all_data("graph-insert", &options.indexes.common, &[], |bench| measure(bench, options))
 }
 
 fn measure(bench: &mut Bench<'_>, options: &Options) -> Result<()> {
     let set = bench.set;
-    let building = &options.common.building;
+    let building = &options.indexes.common.building;
     ensure!(0 < options.rows && options.rows < set.rows.len(), "--rows must leave rows to build on");
     ensure!(options.writers.iter().all(|&writers| writers > 0), "--writers must be at least 1");
     let first = set.rows.len() - options.rows;
     let before = Filter::rows_where(set.data, format!("first {first}"), |row| row < first);
     let before = Truth::cached(set.data, set.data.metric(), set.k, Some(&before), &|_, _| ())?;
-    for way in Ways::all(&options.layout)? {
+    for way in Ways::all(&options.indexes.layout)? {
         let (kind, width) = Kind::of(way)?;
         let name = way.to_string();
         bench.enter(&name, &[])?;
@@ -112,7 +109,7 @@ pub(super) fn insert(set: &Set<'_>, rows: Range<usize>, store: &MemStore, writer
 fn log(bench: &Bench<'_>, options: &Options, kind: Kind, first: usize) -> Result<(u64, u64)> {
     let set = bench.set;
     let store = MemStore::logged();
-    kind.build(set, 0..first, &options.common.building, AMPLE, &store)?;
+    kind.build(set, 0..first, &options.indexes.common.building, AMPLE, &store)?;
     let (bytes, records) = (store.record_bytes(), store.records());
     insert(set, first..set.rows.len(), &store, 1)?;
     Ok(((store.record_bytes() - bytes) as u64, (store.records() - records) as u64))

@@ -1,7 +1,9 @@
 //! The graph on the pages of kite-hnsw, searched as the extension searches it, and the recheck behind it.
 
+use super::contest::{Contender, Searching, compete};
 use super::layout::{Fetches, Layout};
 use super::recheck::{pages_of_row, reorder};
+use super::run::Bench;
 use super::set::Set;
 use anyhow::{Result, bail};
 use kite_codecs::Value;
@@ -40,6 +42,26 @@ impl<'a> Kite<'a> {
     pub(super) fn deleted(self, deleted: fn(usize) -> bool) -> Self {
         Self { deleted: Some(deleted), ..self }
     }
+}
+
+/// An index that takes part in a contest.
+pub(super) struct Entrant {
+    pub(super) name: String,
+    /// Vertices that are expanded together.
+    pub(super) width: usize,
+    pub(super) store: MemStore,
+}
+
+/// Searches these indexes by turns.
+pub(super) fn compete_all(bench: &mut Bench<'_>, entrants: &[Entrant], searching: &Searching) -> Result<()> {
+    let set = bench.set;
+    let mut contenders = entrants
+        .iter()
+        .map(|Entrant { name, width, store }| {
+            Ok(Contender { name: name.clone(), layout: Box::new(Kite::open(set, store, *width)?) })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    compete(bench, &mut contenders, searching)
 }
 
 impl Layout for Kite<'_> {

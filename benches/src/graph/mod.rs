@@ -24,6 +24,7 @@ use crate::data::Source;
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use contest::Searching;
+use layout::Ways;
 use link::Building;
 
 /// What to measure: layouts searched, or what a subcommand says.
@@ -43,11 +44,11 @@ enum Command {
     /// Threads and memory: time, the most bytes held, recall
     Build(build::Options),
     /// An index that is there before its rows
-    EmptyFirst(empty_first::Options),
+    EmptyFirst(Indexes),
     /// Rows into a built index: rows a second, bytes of WAL, recall before and after
     Insert(insert::Options),
     /// A share of the rows deleted and vacuumed: time for each list, recall before, between and after, space used again
-    Vacuum(vacuum::Options),
+    Vacuum(Indexes),
 }
 
 /// What all subcommands are told.
@@ -66,6 +67,16 @@ struct Common {
     building: Building,
     #[command(flatten)]
     searching: Searching,
+}
+
+/// What benches of kite-hnsw alone are told.
+#[derive(Debug, Clone, Args)]
+struct Indexes {
+    #[command(flatten)]
+    common: Common,
+    /// Indexes: `kite[,payload=sq8/half/full][,codes=0/1/2]`
+    #[arg(long, value_name = "LAYOUT", default_value = "kite")]
+    layout: Vec<Ways>,
 }
 
 impl Common {

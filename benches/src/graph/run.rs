@@ -1,18 +1,17 @@
-//! A run over all data sets: journal, right answers, report.
+//! A run over all data sets: right answers, journal.
 
 use super::Common;
 use super::contest::Known;
 use super::set::Set;
 use crate::data::{Dataset, Truth};
 use crate::engine::OWN;
-use crate::interrupt;
 use crate::journal::Journal;
 use crate::progress::Progress;
 use crate::record::{Arm, Build, BuildMode, DataFacts, GraphPass, Record};
-use crate::report;
+use crate::rounds::on_each;
 use crate::settings::{Settings, load_average};
 use crate::stats::quantiles;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::collections::BTreeMap;
 
 /// One data set, with its journal.
@@ -21,8 +20,7 @@ pub(super) struct Bench<'a> {
     pub(super) journal: Journal,
 }
 
-/// Measures on every data set, and reports what the journals then hold. What was measured before an interruption or a failure
-/// is reported too.
+/// Reads every data set and measures on it.
 pub(super) fn on_all_data(
     command: &str,
     common: &Common,
@@ -30,20 +28,12 @@ pub(super) fn on_all_data(
     mut measure: impl FnMut(&mut Bench<'_>) -> Result<()>,
 ) -> Result<()> {
     common.check()?;
-    interrupt::watch()?;
-    let (mut journals, mut outcome) = (Vec::new(), Ok(()));
-    for source in &common.data {
-        let data = source.open()?;
-        let set = read(&data, common)?;
+    on_each(&common.data, None, |data, journals| {
+        let set = read(data, common)?;
         let mut bench = Bench::begin(command, common, &set, absent.to_vec())?;
         journals.push(bench.journal.path().to_owned());
-        outcome = measure(&mut bench).with_context(|| format!("on {}", data.name()));
-        if outcome.is_err() {
-            eprintln!("what was measured stays in {}", bench.journal.path().display());
-            break;
-        }
-    }
-    report::show(&journals, None).and(outcome)
+        measure(&mut bench)
+    })
 }
 
 fn read<'a>(data: &'a Dataset, common: &Common) -> Result<Set<'a>> {

@@ -1,6 +1,6 @@
 //! `graph vacuum`: a fifth of the rows deleted and vacuumed, then as many inserted.
 
-use super::Common;
+use super::Indexes;
 use super::contest::{Contender, Known, Searching, pinned, time, warm_up};
 use super::index::{AMPLE, Kind};
 use super::kite::{Kite, row, tid};
@@ -13,21 +13,10 @@ use crate::record::{BuildMode, Record, Vacuum};
 use crate::stats::median;
 use crate::vacuum::goes;
 use anyhow::{Context, Result};
-use clap::Args;
 use kite_codecs::Value;
 use kite_hnsw::{Index, VacuumOptions, VacuumStats};
 use kite_pages::{MemStore, PAGE_SIZE, PageStore};
 use std::time::Instant;
-
-/// What is vacuumed.
-#[derive(Debug, Clone, Args)]
-pub(super) struct Options {
-    #[command(flatten)]
-    common: Common,
-    /// Indexes: `kite[,payload=sq8/half/full][,codes=0/1/2]`
-    #[arg(long, value_name = "LAYOUT", default_value = "kite")]
-    layout: Vec<Ways>,
-}
 
 /// Of the rows, so many are deleted.
 const SHARE: f64 = 0.2;
@@ -38,11 +27,11 @@ pub(super) fn deleted(row: usize) -> bool {
 }
 
 /// Builds, deletes, vacuums and refills each index.
-pub(super) fn run(options: &Options) -> Result<()> {
+pub(super) fn run(options: &Indexes) -> Result<()> {
     on_all_data("graph-vacuum", &options.common, &[], |bench| measure(bench, options))
 }
 
-fn measure(bench: &mut Bench<'_>, options: &Options) -> Result<()> {
+fn measure(bench: &mut Bench<'_>, options: &Indexes) -> Result<()> {
     let set = bench.set;
     let stay = Filter::rows_where(set.data, format!("{SHARE} deleted"), |row| !deleted(row));
     let left = Truth::cached(set.data, set.data.metric(), set.k, Some(&stay), &|_, _| ())?;

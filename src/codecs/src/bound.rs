@@ -4,6 +4,8 @@
 //! γ = (n + 3)u / (1 − (n + 3)u) of the sum of the magnitudes of its terms, in any order, fused or not, and by 2⁻¹⁴⁹ for
 //! each product that underflows. Everything here is in `f64`, rounded towards what is safe by [`UP`] and [`DOWN`].
 
+use crate::Metric;
+
 /// Covers the handful of `f64` roundings of a formula here.
 pub(crate) const UP: f64 = 1.0 + 1.0 / (1u64 << 48) as f64;
 /// The same, downwards.
@@ -98,6 +100,11 @@ pub(crate) fn stored_norm_range(stored: f32) -> (f64, f64) {
     (norm_range(f64::from(stored.next_down())).0, norm_range(f64::from(stored)).1)
 }
 
+/// The most that the length of a vector of this norm can be as payloads hold it: under cosine distance divided by its norm.
+pub(crate) fn longest(metric: Metric, norm: (f64, f64)) -> f64 {
+    if metric == Metric::Cosine { 1.0 + WIDE } else { norm.1 }
+}
+
 /// An upper bound of q·x for vectors whose approximations q̃ and x̂ are off by at most `q_error` and `x_error`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Products {
@@ -120,6 +127,12 @@ impl Products {
         let around = (q * q + x * x - near * near * DOWN) / 2.0;
         let slack = (q * x + q * q + x * x) * (UP - 1.0);
         straight.min(around) + slack
+    }
+
+    /// What `<#>` or `<=>` computes at least for vectors whose norms lie in `q` and `x` (at least, at most).
+    pub(crate) fn lower_bound(self, metric: Metric, slack: Slack, q: (f64, f64), x: (f64, f64)) -> f64 {
+        let high = self.high(longest(metric, q), longest(metric, x));
+        if metric == Metric::Cosine { slack.cosine(high, q, x) } else { slack.inner_product(high, q.1, x.1) }
     }
 }
 

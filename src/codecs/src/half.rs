@@ -10,7 +10,7 @@
 //!
 //! x̂ᵢ is scale·elementᵢ, rounded to `f32`.
 
-use crate::bound::{Products, Slack, WIDE, norm_range, round_up, stored_norm_range};
+use crate::bound::{Products, Slack, WIDE, longest, norm_range, round_up, stored_norm_range};
 use crate::bytes::{CONTENT, elements, float, integer, key, split};
 use crate::codec::Codec;
 use crate::value::norm;
@@ -214,21 +214,14 @@ impl Codec for Half {
             return Ok(self.slack.l2(near - x.error));
         }
         let norm = stored_norm_range(x.norm);
-        let cosine = self.metric == Metric::Cosine;
-        let (q_high, x_high) = if cosine { (1.0 + WIDE, 1.0 + WIDE) } else { (query.norm.1, norm.1) };
-        let approximate = x_high + x.error;
+        let approximate = longest(self.metric, norm) + x.error;
         let dot = self.sum(&query.values, &x, f32.dot);
-        let magnitude = (q_high + query.error) * approximate;
+        let magnitude = (longest(self.metric, query.norm) + query.error) * approximate;
         let dot = dot + (self.chunk_slack.gamma + WIDE) * magnitude + self.slack.tiny;
         // A sum that has overflowed bounds nothing; the distance still may.
         let dot = if dot.is_nan() { f64::INFINITY } else { dot };
         let products = Products { dot, near, approximate, q_error: query.error, x_error: x.error };
-        let high = products.high(q_high, x_high);
-        Ok(if cosine {
-            self.slack.cosine(high, query.norm, norm)
-        } else {
-            self.slack.inner_product(high, query.norm.1, norm.1)
-        })
+        Ok(products.lower_bound(self.metric, self.slack, query.norm, norm))
     }
 
     fn operator(&self, _: &HalfQuery, _: &[u8]) -> Result<Option<f64>> {

@@ -285,21 +285,13 @@ impl Codec for Sq8 {
         let squared = x.squared();
         let magnitudes = (query.squared.sqrt() + x.magnitude()).powi(2) * ROUNDING;
         let near = (query.squared + squared - 2.0 * dot - magnitudes).max(0.0).sqrt();
-        let cosine = self.metric == Metric::Cosine;
-        if !cosine && self.metric != Metric::InnerProduct {
+        if !matches!(self.metric, Metric::InnerProduct | Metric::Cosine) {
             return Ok(self.slack.l2(near - x.error - query.error));
         }
-        let norm = stored_norm_range(x.norm);
-        let (q_high, x_high) = if cosine { (1.0 + WIDE, 1.0 + WIDE) } else { (query.norm.1, norm.1) };
         let approximate = (squared + magnitudes).max(0.0).sqrt() * UP;
         let dot = dot + magnitudes;
         let products = Products { dot, near, approximate, q_error: query.error, x_error: x.error };
-        let high = products.high(q_high, x_high);
-        Ok(if cosine {
-            self.slack.cosine(high, query.norm, norm)
-        } else {
-            self.slack.inner_product(high, query.norm.1, norm.1)
-        })
+        Ok(products.lower_bound(self.metric, self.slack, query.norm, stored_norm_range(x.norm)))
     }
 
     fn operator(&self, _: &Sq8Query, _: &[u8]) -> Result<Option<f64>> {

@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod error;
 mod format;
+mod grow;
 mod index;
 mod info;
 mod insert;

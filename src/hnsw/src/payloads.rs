@@ -1,6 +1,7 @@
 //! Copies of payloads, so that distances between stored vectors are computed while no page is locked.
 
 use crate::format::{CHUNKS, Link, NODES, Place, Vertex};
+use crate::grow::{lengthen, push};
 use crate::{Error, Result};
 use kite_pages::payload::{self, Fetched};
 use kite_pages::{At, BlockNo, ItemRef, PageStore};
@@ -22,17 +23,16 @@ impl Payloads {
     }
 
     /// Takes a copy, and answers its number.
-    pub(crate) fn push(&mut self, payload: &[u8]) -> Result<u32> {
-        let words = payload.len().div_ceil(size_of::<u64>());
-        let full = |_| Error::OutOfMemory { bytes: payload.len() };
-        self.words.try_reserve(words).map_err(full)?;
-        self.places.try_reserve(1).map_err(full)?;
+    ///
+    /// # Errors
+    /// [`kite_pages::Error::OutOfMemory`].
+    pub(crate) fn push(&mut self, payload: &[u8]) -> kite_pages::Result<u32> {
         let begin = self.words.len();
-        self.words.resize(begin + words, 0);
+        lengthen(&mut self.words, begin + payload.len().div_ceil(size_of::<u64>()), 0)?;
+        push(&mut self.places, (begin, payload.len()))?;
         if let Some(place) = self.words.as_mut_bytes().get_mut(8 * begin..8 * begin + payload.len()) {
             place.copy_from_slice(payload);
         }
-        self.places.push((begin, payload.len()));
         Ok(self.places.len() as u32 - 1)
     }
 
@@ -66,9 +66,10 @@ pub(crate) enum Fate {
 pub(crate) fn fetch<S: PageStore>(store: &S, links: &[Link], into: &mut Payloads) -> Result<Vec<Fate>> {
     let blocks: Vec<BlockNo> = links.iter().map(|link| link.block()).collect();
     let mut fates = Vec::new();
-    fates.try_reserve_exact(links.len()).map_err(|_| Error::OutOfMemory { bytes: links.len() })?;
+    fates
+        .try_reserve_exact(links.len())
+        .map_err(|_| Error::OutOfMemory { bytes: links.len() * size_of::<Fate>() })?;
     let mut chained: Vec<(usize, bool, ItemRef)> = Vec::new();
-    let mut failure = None;
     for (first, group) in (0..).step_by(store.batch().max(1)).zip(blocks.chunks(store.batch().max(1))) {
         store.read_many(group, |place, page| {
             let (place, block) = (first + place, group[place]);
@@ -76,17 +77,13 @@ pub(crate) fn fetch<S: PageStore>(store: &S, links: &[Link], into: &mut Payloads
             let mut fate = Fate::Gone;
             if let Some(vertex) = links[place].find::<Vertex<'_>>(view, ()).at(block)? {
                 match vertex.payload().at(block)? {
-                    Place::Chain(chain) => chained.push((place, vertex.is_dead(), chain)),
-                    Place::Here(payload) => match into.push(payload) {
-                        Ok(number) => fate = Fate::of(number, vertex.is_dead()),
-                        Err(error) => failure = Some(error),
-                    },
+                    Place::Chain(chain) => push(&mut chained, (place, vertex.is_dead(), chain))?,
+                    Place::Here(payload) => fate = Fate::of(into.push(payload)?, vertex.is_dead()),
                 }
             }
             fates.push(fate);
             Ok(())
         })?;
-        failure.map_or(Ok(()), Err)?;
     }
     let mut bytes = Vec::new();
     for (place, dead, chain) in chained {

@@ -26,7 +26,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    fn new(code: PgSqlErrorCode, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: PgSqlErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 

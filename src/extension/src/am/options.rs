@@ -109,8 +109,25 @@ fn enum_values(values: impl Iterator<Item = (&'static CStr, c_int)>) -> *mut pg_
     values.leak().as_mut_ptr()
 }
 
-/// `amoptions`.
-#[pgrx::pg_guard]
+mod raw {
+    use super::{Datum, c_int, c_void, pg_sys};
+
+    unsafe extern "C-unwind" {
+        pub(super) fn build_reloptions(
+            options: Datum,
+            validate: bool,
+            kind: pg_sys::relopt_kind::Type,
+            size: usize,
+            table: *const pg_sys::relopt_parse_elt,
+            count: c_int,
+        ) -> *mut c_void;
+    }
+}
+
+/// `amoptions`
+///
+/// It is not guarded as a whole: errors of Postgres jump over this frame, which has nothing to drop, and reach the client as they
+/// are.
 pub(super) unsafe extern "C-unwind" fn parse(options: Datum, validate: bool) -> *mut pg_sys::bytea {
     let option = |name: &'static CStr, opttype, offset: usize| pg_sys::relopt_parse_elt {
         optname: name.as_ptr(),
@@ -125,26 +142,30 @@ pub(super) unsafe extern "C-unwind" fn parse(options: Datum, validate: bool) -> 
         option(c"payload", relopt_type::RELOPT_TYPE_ENUM, offset_of!(Stored, payload)),
         option(c"codes", relopt_type::RELOPT_TYPE_ENUM, offset_of!(Stored, codes)),
     ];
-    let kind = KIND.get().copied().unwrap_or_default();
-    // SAFETY: the table says where in `Stored` each option has its place, and the answer is NULL or a `Stored`.
-    let stored: *mut Stored = unsafe {
-        pg_sys::build_reloptions(
-            options,
-            validate,
-            kind,
-            size_of::<Stored>(),
-            table.as_ptr(),
-            table.len() as c_int,
-        )
-    }
-    .cast();
-    // SAFETY: as above.
-    if validate && let Some(stored) = unsafe { stored.as_ref() } {
-        if stored.ef_construction < 2 * stored.m {
-            invalid("ef_construction must be greater than or equal to 2 * m").raise();
+    let (kind, size) = (KIND.get().copied().unwrap_or_default(), size_of::<Stored>());
+    // SAFETY: the table says where in `Stored` each option has its place; the answer is NULL or a `Stored`.
+    unsafe {
+        let stored =
+            raw::build_reloptions(options, validate, kind, size, table.as_ptr(), table.len() as c_int);
+        if validate {
+            check(stored.cast_const().cast());
         }
+        stored.cast()
     }
-    stored.cast()
+}
+
+/// Refuses numbers that do not go together.
+///
+/// # Safety
+/// `stored` is NULL or points to options.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn check(stored: *const Stored) {
+    // SAFETY: by the caller's promise.
+    if let Some(stored) = unsafe { stored.as_ref() }
+        && stored.ef_construction < 2 * stored.m
+    {
+        invalid("ef_construction must be greater than or equal to 2 * m").raise();
+    }
 }
 
 fn invalid(message: impl Into<String>) -> Refusal {

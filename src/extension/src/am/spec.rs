@@ -62,12 +62,14 @@ pub(super) fn operator(symbol: &str) -> Option<(VectorType, Metric)> {
 /// `index` is an open index of one of our access methods.
 pub(super) unsafe fn of(index: pg_sys::Relation) -> Result<Spec, Refusal> {
     // SAFETY: by the caller's promise; our access methods have three support functions or more and one column.
-    let (distance, norm, modifier) = unsafe {
+    let (distance, norm, (column_type, modifier), input_type) = unsafe {
         let support = |number: i16| pg_sys::index_getprocid(index, 1, number as u16);
-        (support(DISTANCE), support(NORM), modifier_of(index))
+        (support(DISTANCE), support(NORM), column(index), *(*index).rd_opcintype)
     };
     let symbol = catalog::c_symbol(distance).unwrap_or_default();
-    let Some((vector_type, metric)) = ranks_by(&symbol, norm != Oid::INVALID) else {
+    let ranks_by = ranks_by(&symbol, norm != Oid::INVALID);
+    // A `bit varying` passes for a `bit`, but its values differ in length.
+    let Some((vector_type, metric)) = ranks_by.filter(|_| column_type == input_type) else {
         return Err(Refusal::new(
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             "type not supported for hnsw index",
@@ -89,24 +91,17 @@ pub(super) unsafe fn of(index: pg_sys::Relation) -> Result<Spec, Refusal> {
     Ok(Spec { vector_type, metric, payload: PayloadKind::Full, code_bits: 0, dims })
 }
 
-/// The type modifier of the indexed column, which is the number of dimensions or of bits. That of a domain stands in the domain.
+/// Type of the indexed column, and its modifier, which is the number of dimensions or of bits. Of a domain, those that it
+/// stands for.
 ///
 /// # Safety
 /// `index` is an open index.
-unsafe fn modifier_of(index: pg_sys::Relation) -> i32 {
-    let (mut column_type, mut modifier, mut collation) = (Oid::INVALID, -1, Oid::INVALID);
+unsafe fn column(index: pg_sys::Relation) -> (Oid, i32) {
+    let (mut declared, mut modifier, mut collation) = (Oid::INVALID, -1, Oid::INVALID);
     // SAFETY: by the caller's promise; an index has a first column.
     unsafe {
-        pg_sys::get_atttypetypmodcoll(
-            (*index).rd_id,
-            1,
-            &raw mut column_type,
-            &raw mut modifier,
-            &raw mut collation,
-        );
-        if modifier < 0 {
-            pg_sys::getBaseTypeAndTypmod(column_type, &raw mut modifier);
-        }
+        let (modifier_out, collation_out) = (&raw mut modifier, &raw mut collation);
+        pg_sys::get_atttypetypmodcoll((*index).rd_id, 1, &raw mut declared, modifier_out, collation_out);
+        (pg_sys::getBaseTypeAndTypmod(declared, &raw mut modifier), modifier)
     }
-    modifier
 }

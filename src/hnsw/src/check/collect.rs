@@ -2,6 +2,7 @@
 
 use super::Check;
 use crate::format::{CHUNK, CHUNKS, Item, LIST, Link, List, POSTING, Place, Posting, VERTEX, Vertex};
+use crate::grow::push;
 use crate::{Error, Result};
 use kite_pages::payload::{self, Chunk, Fetched};
 use kite_pages::{BlockNo, Defect, ItemPointer, ItemRef, PageStore};
@@ -43,13 +44,6 @@ pub(super) struct Known {
     pub(super) chains: Vec<(Link, ItemRef, bool)>,
     /// Rows, with the block where they were found.
     pub(super) rows: Vec<(ItemPointer, BlockNo)>,
-}
-
-/// Adds to a list whose length the pages decide.
-pub(super) fn push<T>(list: &mut Vec<T>, value: T) -> Result<()> {
-    list.try_reserve(1).map_err(|_| Error::OutOfMemory { bytes: size_of::<T>() })?;
-    list.push(value);
-    Ok(())
 }
 
 impl<S: PageStore> Check<'_, '_, S> {
@@ -127,7 +121,7 @@ impl<S: PageStore> Check<'_, '_, S> {
             postings: vertex.postings(),
             list: vertex.list(0),
         };
-        push(&mut self.known.vertices, known)
+        Ok(push(&mut self.known.vertices, known)?)
     }
 
     fn list(&mut self, at: ItemPointer, list: &List<'_>) -> Result<()> {
@@ -145,7 +139,7 @@ impl<S: PageStore> Check<'_, '_, S> {
             next: Link::NONE,
             claimed: false,
         };
-        push(&mut self.known.lists, known)
+        Ok(push(&mut self.known.lists, known)?)
     }
 
     fn posting(&mut self, at: ItemPointer, posting: &Posting<'_>) -> Result<()> {
@@ -160,7 +154,7 @@ impl<S: PageStore> Check<'_, '_, S> {
             next: posting.next(),
             claimed: false,
         };
-        push(&mut self.known.postings, known)
+        Ok(push(&mut self.known.postings, known)?)
     }
 
     fn chunk(&mut self, at: ItemPointer, chunk: &Chunk<'_>) -> Result<()> {
@@ -171,12 +165,13 @@ impl<S: PageStore> Check<'_, '_, S> {
             next: chunk.next.map_or(Link::NONE, Link::from),
             claimed: false,
         };
-        push(&mut self.known.chunks, known)
+        Ok(push(&mut self.known.chunks, known)?)
     }
 
     fn rows(&mut self, block: BlockNo, tids: &[ItemPointer]) -> Result<()> {
         self.report.rows += tids.len() as u64;
-        tids.iter().try_for_each(|&tid| push(&mut self.known.rows, (tid, block)))
+        tids.iter().try_for_each(|&tid| push(&mut self.known.rows, (tid, block)))?;
+        Ok(())
     }
 
     /// Decodes a payload.

@@ -1,9 +1,10 @@
 //! Where links lead, and whether the codes beside them are those of the vectors.
 
-use super::collect::{lookup, push};
+use super::collect::lookup;
 use super::{Check, find};
 use crate::Result;
 use crate::format::{Item, LIST, Link, List, NODES, Place, Vertex};
+use crate::grow::push;
 use kite_pages::{BlockNo, PageStore};
 use std::collections::HashSet;
 
@@ -65,7 +66,7 @@ impl<S: PageStore> Check<'_, '_, S> {
         let place = turn % list.links.len().max(1);
         match (list.links.get(place), list.code(place, self.index.shape)) {
             (Some(&link), Some((code, _))) if !code.is_empty() => {
-                push(samples, Sample { block, link, code: code.to_vec() })
+                Ok(push(samples, Sample { block, link, code: code.to_vec() })?)
             }
             _ => Ok(()),
         }

@@ -1,9 +1,10 @@
 //! Whether searches can find every vertex.
 
-use super::collect::{lookup, push};
+use super::collect::lookup;
 use super::{Check, find};
 use crate::Result;
 use crate::format::{List, NODES};
+use crate::grow::push;
 use kite_pages::PageStore;
 
 impl<S: PageStore> Check<'_, '_, S> {

@@ -3,12 +3,13 @@
 use super::New;
 use crate::build::select_by;
 use crate::format::{Entry, Link, META_BLOCK, Place, Vertex};
+use crate::grow::{lengthen, push};
 use crate::index::Index;
 use crate::payloads::Payloads;
 use crate::pool::Candidate;
 use crate::search::{Beam, Limits, Probe, Ranked, Sink, damaged, descend};
 use crate::{Error, Result};
-use kite_pages::{ItemRef, PageStore};
+use kite_pages::{BlockNo, ItemRef, PageStore};
 
 /// Nodes expanded together.
 const WIDTH: usize = 4;
@@ -139,7 +140,6 @@ struct Met {
     of_node: Vec<u32>,
     hits: Vec<Hit>,
     payloads: Payloads,
-    failure: Option<Error>,
 }
 
 const NOT: u32 = u32::MAX;
@@ -175,34 +175,29 @@ impl Met {
 }
 
 impl Sink for Met {
-    fn meet(&mut self, node: u32, vertex: &Vertex<'_>) -> bool {
+    fn meet(&mut self, node: u32, vertex: &Vertex<'_>) -> kite_pages::Result<bool> {
         if vertex.is_dead() {
-            return false;
+            return Ok(false);
         }
         let chain = match vertex.payload() {
             Ok(Place::Chain(chain)) => Some(chain),
             _ => None,
         };
-        if self.of_node.len() <= node as usize {
-            self.of_node.resize(node as usize + 1, NOT);
-        }
+        lengthen(&mut self.of_node, node as usize + 1, NOT)?;
         self.of_node[node as usize] = self.hits.len() as u32;
-        self.hits.push(Hit { postings: vertex.postings(), chain, payload: NOT });
-        true
+        push(&mut self.hits, Hit { postings: vertex.postings(), chain, payload: NOT })?;
+        Ok(true)
     }
 
-    fn payload(&mut self, node: u32, payload: &[u8]) -> Result<(), kite_codecs::Error> {
+    fn payload(&mut self, node: u32, payload: &[u8], _: BlockNo) -> kite_pages::Result<()> {
         let place = self.of_node.get(node as usize).copied().unwrap_or(NOT);
         if let Some(hit) = self.hits.get_mut(place as usize) {
-            match self.payloads.push(payload) {
-                Ok(number) => hit.payload = number,
-                Err(error) => self.failure = Some(error),
-            }
+            hit.payload = self.payloads.push(payload)?;
         }
         Ok(())
     }
 
     fn admits(&mut self, _: u32) -> Result<bool> {
-        self.failure.map_or(Ok(true), Err)
+        Ok(true)
     }
 }

@@ -1,20 +1,21 @@
 //! From the entry point down to a level, greedily.
 
-use super::beam::{Beam, Limits, Probe, Sink};
+use super::beam::Beam;
+use super::probe::{Limits, Probe, Sink};
 use crate::Result;
 use crate::format::{Link, Meta, Vertex};
-use kite_pages::PageStore;
+use kite_pages::{BlockNo, PageStore};
 
 /// Takes whatever is there, dead or not: a way is all that is sought.
 #[derive(Debug)]
 pub(crate) struct Anything;
 
 impl Sink for Anything {
-    fn meet(&mut self, _: u32, _: &Vertex<'_>) -> bool {
-        true
+    fn meet(&mut self, _: u32, _: &Vertex<'_>) -> kite_pages::Result<bool> {
+        Ok(true)
     }
 
-    fn payload(&mut self, _: u32, _: &[u8]) -> Result<(), kite_codecs::Error> {
+    fn payload(&mut self, _: u32, _: &[u8], _: BlockNo) -> kite_pages::Result<()> {
         Ok(())
     }
 

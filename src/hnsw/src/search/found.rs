@@ -1,10 +1,11 @@
 //! What a query has found, and the rows of it.
 
-use super::beam::{Probe, Sink};
+use super::probe::{Probe, Sink, damaged};
 use crate::Result;
 use crate::format::{Link, NODES, Posting, Vertex};
+use crate::grow::{extend, lengthen, push};
 use crate::vacuum::Steps;
-use kite_pages::{At, ItemPointer, PageStore};
+use kite_pages::{At, BlockNo, ItemPointer, PageStore};
 use std::collections::VecDeque;
 
 /// The vertices that a query has read, by node.
@@ -40,6 +41,13 @@ impl Found {
         Finding { found: self, probe, filter }
     }
 
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<u32>() * self.of_node.capacity()
+            + size_of::<Hit>() * self.hits.capacity()
+            + size_of::<ItemPointer>() * self.tids.capacity()
+    }
+
     fn hit(&self, node: u32) -> Option<&Hit> {
         self.hits.get(*self.of_node.get(node as usize)? as usize)
     }
@@ -70,31 +78,30 @@ pub(super) struct Finding<'a, 's, S, F> {
 }
 
 impl<S: PageStore, F: FnMut(ItemPointer) -> Result<bool>> Sink for Finding<'_, '_, S, F> {
-    fn meet(&mut self, node: u32, vertex: &Vertex<'_>) -> bool {
+    fn meet(&mut self, node: u32, vertex: &Vertex<'_>) -> kite_pages::Result<bool> {
         if vertex.tids.is_empty() {
-            return false;
+            return Ok(false);
         }
         let found = &mut *self.found;
-        if found.of_node.len() <= node as usize {
-            found.of_node.resize(node as usize + 1, NOT);
-        }
-        found.of_node[node as usize] = found.hits.len() as u32;
-        found.hits.push(Hit {
+        let hit = Hit {
             bound: f64::NEG_INFINITY,
             first: found.tids.len() as u32,
             count: vertex.tids.len() as u8,
             postings: vertex.postings(),
             passed: false,
-        });
-        found.tids.extend_from_slice(vertex.tids);
-        true
+        };
+        extend(&mut found.tids, vertex.tids)?;
+        lengthen(&mut found.of_node, node as usize + 1, NOT)?;
+        found.of_node[node as usize] = found.hits.len() as u32;
+        push(&mut found.hits, hit)?;
+        Ok(true)
     }
 
-    fn payload(&mut self, node: u32, payload: &[u8]) -> Result<(), kite_codecs::Error> {
+    fn payload(&mut self, node: u32, payload: &[u8], block: BlockNo) -> kite_pages::Result<()> {
         let (scorer, query) = (&self.probe.scorer, &self.probe.query);
-        let bound = match scorer.operator(query, payload)? {
+        let bound = match scorer.operator(query, payload).map_err(damaged(block))? {
             Some(exact) => exact,
-            None => scorer.lower_bound(query, payload)?,
+            None => scorer.lower_bound(query, payload).map_err(damaged(block))?,
         };
         if let Some(&hit) = self.found.of_node.get(node as usize)
             && let Some(hit) = self.found.hits.get_mut(hit as usize)
@@ -115,6 +122,10 @@ impl<S: PageStore, F: FnMut(ItemPointer) -> Result<bool>> Sink for Finding<'_, '
             return Ok(hit.passed);
         }
         Ok(self.found.rows(node).next(self.probe.store, self.filter)?.is_some())
+    }
+
+    fn bytes(&self) -> usize {
+        self.found.bytes()
     }
 }
 

@@ -6,12 +6,14 @@
 mod beam;
 mod descend;
 mod found;
+mod probe;
 mod ranked;
 mod scan;
 mod seen;
 
-pub(crate) use beam::{Beam, Limits, Probe, Sink, damaged};
+pub(crate) use beam::Beam;
 pub(crate) use descend::descend;
+pub(crate) use probe::{Limits, Probe, Sink, damaged};
 pub(crate) use ranked::Ranked;
 pub use scan::{Distance, Order, Row, Scan, ScanOptions};
 

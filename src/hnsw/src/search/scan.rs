@@ -1,10 +1,12 @@
 //! A query: rows, nearest first, as many as are asked for.
 
-use super::beam::{Beam, Limits, Probe};
+use super::beam::Beam;
 use super::descend::descend;
 use super::found::{Found, Rows};
+use super::probe::{Limits, Probe};
 use super::ranked::Ranked;
 use crate::format::{META_BLOCK, Meta, VertexBuf};
+use crate::grow::push;
 use crate::index::{Index, read_meta};
 use crate::{Error, Result};
 use kite_codecs::{PreparedQuery, Value};
@@ -233,9 +235,11 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 let last = self.options.order == Order::Off || best.is_empty();
                 self.state = if last { State::End } else { State::Going };
             }
-            State::Going if self.beam.is_spent() => {
+            State::Going if self.beam.is_spent(self.found.bytes()) => {
                 best.extend(self.batch.drain(..).map(|ready| ready.ranked));
-                best.extend(std::iter::from_fn(|| self.beam.take_spare()));
+                while let Some(spare) = self.beam.take_spare() {
+                    push(&mut best, spare)?;
+                }
                 self.state = State::End;
             }
             State::Going => {
@@ -244,7 +248,7 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 let mut sink = self.found.sink(&self.probe, filter);
                 self.beam.resume(&self.probe, &mut sink)?;
                 self.beam.take_best(&mut best);
-                if best.len() == held && !self.beam.is_spent() {
+                if best.len() == held && !self.beam.is_spent(self.found.bytes()) {
                     self.state = State::End;
                 }
             }
@@ -280,5 +284,33 @@ impl<'s, S: PageStore> Scan<'s, S> {
             self.meta = read_meta(self.probe.store)?;
         }
         Err(Error::corrupt(META_BLOCK, "the entry point is missing"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+    use crate::testing::{built, spec, vectors};
+    use kite_codecs::{Metric, PayloadKind};
+    use kite_pages::MemStore;
+
+    #[test]
+    fn what_was_found_counts_towards_memory() {
+        let store = MemStore::new();
+        let spec = spec(Metric::L2, PayloadKind::Sq8, 0, 8);
+        let data = vectors(700, 8, 21);
+        let mut index = built(&store, &Options { spec, m: 8, ef_construction: 40, seed: 3 }, &data);
+        let mut scan_all = |memory| {
+            let options = ScanOptions { ef: 10, order: Order::Relaxed, memory, ..ScanOptions::default() };
+            let mut scan = index.scan(Some(Value::F32(&data[0])), options).unwrap();
+            while scan.next_row().unwrap().is_some() {}
+            (scan.visits(), scan.beam.bytes(), scan.found.bytes())
+        };
+        let (visits, searching, found) = scan_all(usize::MAX);
+        assert!(visits >= 700 && found >= 700 * size_of::<ItemPointer>(), "{visits} {found}");
+        // Enough for the search alone, so that it would go as far as before.
+        let (less, _, _) = scan_all(searching + found / 2);
+        assert!(less < visits, "{less} of {visits}");
     }
 }

@@ -1,16 +1,16 @@
 //! `kite.index_info` and `kite.index_check`: an index seen from outside.
 
-use crate::am::catalog;
 use crate::am::error::OrRaise;
 use crate::am::store::PgStore;
+use crate::am::{Refusal, catalog};
 use crate::call::Call;
 use crate::rows;
 use kite_hnsw::{Error, Index, Info, Level, Options};
 use kite_pages::PageStore;
 use kite_vectors::Result;
 use pgrx::{
-    IntoDatum, JsonB, PgLogLevel, PgSqlErrorCode,
-    pg_sys::{self, Datum, LOCKMODE, Oid, panic::ErrorReport},
+    IntoDatum, JsonB, PgSqlErrorCode,
+    pg_sys::{self, Datum, LOCKMODE, Oid},
 };
 use serde_json::{Value, json};
 use std::ffi::CStr;
@@ -63,10 +63,11 @@ impl Opened {
             let index = pg_sys::index_open(oid, lock);
             // The number of the index may have gone to another one while the lock was waited for.
             if pg_sys::IndexGetRelation(oid, false) != (*table).rd_id {
-                error(
+                Refusal::new(
                     PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
                     format!("could not open the table of index {oid}"),
-                );
+                )
+                .raise();
             }
             let opened = Self { table, index, lock };
             opened.refuse_unreadable();
@@ -90,22 +91,25 @@ impl Opened {
         // SAFETY: asks for the state of the server.
         let standby = unsafe { pg_sys::RecoveryInProgress() };
         if persistence == pg_sys::RELPERSISTENCE_TEMP && !is_own {
-            error(
+            Refusal::new(
                 PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-                "cannot access temporary indexes of other sessions".to_owned(),
-            );
+                "cannot access temporary indexes of other sessions",
+            )
+            .raise();
         }
         if persistence == pg_sys::RELPERSISTENCE_UNLOGGED && standby {
-            error(
+            Refusal::new(
                 PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-                "cannot access temporary or unlogged relations during recovery".to_owned(),
-            );
+                "cannot access temporary or unlogged relations during recovery",
+            )
+            .raise();
         }
         if !is_valid {
-            error(
+            Refusal::new(
                 PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("index \"{name}\" is not valid"),
-            );
+            )
+            .raise();
         }
     }
 }
@@ -130,16 +134,27 @@ fn readable_table(index: Oid) -> Oid {
     unsafe {
         let name = pg_sys::get_rel_name(index);
         if name.is_null() {
-            error(
+            Refusal::new(
                 PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
                 format!("relation with OID {index} does not exist"),
-            );
+            )
+            .raise();
         }
-        let is_ours = pg_sys::get_rel_relkind(index) as u8 == pg_sys::RELKIND_INDEX
-            && catalog::index_handler(index).as_deref() == Some(super::HANDLER);
-        if !is_ours {
-            let name = CStr::from_ptr(name).to_string_lossy();
-            error(PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE, format!("\"{name}\" is not an hnsw index"));
+        let name = CStr::from_ptr(name).to_string_lossy();
+        let kind = pg_sys::get_rel_relkind(index) as u8;
+        if kind == pg_sys::RELKIND_PARTITIONED_INDEX {
+            Refusal::new(
+                PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("\"{name}\" is a partitioned index; each partition has an index of its own"),
+            )
+            .raise();
+        }
+        if kind != pg_sys::RELKIND_INDEX || catalog::index_handler(index).as_deref() != Some(super::HANDLER) {
+            Refusal::new(
+                PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("\"{name}\" is not an hnsw index"),
+            )
+            .raise();
         }
         let table = pg_sys::IndexGetRelation(index, false);
         let access =
@@ -149,12 +164,6 @@ fn readable_table(index: Oid) -> Oid {
         }
         table
     }
-}
-
-#[cold]
-fn error(code: PgSqlErrorCode, message: String) -> ! {
-    ErrorReport::new(code, message, "pgkite").report(PgLogLevel::ERROR);
-    unreachable!("an ERROR does not return")
 }
 
 /// Damage, and a last row for what was not listed. Damage that keeps the index from being opened at all is a row, too.

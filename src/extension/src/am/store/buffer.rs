@@ -141,7 +141,6 @@ impl Pin {
 pub(super) struct Fork {
     pub(super) relation: Relation,
     pub(super) number: ForkNumber::Type,
-    pub(super) strategy: BufferAccessStrategy,
 }
 
 impl Fork {
@@ -158,12 +157,12 @@ impl Fork {
     /// Finds the page in shared buffers or reads it.
     ///
     /// # Safety
-    /// Called within [`guard`](Self::guard), and the block exists.
+    /// Called within [`guard`](Self::guard), and the block exists. The strategy is NULL or the server's.
     #[inline]
-    pub(super) unsafe fn pin(&self, block: BlockNo) -> Pin {
+    pub(super) unsafe fn pin(&self, block: BlockNo, strategy: BufferAccessStrategy) -> Pin {
         let mode = pg_sys::ReadBufferMode::RBM_NORMAL;
         // SAFETY: the relation is open for as long as its store, the caller's promise is the rest.
-        Pin(unsafe { raw::ReadBufferExtended(self.relation, self.number, block, mode, self.strategy) })
+        Pin(unsafe { raw::ReadBufferExtended(self.relation, self.number, block, mode, strategy) })
     }
 
     /// Pins the page if it is in this buffer still.
@@ -205,7 +204,7 @@ impl Fork {
                     self.number,
                     pg_sys::InvalidBlockNumber,
                     mode,
-                    self.strategy,
+                    std::ptr::null_mut(),
                 );
                 if !local {
                     pg_sys::UnlockRelationForExtension(relation, pg_sys::ExclusiveLock as c_int);

@@ -34,8 +34,30 @@ pub(crate) struct PgStore {
     seen: Cell<BlockNo>,
     recent: Rc<Recent>,
     targets: Rc<Targets>,
-    /// Whether checks for interrupts also keep to the pace that `vacuum_cost_limit` sets.
-    is_vacuum: bool,
+    /// Set for a vacuum.
+    vacuum: Option<Vacuum>,
+}
+
+/// What is different for a vacuum: checks for interrupts also keep to the pace that `vacuum_cost_limit` sets, and passes over all
+/// pages go through the few buffers of a ring. What else it reads, and what it adds, stays in shared buffers as for anyone: in
+/// a ring it would be thrown out and read again many times.
+#[derive(Debug)]
+struct Vacuum {
+    ring: BufferAccessStrategy,
+    /// The page that a pass comes to next.
+    next: Cell<BlockNo>,
+}
+
+impl Vacuum {
+    /// How this page is to be read.
+    fn strategy(&self, block: BlockNo) -> BufferAccessStrategy {
+        // Passes begin behind the meta page.
+        let is_pass = block == 1 || block == self.next.get();
+        if is_pass {
+            self.next.set(block.saturating_add(1));
+        }
+        if is_pass { self.ring } else { ptr::null_mut() }
+    }
 }
 
 impl PgStore {
@@ -45,12 +67,12 @@ impl PgStore {
     /// The relation stays open, and locked, for the life of the store.
     pub(crate) unsafe fn new(relation: Relation) -> Self {
         Self {
-            fork: Fork { relation, number: ForkNumber::MAIN_FORKNUM, strategy: ptr::null_mut() },
+            fork: Fork { relation, number: ForkNumber::MAIN_FORKNUM },
             table: ptr::null_mut(),
             seen: Cell::new(0),
             recent: Rc::default(),
             targets: Rc::default(),
-            is_vacuum: false,
+            vacuum: None,
         }
     }
 
@@ -66,10 +88,9 @@ impl PgStore {
         self
     }
 
-    /// For a vacuum, which reads through a small ring of buffers and keeps to a pace.
-    pub(in crate::am) fn vacuuming(mut self, strategy: BufferAccessStrategy) -> Self {
-        self.fork.strategy = strategy;
-        self.is_vacuum = true;
+    /// For a vacuum, with the ring of buffers that it was given.
+    pub(in crate::am) fn vacuuming(mut self, ring: BufferAccessStrategy) -> Self {
+        self.vacuum = Some(Vacuum { ring, next: Cell::new(0) });
         self
     }
 
@@ -131,13 +152,14 @@ impl PgStore {
     /// As of [`Fork::pin`].
     #[inline]
     unsafe fn pin_unguarded(&self, block: BlockNo) -> Pin {
+        let strategy = self.vacuum.as_ref().map_or(ptr::null_mut(), |vacuum| vacuum.strategy(block));
         // SAFETY: the caller's promise, and buffers that are remembered were the page's.
         unsafe {
             if let Some(pin) = self.recent.get(block).and_then(|buffer| self.fork.pin_recent(block, buffer)) {
                 count_hit(self.fork.relation);
                 return pin;
             }
-            let pin = self.fork.pin(block);
+            let pin = self.fork.pin(block, strategy);
             self.recent.set(block, pin.buffer());
             pin
         }
@@ -176,7 +198,7 @@ impl PgStore {
                 }
                 for (pin, block) in pins.iter_mut().zip(blocks) {
                     if is_missing(pin) {
-                        *pin = self.fork.pin(block);
+                        *pin = self.fork.pin(block, ptr::null_mut());
                         self.recent.set(block, pin.buffer());
                     }
                 }
@@ -303,7 +325,7 @@ impl PageStore for PgStore {
     fn check_interrupts(&self) -> Result<()> {
         // SAFETY: no lock is held, by the rules of kite-pages. What is to stop unwinds.
         unsafe {
-            if self.is_vacuum {
+            if self.vacuum.is_some() {
                 #[cfg(not(feature = "pg18"))]
                 pg_sys::vacuum_delay_point();
                 #[cfg(feature = "pg18")]

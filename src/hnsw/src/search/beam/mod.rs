@@ -1,0 +1,271 @@
+//! Best-first search of one level: the paper's algorithm 2, cut for pages.
+//!
+//! A *node* is a vertex that the search has met. It is met as a link in a list, with an estimate of its key if the list has
+//! codes; then it waits in the frontier. Expanding it reads its page: the payload gives the key that ranks, the list leads on.
+//! Vertex and list mostly lie on one page, so that one read serves both. A list without codes says nothing about its vertices,
+//! so they are read at once, many together.
+//!
+//! Several nodes are expanded together: their pages are pinned and fetched ahead together. It costs some expansions that
+//! the first of them would have shown to be needless, and saves waiting for memory.
+
+mod expand;
+
+use super::probe::{Limits, Probe, Sink};
+use super::ranked::Ranked;
+use super::seen::Seen;
+use crate::Result;
+use crate::format::{Link, Shape};
+use crate::grow::{extend, push, push_heap};
+use expand::Step;
+use kite_pages::PageStore;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// A vertex that was met.
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    link: Link,
+    /// Its list on this level, once it was read.
+    list: Link,
+    /// Where its code is kept, or [`NO_CODE`].
+    code: u32,
+    read: bool,
+}
+
+const NO_CODE: u32 = u32::MAX;
+
+/// The state of a search of one level.
+#[derive(Debug)]
+pub(crate) struct Beam {
+    limits: Limits,
+    level: u8,
+    nodes: Vec<Node>,
+    codes: Vec<u8>,
+    seen: Seen,
+    frontier: BinaryHeap<Reverse<Ranked>>,
+    /// Links that were too far to be looked into, with their estimates; some more than once.
+    later: Vec<(f32, Link)>,
+    best: BinaryHeap<Ranked>,
+    spare: BinaryHeap<Reverse<Ranked>>,
+    visits: usize,
+    resumed: bool,
+    step: Step,
+}
+
+impl Beam {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            level: 0,
+            nodes: Vec::new(),
+            codes: Vec::new(),
+            seen: Seen::default(),
+            frontier: BinaryHeap::new(),
+            later: Vec::new(),
+            best: BinaryHeap::new(),
+            spare: BinaryHeap::new(),
+            visits: 0,
+            resumed: false,
+            step: Step::default(),
+        }
+    }
+
+    /// Begins anew on a level, from these vertices.
+    pub(crate) fn begin(
+        &mut self,
+        level: u8,
+        limits: Limits,
+        entries: impl IntoIterator<Item = Link>,
+    ) -> Result<()> {
+        self.limits = limits;
+        self.level = level;
+        self.resumed = false;
+        self.nodes.clear();
+        self.codes.clear();
+        self.seen.clear();
+        self.frontier.clear();
+        self.later.clear();
+        self.best.clear();
+        self.spare.clear();
+        for link in entries {
+            if self.is_new(link)? {
+                let node = self.add(link, None)?;
+                self.wait(Ranked::new(f32::NEG_INFINITY, node))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Searches until no node waits that could be among the `ef` nearest. The limits end it earlier only where it would go on
+    /// for the sake of a filter: the nearest `ef` are had whatever the limits.
+    pub(crate) fn run<S: PageStore>(&mut self, probe: &Probe<'_, S>, sink: &mut impl Sink) -> Result<()> {
+        while self.expand(probe, sink)? {
+            probe.store.check_interrupts()?;
+            if self.is_spent(sink.bytes()) && (self.resumed || !self.is_full()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets what was taken by [`Beam::take_best`] take part again.
+    pub(crate) fn give_back(&mut self, ranked: impl Iterator<Item = Ranked>) {
+        self.best.extend(ranked);
+    }
+
+    /// Goes on for another `ef`, after [`Beam::take_best`]: with what was read but too far, and from the frontier.
+    pub(crate) fn resume<S: PageStore>(&mut self, probe: &Probe<'_, S>, sink: &mut impl Sink) -> Result<()> {
+        self.resumed = true;
+        for (estimate, link) in std::mem::take(&mut self.later) {
+            if self.is_new(link)? {
+                let node = self.add(link, None)?;
+                self.wait(Ranked::new(estimate, node))?;
+            }
+        }
+        while self.best.len() < self.limits.ef {
+            let Some(Reverse(next)) = self.spare.pop() else { break };
+            if sink.admits(next.node())? {
+                self.best.push(next);
+            }
+        }
+        self.run(probe, sink)
+    }
+
+    /// Whether the limits are reached, where the sink takes so many bytes.
+    pub(crate) fn is_spent(&self, beside: usize) -> bool {
+        self.visits >= self.limits.visits || self.bytes().saturating_add(beside) > self.limits.memory
+    }
+
+    /// How it is bounded.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Vertices read on all levels.
+    pub(crate) fn visits(&self) -> usize {
+        self.visits
+    }
+
+    /// Hands out the best so far, nearest first.
+    pub(crate) fn take_best(&mut self, out: &mut Vec<Ranked>) {
+        out.clear();
+        out.extend(self.best.drain());
+        out.sort_unstable();
+    }
+
+    /// Hands out what was read but was too far, when nothing more will be.
+    pub(crate) fn take_spare(&mut self) -> Option<Ranked> {
+        self.spare.pop().map(|Reverse(ranked)| ranked)
+    }
+
+    /// Where a node is.
+    pub(crate) fn link(&self, node: u32) -> Link {
+        self.nodes[node as usize].link
+    }
+
+    /// Its code and factors, if they were met and are kept.
+    pub(crate) fn code(&self, node: u32, shape: Shape) -> Option<&[u8]> {
+        let at = self.nodes[node as usize].code;
+        if at == NO_CODE { None } else { self.codes.get(at as usize..at as usize + shape.beside()) }
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let ranked = self.frontier.capacity() + self.spare.capacity() + self.best.capacity();
+        self.nodes.capacity() * size_of::<Node>()
+            + self.codes.capacity()
+            + self.later.capacity() * size_of::<(f32, Link)>()
+            + ranked * size_of::<Ranked>()
+            + self.seen.bytes()
+    }
+
+    /// What a key must be below to be among the best.
+    #[inline]
+    fn worst(&self) -> f32 {
+        match self.best.peek() {
+            Some(worst) if self.best.len() >= self.limits.ef => worst.key(),
+            _ => f32::INFINITY,
+        }
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.best.len() >= self.limits.ef
+    }
+
+    /// Expands the nearest nodes that wait. `false` when none of them could lead to anything.
+    fn expand<S: PageStore>(&mut self, probe: &Probe<'_, S>, sink: &mut impl Sink) -> Result<bool> {
+        self.choose();
+        if self.step.chosen.is_empty() {
+            return Ok(false);
+        }
+        self.read_chosen(probe, sink)?;
+        self.read_apart(probe)?;
+        self.read_bare(probe, sink)?;
+        self.read_chained(probe, sink)?;
+        self.admit(sink)?;
+        Ok(true)
+    }
+
+    /// Takes the nearest nodes from the frontier, as long as they are near enough.
+    fn choose(&mut self) {
+        let (worst, full) = (self.worst(), self.is_full());
+        self.step.chosen.clear();
+        while self.step.chosen.len() < self.limits.width {
+            match self.frontier.peek() {
+                Some(Reverse(next)) if !full || next.key() <= worst => {
+                    self.step.chosen.push(next.node());
+                    self.frontier.pop();
+                }
+                _ => break,
+            }
+        }
+    }
+
+    /// Takes in what was read, as far as it is near enough.
+    fn admit(&mut self, sink: &mut impl Sink) -> Result<()> {
+        let mut fresh = std::mem::take(&mut self.step.fresh);
+        for ranked in fresh.drain(..) {
+            let far = self.is_full() && ranked.key() >= self.worst();
+            let out = if far {
+                Some(ranked)
+            } else if sink.admits(ranked.node())? {
+                self.best.push(ranked);
+                if self.best.len() > self.limits.ef { self.best.pop() } else { None }
+            } else {
+                None
+            };
+            if let (Some(out), true) = (out, self.limits.resumable) {
+                push_heap(&mut self.spare, Reverse(out))?;
+            }
+        }
+        self.step.fresh = fresh;
+        Ok(())
+    }
+
+    /// Whether a link leads to a vertex not met before.
+    #[inline]
+    fn is_new(&mut self, link: Link) -> kite_pages::Result<bool> {
+        Ok(!link.is_none() && self.seen.insert(link.place())?)
+    }
+
+    /// Notes a vertex with its code and factors.
+    #[inline]
+    fn add(&mut self, link: Link, code: Option<(&[u8], &[u8])>) -> kite_pages::Result<u32> {
+        let mut at = NO_CODE;
+        if let Some((code, factors)) = code {
+            at = self.codes.len() as u32;
+            extend(&mut self.codes, code)?;
+            extend(&mut self.codes, factors)?;
+        }
+        let node = self.nodes.len() as u32;
+        push(&mut self.nodes, Node { link, list: Link::NONE, code: at, read: false })?;
+        Ok(node)
+    }
+
+    /// Lets a node wait to be expanded.
+    #[inline]
+    fn wait(&mut self, ranked: Ranked) -> kite_pages::Result<()> {
+        push_heap(&mut self.frontier, Reverse(ranked))
+    }
+}

@@ -1,0 +1,74 @@
+//! What a search is told: the query, its limits, and who takes what is read.
+
+use crate::Result;
+use crate::format::{Shape, Vertex};
+use kite_codecs::{PreparedQuery, Scorer};
+use kite_pages::{Ahead, BlockNo};
+use std::sync::Arc;
+
+/// What a search looks for, and with what.
+#[derive(Debug)]
+pub(crate) struct Probe<'s, S> {
+    pub(crate) store: &'s S,
+    pub(crate) scorer: Arc<Scorer>,
+    pub(crate) shape: Shape,
+    /// The frame of the query's code: lists of other frames have no codes for this search.
+    pub(crate) frame: u32,
+    pub(crate) query: PreparedQuery,
+    /// What is fetched ahead of a vertex (after its beginning) and of its list (before it).
+    pub(crate) ahead: Ahead,
+}
+
+/// What is done with the vertices that a search reads.
+pub(crate) trait Sink {
+    /// A vertex was read. Its page is locked: the store may not be touched. Answers whether it can be a result.
+    ///
+    /// # Errors
+    /// No memory to note it.
+    fn meet(&mut self, node: u32, vertex: &Vertex<'_>) -> kite_pages::Result<bool>;
+
+    /// Its payload, at once or, for long ones, later. The page may be locked. `block` is that of the vertex.
+    ///
+    /// # Errors
+    /// A damaged payload, or no memory to keep it.
+    fn payload(&mut self, node: u32, payload: &[u8], block: BlockNo) -> kite_pages::Result<()>;
+
+    /// Asked of a vertex that is near enough to be a result. Nothing is locked.
+    ///
+    /// # Errors
+    /// What ends the search.
+    fn admits(&mut self, node: u32) -> Result<bool>;
+
+    /// Bytes that it takes, which count towards [`Limits::memory`].
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+/// How a search is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// How many of the nearest are wanted.
+    pub(crate) ef: usize,
+    /// How many nodes are expanded together.
+    pub(crate) width: usize,
+    /// Whether what is too far now is kept for [`Beam::resume`].
+    pub(crate) resumable: bool,
+    /// Whether the codes met beside links are kept.
+    pub(crate) keep_codes: bool,
+    /// Vertices that may be read.
+    pub(crate) visits: usize,
+    /// Bytes that may be taken, by the search and its sink.
+    pub(crate) memory: usize,
+}
+
+/// A payload or code that no encoder wrote, on this block.
+pub(crate) fn damaged(block: BlockNo) -> impl Fn(kite_codecs::Error) -> kite_pages::Error {
+    move |error| kite_pages::Error::Corrupt {
+        block,
+        what: match error {
+            kite_codecs::Error::Corrupt(what) => what,
+            _ => "a stored vector is not of the index's type",
+        },
+    }
+}
