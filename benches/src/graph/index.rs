@@ -31,13 +31,9 @@ impl Kind {
     }
 
     pub(super) fn options(self, set: &Set<'_>, building: &Building) -> Options {
-        let parameters = building.parameters();
-        Options {
-            spec: spec(set, self.payload, self.codes),
-            m: parameters.m,
-            ef_construction: parameters.ef_construction,
-            seed: parameters.seed,
-        }
+        let spec = spec(set, self.payload, self.codes);
+        let parameters = building.parameters(spec.metric);
+        Options { spec, m: parameters.m, ef_construction: parameters.ef_construction, seed: parameters.seed }
     }
 
     /// Builds an index over some of the rows in an empty store, with so much memory.

@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use anyhow::{Context, Result};
 use clap::Args;
 use kite_codecs::{Metric, PayloadKind, Scorer, Spec, Value, VectorType};
-use kite_hnsw::{Distances, Graph, Host, Parameters, Stopped, link};
+use kite_hnsw::{Distances, Graph, Host, Parameters, Stopped, alpha_of, link};
 use kite_kernels::prefetch;
 use std::time::Instant;
 
@@ -26,9 +26,9 @@ pub(super) struct Building {
 }
 
 impl Building {
-    pub(super) fn parameters(&self) -> Parameters {
+    pub(super) fn parameters(&self, metric: Metric) -> Parameters {
         let Self { m, ef_construction, threads } = *self;
-        Parameters { m, ef_construction, threads, ..Parameters::default() }
+        Parameters { m, ef_construction, alpha: alpha_of(metric), threads, ..Parameters::default() }
     }
 }
 
@@ -48,7 +48,8 @@ pub(super) fn linked(set: &Set<'_>, building: &Building) -> Result<(Graph, f64)>
     let begin = Instant::now();
     let payloads = Payloads::encode(set)?;
     let host = Watch::new("linking the graph", set.rows.len());
-    let graph = link(&payloads, &building.parameters(), &host).map_err(kite_hnsw::Error::from)?;
+    let parameters = building.parameters(payloads.scorer.spec().metric);
+    let graph = link(&payloads, &parameters, &host).map_err(kite_hnsw::Error::from)?;
     Ok((graph, begin.elapsed().as_secs_f64()))
 }
 

@@ -93,8 +93,11 @@ pub(super) fn upkeep(
     let seconds = (searching.clock.here()? - begin).as_secs_f64();
     let bytes_after = bytes(store);
     let after = ask(set, left, Kite::open(set, store, width)?, searching)?;
-    // Nobody sees any more what was freed.
-    store.tick();
+    // Nobody can be on the way to what is dead any more, nor see what was freed.
+    for _ in 0..2 {
+        store.tick();
+        index.cleanup(&VacuumOptions::default())?;
+    }
     for row in (0..set.rows.len()).filter(|&row| deleted(row)) {
         interrupt::check()?;
         index.insert(tid(row), Value::F32(set.rows.get(row)))?;

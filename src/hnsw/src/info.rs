@@ -20,6 +20,8 @@ pub struct Info {
     pub rows: u64,
     /// Vertices without rows that wait for a vacuum.
     pub dead_vertices: u64,
+    /// Those of them that vacuum has taken out of the graph, and that are freed once the searches under way have ended.
+    pub unlinked_vertices: u64,
     /// What there is on each level, from 0.
     pub levels: Vec<Level>,
     /// Lists with codes of the current frame.
@@ -39,7 +41,7 @@ pub struct Info {
 pub struct Level {
     /// Vertices with rows that are on this level.
     pub vertices: u64,
-    /// How many lists have how many links, from none.
+    /// How many lists have how many links, from none; those of vertices without rows among them.
     pub degrees: Vec<u64>,
 }
 
@@ -67,6 +69,7 @@ impl<S: PageStore> Index<'_, S> {
             free_bytes: 0,
             rows: 0,
             dead_vertices: 0,
+            unlinked_vertices: 0,
             levels: Vec::new(),
             coded_lists: 0,
             bare_lists: 0,
@@ -110,6 +113,7 @@ impl Info {
     fn vertex(&mut self, vertex: &Vertex<'_>) {
         if vertex.is_dead() {
             self.dead_vertices += 1;
+            self.unlinked_vertices += u64::from(vertex.unlinked().is_some());
             return;
         }
         self.rows += vertex.tids.len() as u64;

@@ -24,7 +24,7 @@ mod visited;
 
 pub use build::{
     Builder, Built, Distances, Graph, Host, Parameters, Phase, Resources, Scratch, ScratchFile, Stopped,
-    TempFiles, link,
+    TempFiles, alpha_of, link,
 };
 pub use check::{Problem, Report};
 pub use error::{Error, Result};

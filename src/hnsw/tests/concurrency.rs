@@ -199,10 +199,9 @@ fn run(payload: PayloadKind, code_bits: u8, seconds: u64) {
     index.cleanup(&VacuumOptions::default()).unwrap();
     let report = index.check().unwrap();
     eprintln!("{report:?}");
-    // A search that is under way while vacuum leads lists past a vertex and frees it may miss what lay behind that one.
-    assert!(recall.share() > 0.95, "{recall:?}");
-    assert!(report.unreachable * 100 <= report.vertices, "{report:?}");
-    assert!(report.is_clean(), "{report:?}");
+    // What an insert or a repair cuts off is lost until vacuum links it again.
+    assert!(recall.share() > 0.99, "{recall:?}");
+    assert!(report.is_clean() && report.unreachable == 0, "{report:?}");
     // 1,800 small rows and what turned over meanwhile: space is used again.
     assert!(world.store.len() < 150, "{} pages", world.store.len());
 }

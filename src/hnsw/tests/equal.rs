@@ -125,5 +125,6 @@ fn equal_rows_are_inserted_searched_and_vacuumed_by_four_threads() {
     // Two that begin at once may each make a vertex of the vector; not many do.
     let distinct = u64::from(OTHERS + THREADS);
     assert!(report.vertices <= distinct, "{report:?}");
-    assert!(store.len() <= pages + pages / 4 + 4, "{} pages, {pages} before", store.len());
+    // Postings that are half empty now are not filled again: what was inserted took as many pages as the first time.
+    assert!(store.len() <= pages + pages / 2 + 4, "{} pages, {pages} before", store.len());
 }

@@ -9,7 +9,7 @@ use super::part::Setting;
 use super::parts::{self, Spilled};
 use super::rows::Equals;
 use super::write::{Plan, write};
-use super::{Graph, Host, Parameters, Phase, Scratch};
+use super::{Graph, Host, Parameters, Phase, Scratch, alpha_of};
 use crate::format::{Meta, Shape, VertexBuf};
 use crate::index::highest;
 use crate::{Options, Result};
@@ -70,7 +70,13 @@ impl<T: Scratch> Builder<T> {
         let Options { m, ef_construction, seed, .. } = options;
         Ok(Self {
             meta: Meta::new(&options),
-            parameters: Parameters { m, ef_construction, seed, threads: resources.threads },
+            parameters: Parameters {
+                m,
+                ef_construction,
+                alpha: alpha_of(options.spec.metric),
+                seed,
+                threads: resources.threads,
+            },
             nodes: Nodes::new(&scorer, &memory)?,
             equals: Equals::new(&memory),
             spilled: None,
@@ -190,6 +196,8 @@ impl<T: Scratch> Builder<T> {
         host: &impl Host,
     ) -> Result<(Meta, usize)> {
         host.phase(Phase::Dividing);
+        // The lists of the parts are united, which makes them long enough.
+        self.parameters.alpha = 1.0;
         let mut setting = Setting {
             scorer: &self.scorer,
             framed: self.scorer.clone(),

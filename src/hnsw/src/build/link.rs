@@ -96,8 +96,9 @@ impl Team {
     /// Bytes that the links back grow to.
     fn collected(nodes: usize, m: usize) -> usize {
         let batch = (nodes / SHARE).clamp(1, LARGEST);
-        // They stand in the workers' lists, then in one; and a list may have grown to the double of what it holds.
-        batch * (m + 2) * 4 * (size_of::<Back>() + size_of::<Range<usize>>())
+        // They stand in the workers' lists, then in one. What grows by and by may have got the double of what it holds.
+        let (links, ranges) = (3 * size_of::<Back>(), 2 * size_of::<Range<usize>>());
+        batch * (2 * m + 2) * (links + ranges)
     }
 
     /// Links a batch of nodes.
@@ -113,11 +114,14 @@ impl Team {
             batch[items].iter().for_each(|&node| worker.enter(graph, distances, parameters, node));
         })?;
         self.back.clear();
+        self.back.try_reserve_exact(self.workers.iter().map(|worker| worker.back.len()).sum())?;
         self.workers.iter_mut().for_each(|worker| self.back.append(&mut worker.back));
         self.back.sort_unstable_by_key(|link: &Back| (link.level, link.target, link.source));
         let (lists, back) = (lists(&self.back), &self.back);
         threads::run(host, &mut self.workers, lists.len(), |worker, items| {
-            lists[items].iter().for_each(|list| worker.lead_back(graph, distances, &back[list.clone()]));
+            for list in &lists[items] {
+                worker.lead_back(graph, distances, parameters, &back[list.clone()]);
+            }
         })
     }
 }
@@ -178,7 +182,8 @@ impl Worker {
             let ef = if own { parameters.ef_construction } else { 1 };
             self.searcher.level(graph, distances, node, &mut self.entries, (level, ef));
             if own {
-                select(distances, &self.entries, parameters.m, &mut self.chosen);
+                let most = graph.capacity(level);
+                select(distances, &self.entries, (most, parameters.alpha), &mut self.chosen);
                 self.links.clear();
                 self.links.extend(self.chosen.iter().map(|candidate| candidate.node));
                 graph.set_links(node, level, &self.links);
@@ -193,7 +198,13 @@ impl Worker {
     }
 
     /// Adds links to one list; where it has no room for all, the heuristic chooses among old and new ones.
-    fn lead_back(&mut self, graph: &Graph, distances: &impl Distances, back: &[Back]) {
+    fn lead_back(
+        &mut self,
+        graph: &Graph,
+        distances: &impl Distances,
+        parameters: &Parameters,
+        back: &[Back],
+    ) {
         let Back { target, level, .. } = back[0];
         let capacity = graph.capacity(level);
         self.links.clear();
@@ -209,7 +220,7 @@ impl Worker {
                     .chain(back.iter().map(|link| Candidate { distance: link.distance, node: link.source })),
             );
             self.entries.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
-            select(distances, &self.entries, capacity, &mut self.chosen);
+            select(distances, &self.entries, (capacity, parameters.alpha), &mut self.chosen);
             self.links.clear();
             self.links.extend(self.chosen.iter().map(|candidate| candidate.node));
         }

@@ -194,6 +194,7 @@ impl<B: BulkWriter> Writer<B> {
                 generation: place.no().into(),
                 dead: false,
                 chained,
+                unlinked: None,
                 postings,
                 lists: links,
                 payload: payload.to_vec(),

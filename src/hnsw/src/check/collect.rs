@@ -13,6 +13,7 @@ pub(super) struct KnownVertex {
     pub(super) link: Link,
     pub(super) level: u8,
     pub(super) dead: bool,
+    pub(super) unlinked: bool,
     pub(super) reached: bool,
     pub(super) postings: Link,
     /// Its list of level 0.
@@ -94,6 +95,7 @@ impl<S: PageStore> Check<'_, '_, S> {
         let link = Link::new(at, vertex.generation());
         if vertex.is_dead() {
             self.report.dead += 1;
+            self.report.unlinked += u64::from(vertex.unlinked().is_some());
             if !vertex.tids.is_empty() || !vertex.postings().is_none() {
                 self.report.add(block, "a dead vertex has rows");
             }
@@ -101,6 +103,9 @@ impl<S: PageStore> Check<'_, '_, S> {
             self.report.vertices += 1;
             if vertex.tids.is_empty() {
                 self.report.add(block, "a vertex has no rows of its own, but is not dead");
+            }
+            if vertex.unlinked().is_some() {
+                self.report.add(block, "a vertex is not dead, but taken out of the graph");
             }
         }
         match vertex.payload() {
@@ -117,6 +122,7 @@ impl<S: PageStore> Check<'_, '_, S> {
             link,
             level: vertex.level(),
             dead: vertex.is_dead(),
+            unlinked: vertex.unlinked().is_some(),
             reached: false,
             postings: vertex.postings(),
             list: vertex.list(0),

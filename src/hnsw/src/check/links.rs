@@ -1,6 +1,6 @@
 //! Where links lead, and whether the codes beside them are those of the vectors.
 
-use super::collect::lookup;
+use super::collect::{at_place, lookup};
 use super::{Check, find};
 use crate::Result;
 use crate::format::{Item, LIST, Link, List, NODES, Place, Vertex};
@@ -43,6 +43,7 @@ impl<S: PageStore> Check<'_, '_, S> {
 
     fn list_links(&mut self, block: BlockNo, list: &List<'_>) {
         let mut seen = HashSet::new();
+        let in_graph = at_place(&self.known.vertices, list.owner()).is_some_and(|owner| !owner.unlinked);
         for &link in list.links {
             if link.is_none() {
                 self.report.add(block, "a list has a link to nothing");
@@ -55,8 +56,8 @@ impl<S: PageStore> Check<'_, '_, S> {
                 Some(at) if self.known.vertices[at].level < list.level() => {
                     self.report.add(block, "a list leads to a vertex of a lower level");
                 }
-                Some(_) => {}
-                None => self.report.stale += 1,
+                Some(at) => self.report.stale += u64::from(in_graph && self.known.vertices[at].unlinked),
+                None => self.report.stale += u64::from(in_graph),
             }
         }
     }

@@ -41,9 +41,11 @@ pub struct Report {
     pub vertices: u64,
     /// Vertices without rows that wait for a vacuum.
     pub dead: u64,
+    /// Those of them that vacuum has taken out of the graph, and that are freed once the searches under way have ended.
+    pub unlinked: u64,
     /// Rows.
     pub rows: u64,
-    /// Links to vertices that are gone.
+    /// Links to vertices that are gone or taken out of the graph, in lists of those that are not.
     pub stale: u64,
     /// Lists, postings and chunks that nobody refers to.
     pub orphans: u64,

@@ -18,7 +18,7 @@ impl<S: PageStore> Check<'_, '_, S> {
         while let Some(at) = waiting.pop() {
             self.index.store.check_interrupts()?;
             let link = self.known.vertices[at].list;
-            if link.is_none() || link.block() >= self.index.store.len() {
+            if link.is_none() || self.known.vertices[at].unlinked || link.block() >= self.index.store.len() {
                 continue;
             }
             let page = self.index.store.read(link.block())?;

@@ -101,6 +101,9 @@ impl<S: PageStore> Check<'_, '_, S> {
                 if vertex.level != meta.entry_level {
                     self.report.add(META_BLOCK, "the entry point is of another level");
                 }
+                if vertex.unlinked {
+                    self.report.add(META_BLOCK, "the entry point is taken out of the graph");
+                }
             }
             _ => self.report.add(META_BLOCK, "the entry point is missing"),
         }

@@ -75,6 +75,17 @@ const DAMAGES: &[Damage] = &[
         edit(store, 3, |page| page.bytes_mut()[24..28].copy_from_slice(&[8, 0x80, 0x80, 0]));
     }),
     ("a dead vertex has rows", |store| with_vertex(store, 0, |vertex| vertex.dead = true)),
+    ("not dead, but taken out of the graph", |store| {
+        with_vertex(store, 0, |vertex| vertex.unlinked = Some(Stamp::EARLIEST));
+    }),
+    ("the entry point is taken out of the graph", |store| {
+        let entry = Index::open(store).unwrap().meta.entry;
+        let at = vertices(store).iter().position(|(link, _)| *link == entry).unwrap();
+        with_vertex(store, at, |vertex| {
+            (vertex.dead, vertex.tids) = (true, Vec::new());
+            vertex.unlinked = Some(Stamp::EARLIEST);
+        });
+    }),
     ("no rows of its own, but is not dead", |store| {
         with_vertex(store, 0, |vertex| vertex.tids = Vec::new());
     }),

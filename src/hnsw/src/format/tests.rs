@@ -21,6 +21,7 @@ fn vertex() -> VertexBuf {
         generation: 70_000,
         dead: false,
         chained: false,
+        unlinked: None,
         postings: Link::new(pointer(9), 4),
         lists: (0..3).map(|level| Link::new(pointer(level), level)).collect(),
         payload: (0..64).collect(),
@@ -58,6 +59,12 @@ fn items_are_read_as_they_were_written() {
     assert_eq!(bytes.len(), VertexBuf::size(2, 64, 5));
     let read = Vertex::parse(&bytes, ()).unwrap();
     assert_eq!((read.level(), read.list(2), read.list(3)), (2, written.lists[2], Link::NONE));
+    assert_eq!(VertexBuf::from(read), written);
+    let unlinked = Some(Stamp::from_raw(1 << 40));
+    let written = VertexBuf { dead: true, unlinked, postings: Link::NONE, tids: Vec::new(), ..written };
+    let bytes = written.to_bytes().unwrap();
+    let read = Vertex::parse(&bytes, ()).unwrap();
+    assert_eq!((read.is_dead(), read.unlinked(), read.postings()), (true, unlinked, Link::NONE));
     assert_eq!(VertexBuf::from(read), written);
 
     let shape = Shape::of(&SPEC);

@@ -1,20 +1,21 @@
 //! A vertex: one vector, the rows that have it, and where its lists are.
 //!
 //! ```text
-//! 0    ItemHead   tag VERTEX, flags DEAD | CHAINED, owner: none
+//! 0    ItemHead   tag VERTEX, flags DEAD | CHAINED | UNLINKED, owner: none
 //! 12   level      u8
 //! 13   tids       u8: heap TIDs that stand here, at most 8
 //! 14   reserved   2 bytes, 0
-//! 16   postings   Link to the first posting with further TIDs, or none
+//! 16   postings   Link to the first posting with further TIDs, or none; UNLINKED: the stamp of that, u64
 //! 24   lists      Link of the list of each level, from 0
 //!      payload    the vector, as `kite_codecs` encodes it; CHAINED: an ItemRef to where it is
 //!      tids       6 bytes each
 //! ```
 //!
-//! A vertex has TIDs here as long as it has any. Without any it is `DEAD`: searches pass through it, and vacuum takes it away.
+//! A vertex has TIDs here as long as it has any. Without any it is `DEAD` and stays so: searches pass through it. Once vacuum has led
+//! all lists past it, it is `UNLINKED`: only searches that were under way come by, and when the stamp is past it is freed.
 
 use super::{HIGHEST, Item, Link, VERTEX};
-use kite_pages::{Defect, ItemHead, ItemPointer, ItemReader, ItemRef, ItemWriter};
+use kite_pages::{Defect, ItemHead, ItemPointer, ItemReader, ItemRef, ItemWriter, Stamp};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The most heap TIDs in the vertex itself.
@@ -22,6 +23,7 @@ pub(crate) const INLINE: usize = 8;
 
 const DEAD: u8 = 1;
 const CHAINED: u8 = 2;
+const UNLINKED: u8 = 4;
 
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -93,8 +95,15 @@ impl<'a> Vertex<'a> {
     }
 
     /// The first posting.
+    #[inline]
     pub(crate) fn postings(&self) -> Link {
-        self.header.postings
+        if self.header.head.flags & UNLINKED == 0 { self.header.postings } else { Link::NONE }
+    }
+
+    /// When it was taken out of the graph, if it was.
+    pub(crate) fn unlinked(&self) -> Option<Stamp> {
+        let raw = u64::from_le_bytes(zerocopy::transmute!(self.header.postings));
+        (self.header.head.flags & UNLINKED != 0).then(|| Stamp::from_raw(raw))
     }
 
     /// The list of a level, if it has that level.
@@ -122,6 +131,8 @@ pub(crate) struct VertexBuf {
     pub(crate) generation: u32,
     pub(crate) dead: bool,
     pub(crate) chained: bool,
+    /// Only of a dead one, which has no postings.
+    pub(crate) unlinked: Option<Stamp>,
     pub(crate) postings: Link,
     /// One per level, from 0.
     pub(crate) lists: Vec<Link>,
@@ -137,6 +148,7 @@ impl From<Vertex<'_>> for VertexBuf {
             generation: vertex.generation(),
             dead: vertex.is_dead(),
             chained: vertex.header.head.flags & CHAINED != 0,
+            unlinked: vertex.unlinked(),
             postings: vertex.postings(),
             lists: vertex.lists.to_vec(),
             payload: vertex.payload.to_vec(),
@@ -158,14 +170,17 @@ impl VertexBuf {
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Defect> {
         let level = (self.lists.len() as u8).wrapping_sub(1);
         let mut bytes = vec![0; Self::size(level, self.payload.len(), self.tids.len())];
-        let flags = (u8::from(self.dead) * DEAD) | (u8::from(self.chained) * CHAINED);
+        let flags = (u8::from(self.dead) * DEAD)
+            | (u8::from(self.chained) * CHAINED)
+            | (u8::from(self.unlinked.is_some()) * UNLINKED);
+        let stamped = |stamp: Stamp| zerocopy::transmute!(stamp.to_raw().to_le_bytes());
         let mut writer = ItemWriter::new(&mut bytes);
         writer.put(&Header {
             head: ItemHead::new(VERTEX, flags, ItemPointer::NONE, self.generation),
             level,
             tids: self.tids.len() as u8,
             reserved: [0; 2],
-            postings: self.postings,
+            postings: self.unlinked.map_or(self.postings, stamped),
         })?;
         writer.put(self.lists.as_slice())?;
         writer.put(self.payload.as_slice())?;

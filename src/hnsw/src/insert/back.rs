@@ -2,7 +2,7 @@
 
 use super::New;
 use crate::Result;
-use crate::build::select_by;
+use crate::build::{alpha_of, select_by};
 use crate::format::{Entry, Link, List, ListBuf, NODES, append};
 use crate::index::Index;
 use crate::lists::{capacity_for, is_live};
@@ -124,20 +124,24 @@ impl<S: PageStore> Index<'_, S> {
         let mut chosen = candidates.clone();
         if candidates.len() > slots {
             candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
-            select_by(&candidates, slots, &mut chosen, |a, b| {
+            let alpha = alpha_of(self.meta.spec.metric);
+            select_by(&candidates, (slots, alpha), &mut chosen, |a, b| {
                 between(number_of[a as usize], number_of[b as usize])
                     .map_err(damaged(links[a as usize].block()))
             })?;
         }
         let mut kept: Vec<usize> = chosen.iter().map(|candidate| candidate.node as usize).collect();
+        if must {
+            kept.retain(|&place| place != last);
+            kept.truncate(slots - 1);
+        }
         let dropped: Vec<usize> = candidates
             .iter()
             .map(|candidate| candidate.node as usize)
-            .filter(|place| !kept.contains(place) && (must || *place != last))
+            .filter(|place| !kept.contains(place) && *place != last)
             .collect();
-        self.keep_reachable(seen.level, &links, &dropped, slots, &mut kept)?;
-        if must && !kept.contains(&last) {
-            kept.truncate(slots - 1);
+        self.keep_reachable(seen.level, &links, &dropped, slots - usize::from(must), &mut kept)?;
+        if must {
             kept.push(last);
         }
         let entry = |&place: &usize| seen.entries.get(place).cloned().unwrap_or_else(|| new.entry());

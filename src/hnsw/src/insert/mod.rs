@@ -21,12 +21,14 @@ mod place;
 mod rows;
 
 use crate::build::{Parameters, level};
-use crate::format::{Entry, Link, META_BLOCK, NODES, Vertex};
+use crate::format::{Entry, Link, META_BLOCK};
 use crate::index::Index;
 use crate::payloads::{Fate, Payloads, fetch};
 use crate::{Error, Result};
 use kite_codecs::Value;
-use kite_pages::{At, ItemPointer, PageStore};
+use kite_pages::{ItemPointer, PageStore};
+#[cfg(test)]
+pub(crate) use near::Equal;
 use near::Neighbourhood;
 
 /// How often a vertex is linked again whose neighbours have all died meanwhile.
@@ -53,6 +55,11 @@ impl New<'_> {
 
     fn entry(&self) -> Entry {
         Entry { link: self.link(), code: self.code.clone() }
+    }
+
+    /// Whether it is not new, but nothing led to it any more.
+    fn is_lost(&self) -> bool {
+        self.value.is_none()
     }
 }
 
@@ -118,25 +125,19 @@ impl<S: PageStore> Index<'_, S> {
         Err(Error::corrupt(META_BLOCK, "searches find only vertices without rows"))
     }
 
-    /// Links a vertex again to which no way leads any more. Whether it is there and alive.
+    /// Links a vertex again to which no way leads any more on level 0. Whether it is there and alive.
     ///
     /// # Errors
     /// Damaged pages, and those of the store.
     pub(crate) fn relink(&mut self, vertex: Link) -> Result<bool> {
         self.refresh()?;
-        let level = {
-            let page = self.store.read(vertex.block())?;
-            let view = page.view(NODES).at(vertex.block())?;
-            let found = vertex.find::<Vertex<'_>>(view, ()).at(vertex.block())?;
-            let Some(found) = found.filter(|found| !found.is_dead()) else { return Ok(false) };
-            found.level()
-        };
         let mut payloads = Payloads::default();
         let Some(&Fate::Live(number)) = fetch(self.store, &[vertex], &mut payloads)?.first() else {
             return Ok(false);
         };
         let payload = payloads.get(number);
-        let mut new = New { value: None, payload, level, code: Vec::new(), frame: 0, vertex: Some(vertex) };
+        let mut new =
+            New { value: None, payload, level: 0, code: Vec::new(), frame: 0, vertex: Some(vertex) };
         self.code(&mut new)?;
         let found = self.neighbourhood(&new, false)?;
         self.link_out(&new, &found)?;

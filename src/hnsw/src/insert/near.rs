@@ -1,7 +1,7 @@
 //! Searching for the neighbours of a new vertex.
 
 use super::New;
-use crate::build::select_by;
+use crate::build::{alpha_of, select_by};
 use crate::format::{Entry, Link, META_BLOCK, Place, Vertex};
 use crate::grow::{lengthen, push};
 use crate::index::Index;
@@ -29,12 +29,12 @@ pub(super) struct Neighbourhood {
 
 /// A vertex that has the payload of a new row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Equal {
-    pub(super) vertex: Link,
+pub(crate) struct Equal {
+    pub(crate) vertex: Link,
     /// Its first posting, when it was read.
-    pub(super) postings: Link,
+    pub(crate) postings: Link,
     /// Where its payload is, if not in itself.
-    pub(super) chain: Option<ItemRef>,
+    pub(crate) chain: Option<ItemRef>,
 }
 
 impl<S: PageStore> Index<'_, S> {
@@ -81,7 +81,9 @@ impl<S: PageStore> Index<'_, S> {
         };
         let mut beam = Beam::new(limits);
         let top = new.level.min(self.meta.entry_level);
-        let mut entries = vec![descend(probe, &self.meta, top, &mut beam)?];
+        // The way down may end where the lost one is lost, too: among vertices to which nothing leads on level 0.
+        let first = if new.is_lost() { found.entry } else { descend(probe, &self.meta, top, &mut beam)? };
+        let mut entries = vec![first];
         let (mut met, mut best) = (Met::default(), Vec::new());
         for level in (0..=top).rev() {
             let before = beam.visits();
@@ -99,7 +101,7 @@ impl<S: PageStore> Index<'_, S> {
             if found.equal.is_some() {
                 break;
             }
-            found.levels[usize::from(level)] = self.choose(new, &beam, &met, &best)?;
+            found.levels[usize::from(level)] = self.choose(new, level, &beam, &met, &best)?;
             if !best.is_empty() {
                 entries = best.iter().map(|ranked| beam.link(ranked.node())).collect();
             }
@@ -107,8 +109,15 @@ impl<S: PageStore> Index<'_, S> {
         Ok(Some(found))
     }
 
-    /// The neighbours among those found on a level.
-    fn choose(&self, new: &New<'_>, beam: &Beam, met: &Met, best: &[Ranked]) -> Result<Vec<Entry>> {
+    /// The neighbours among those found on a level, as many as a list holds there.
+    fn choose(
+        &self,
+        new: &New<'_>,
+        level: u8,
+        beam: &Beam,
+        met: &Met,
+        best: &[Ranked],
+    ) -> Result<Vec<Entry>> {
         let block = |node| beam.link(node).block();
         let mut candidates = Vec::with_capacity(best.len());
         for node in best.iter().map(|ranked| ranked.node()) {
@@ -118,7 +127,8 @@ impl<S: PageStore> Index<'_, S> {
         }
         candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
         let mut chosen = Vec::new();
-        select_by(&candidates, usize::from(self.meta.m), &mut chosen, |a, b| {
+        let alpha = alpha_of(self.meta.spec.metric);
+        select_by(&candidates, (self.meta.slots(level), alpha), &mut chosen, |a, b| {
             self.scorer.between(met.payload(a), met.payload(b)).map_err(damaged(block(a)))
         })?;
         let entry = |candidate: &Candidate| {

@@ -31,6 +31,7 @@ impl<S: PageStore> Index<'_, S> {
             generation: 0,
             dead: false,
             chained,
+            unlinked: None,
             postings: Link::NONE,
             lists: vec![Link::NONE; neighbours.len()],
             payload,

@@ -26,7 +26,7 @@ enum Tried {
 
 impl<S: PageStore> Index<'_, S> {
     /// Adds a row to a vertex that has its payload. `false`, and nothing written, when the vertex has died.
-    pub(super) fn add_row(&self, equal: Equal, payload: &[u8], tid: ItemPointer) -> Result<bool> {
+    pub(crate) fn add_row(&self, equal: Equal, payload: &[u8], tid: ItemPointer) -> Result<bool> {
         let mut equal = equal;
         for _ in 0..ATTEMPTS {
             self.store.check_interrupts()?;

@@ -1,20 +1,51 @@
-//! Freeing dead vertices, once no list leads to them any more.
+//! Taking dead vertices out of the graph, and freeing them when nobody can be on the way to them any more.
+//!
+//! A search that has met a vertex before the lists were led past it needs the list of that vertex to go on from there. So a
+//! dead vertex stays as it is, with a stamp taken after the last list was repaired, until no snapshot is older than the stamp.
 
 use super::Vacuum;
 use super::chain::find_vertex;
-use super::survey::Survey;
+use super::places::Places;
+use super::rows::replace;
 use crate::Result;
-use crate::format::{CHUNKS, Link, List, NODES, VertexBuf};
+use crate::format::{CHUNKS, Item, Link, List, NODES, VERTEX, Vertex, VertexBuf};
 use crate::index::read_meta;
 use kite_pages::{At, BlockNo, Defect, ItemPointer, ItemRef, Page, PageStore, PageTxn, Stamp, payload};
 use zerocopy::FromBytes;
 
 impl<S: PageStore> Vacuum<'_, '_, S> {
-    /// Frees the dead vertices, page by page.
-    pub(super) fn free_dead(&mut self, survey: &Survey) -> Result<()> {
+    /// Takes the dead vertices of these pages out of the graph: no list leads to them any more.
+    pub(super) fn unlink_dead(&self, blocks: impl Iterator<Item = BlockNo>) -> Result<()> {
+        let mut last = None;
+        for block in blocks {
+            if last.replace(block) != Some(block) {
+                self.store.check_interrupts()?;
+                self.unlink_dead_of(block)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unlink_dead_of(&self, block: BlockNo) -> Result<()> {
         let entry = read_meta(self.store)?.entry;
+        if linked_dead(&*self.store.read(block)?, block, entry).at(block)?.is_empty() {
+            return Ok(());
+        }
+        let mut txn = self.store.begin();
+        let slot = txn.lock(block)?;
+        // Who reads a list from now on finds no link to them there.
+        let stamp = self.store.now();
+        for (link, vertex) in linked_dead(txn.page(slot), block, entry).at(block)? {
+            let unlinked = VertexBuf { unlinked: Some(stamp), ..vertex };
+            replace(txn.page_mut(slot), link, &unlinked).at(block)?;
+        }
+        Ok(txn.commit()?)
+    }
+
+    /// Frees those of the dead vertices, page by page, that were taken out of the graph long enough ago.
+    pub(super) fn free_dead(&mut self, dead: &Places) -> Result<()> {
         let mut page: Vec<Link> = Vec::new();
-        for vertex in survey.dead.iter().filter(|&vertex| vertex != entry) {
+        for vertex in dead.iter() {
             if page.last().is_some_and(|last| last.block() != vertex.block()) {
                 self.free_vertices(&page)?;
                 page.clear();
@@ -31,7 +62,8 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         for &link in vertices {
             self.store.check_interrupts()?;
             let found = find_vertex(&*self.store.read(block)?, link).at(block)?;
-            let Some(vertex) = found.filter(|vertex| vertex.dead) else { continue };
+            let is_past = |vertex: &VertexBuf| vertex.unlinked.is_some_and(|stamp| self.store.is_past(stamp));
+            let Some(vertex) = found.filter(|vertex| vertex.dead && is_past(vertex)) else { continue };
             for &list in vertex.lists.iter().filter(|list| !list.is_none() && list.block() != block) {
                 self.free_list(list, link.pointer)?;
             }
@@ -50,7 +82,6 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         let slot = txn.lock(block)?;
         for (link, before) in vertices {
             if find_vertex(txn.page(slot), *link).at(block)?.as_ref() != Some(before) {
-                // An insert has moved a list of it. The next vacuum finds it again.
                 continue;
             }
             // Taken under the lock, so that every snapshot by which it was found is older.
@@ -79,6 +110,26 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         }
         Ok(freed)
     }
+}
+
+/// The dead vertices of a page that have not been taken out of the graph, but for the entry point.
+fn linked_dead(page: &Page, block: BlockNo, entry: Link) -> Result<Vec<(Link, VertexBuf)>, Defect> {
+    let mut dead = Vec::new();
+    if page.is_new() {
+        return Ok(dead);
+    }
+    for item in page.view(NODES)?.items() {
+        let (no, item) = item?;
+        if item.first() != Some(&VERTEX) {
+            continue;
+        }
+        let vertex = Vertex::parse(item, ())?;
+        let link = Link::new(ItemPointer::new(block, no), vertex.generation());
+        if vertex.is_dead() && vertex.unlinked().is_none() && link != entry {
+            dead.push((link, VertexBuf::from(vertex)));
+        }
+    }
+    Ok(dead)
 }
 
 fn free_if_list_of(

@@ -6,9 +6,10 @@
 //!    do not return it, and the flag is all that a later vacuum needs to go on from here.
 //! 2. A live vertex becomes the entry point, if the entry point is dead.
 //! 3. Lists that lead to dead vertices get other links instead.
-//! 4. Dead vertices are freed: lists, payload, vertex.
+//! 4. Dead vertices are stamped: they are `UNLINKED`, and stay for the searches that are on the way to them.
 //! 5. What nobody refers to is freed: it is what crashes leave over.
 //! 6. Vertices to which no way leads any more are linked again.
+//! 7. Dead vertices whose stamp is past are freed: lists, payload, vertex. The others wait for the next vacuum.
 //!
 //! Every step is a row of records that stand by themselves; one page lock at a time suffices for most of them, and where more
 //! are needed they are taken in the order of blocks. So searches and inserts go on meanwhile.
@@ -27,18 +28,20 @@ mod sweep;
 mod tend;
 
 use crate::Result;
-use crate::format::NODES;
+use crate::format::{Link, NODES};
 use crate::index::Index;
 pub(crate) use chain::Steps;
 use gather::Gather;
 use kite_pages::{At, BlockNo, ItemPointer, PageStore};
+use places::Places;
 use survey::Survey;
 
 /// How a vacuum is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VacuumOptions {
     /// Bytes that may be taken for what has to be remembered of the whole index (`maintenance_work_mem`): some nine for each
-    /// dead vertex, and as many for what may be an orphan. With less, the index is read several times.
+    /// dead vertex, and as many for what may be an orphan; with less, the index is read several times. And 44 for each vertex,
+    /// dead or not, to find those to which no way leads any more; with less, they are not looked for.
     pub memory: usize,
 }
 
@@ -67,6 +70,8 @@ pub struct VacuumStats {
     pub lists_recoded: u64,
     /// Vertices that were freed.
     pub freed: u64,
+    /// Vertices without rows that wait for the searches under way to end; a later vacuum or cleanup frees them.
+    pub waiting: u64,
     /// Lists, postings and chains of payloads that nobody referred to and that were freed.
     pub orphans: u64,
     /// Vertices to which no way led any more and that were linked again.
@@ -102,18 +107,12 @@ impl<S: PageStore> Index<'_, S> {
         self.refresh()?;
         let mut vacuum = Vacuum::new(self, *options);
         let first = vacuum.remove_dead_rows(is_dead)?;
-        let mut stats = vacuum.stats;
-        if stats.dead_rows > 0 {
-            vacuum.finish(first)?;
-            stats = vacuum.stats;
-            stats.reconnected = self.reconnect(options.memory)?;
-        }
-        Ok(stats)
+        if vacuum.stats.dead_rows > 0 { vacuum.finish(first) } else { Ok(vacuum.stats) }
     }
 
     /// Does all that [`Index::vacuum`] does but for removing rows (`amvacuumcleanup`): finishes what an interrupted vacuum left,
     /// frees what has become free since, gives codes to lists that have none, notes free space, counts. After a vacuum that
-    /// found dead rows there is nothing left to do.
+    /// found dead rows it is of use only where vertices are [`VacuumStats::waiting`] and the searches meant have ended.
     ///
     /// # Errors
     /// Damaged pages, and those of the store.
@@ -122,10 +121,7 @@ impl<S: PageStore> Index<'_, S> {
         let mut vacuum = Vacuum::new(self, *options);
         let first = vacuum.survey(1)?;
         vacuum.stats.rows = first.rows;
-        vacuum.finish(first)?;
-        let mut stats = vacuum.stats;
-        stats.reconnected = self.reconnect(options.memory)?;
-        Ok(stats)
+        vacuum.finish(first)
     }
 }
 
@@ -179,9 +175,27 @@ impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
     }
 
     /// Everything after the removal of rows; `survey` tells what there is.
-    fn finish(&mut self, mut survey: Survey) -> Result<()> {
+    fn finish(mut self, survey: Survey) -> Result<VacuumStats> {
         self.index.refresh()?;
         self.replace_entry(&survey)?;
+        let dead = self.lead_past_dead(survey)?;
+        let (vertices, rows) = (self.stats.vertices, self.stats.rows);
+        self.index.change_meta(|meta| {
+            let counts = (meta.vertices, meta.rows) != (vertices, rows);
+            (meta.vertices, meta.rows) = (vertices, rows);
+            counts
+        })?;
+        self.gather = Gather::new(0);
+        self.stats.reconnected = self.index.reconnect(self.options.memory.saturating_sub(dead.bytes()))?;
+        self.free_dead(&dead)?;
+        self.stats.waiting = self.stats.dead_vertices.saturating_sub(self.stats.freed);
+        Ok(self.stats)
+    }
+
+    /// Goes over all pages, as often as memory demands: repairs lists, frees what is past or belongs to nobody. Then takes
+    /// the dead vertices out of the graph. Answers those of them that it still remembers.
+    fn lead_past_dead(&mut self, mut survey: Survey) -> Result<Places> {
+        let mut rounds = 0;
         loop {
             let mut block = 1;
             while block < self.store.len() {
@@ -190,19 +204,20 @@ impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
                 block += 1;
             }
             self.claim_frame(&mut survey)?;
-            self.free_dead(&survey)?;
+            self.free_dead(&survey.dead)?;
             self.free_orphans(&survey)?;
+            rounds += 1;
             // What did not fit into memory comes in the next round.
             let Some(from) = survey.stopped else { break };
             survey = self.survey(from)?;
         }
-        let (vertices, rows) = (self.stats.vertices, self.stats.rows);
-        self.index.change_meta(|meta| {
-            let counts = (meta.vertices, meta.rows) != (vertices, rows);
-            (meta.vertices, meta.rows) = (vertices, rows);
-            counts
-        })?;
-        Ok(())
+        // Not earlier: the list of a dead vertex that the graph still leads to may lead to another one.
+        if rounds == 1 {
+            self.unlink_dead(survey.dead.iter().map(Link::block))?;
+        } else {
+            self.unlink_dead(1..self.store.len())?;
+        }
+        Ok(survey.dead)
     }
 }
 

@@ -44,6 +44,11 @@ impl Places {
         Ok(())
     }
 
+    /// Bytes that they take.
+    pub(super) fn bytes(&self) -> usize {
+        (self.keys.capacity() + self.marks.capacity()) * size_of::<u64>()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

@@ -8,7 +8,7 @@ use crate::index::{Index, read_meta};
 use crate::{Error, Result};
 use kite_pages::{At, ItemPointer, PageStore};
 
-/// A vertex, and whether the walk has come by.
+/// A vertex, and whether the walk has come by. One that was taken out of the graph leads nowhere.
 #[derive(Debug, Clone, Copy)]
 struct Known {
     vertex: Link,
@@ -17,16 +17,34 @@ struct Known {
     reached: bool,
 }
 
-/// Bytes for one of them, with its place among those that wait.
-const PER_VERTEX: usize = size_of::<Known>() + size_of::<u32>();
+/// Where a list is full, a link to a lost vertex takes the place of another, which may have led to others; then the walk is
+/// repeated, so often at most.
+const ROUNDS: usize = 4;
+
+/// Bytes for one of them, with its place among those that wait; both grow by doubling.
+const PER_VERTEX: usize = 2 * (size_of::<Known>() + size_of::<u32>());
+const _: () = assert!(PER_VERTEX == 44);
 
 impl<S: PageStore> Index<'_, S> {
     /// Links the vertices again to which no way on level 0 leads from the entry point, and answers how many. Nothing is
     /// done where the vertices of the index do not fit `memory`.
     pub(super) fn reconnect(&mut self, memory: usize) -> Result<u64> {
-        let Some(mut known) = self.known(memory / PER_VERTEX)? else { return Ok(0) };
-        let entry = read_meta(self.store)?.entry;
-        self.walk(&mut known, entry)?;
+        let mut linked = 0;
+        for _ in 0..ROUNDS {
+            let Some(mut known) = self.known(memory / PER_VERTEX)? else { break };
+            let entry = read_meta(self.store)?.entry;
+            self.walk(&mut known, entry)?;
+            let now = self.relink_lost(&mut known)?;
+            linked += now;
+            if now == 0 {
+                break;
+            }
+        }
+        Ok(linked)
+    }
+
+    /// Links the vertices again that the walk has not come by.
+    fn relink_lost(&mut self, known: &mut [Known]) -> Result<u64> {
         let mut linked = 0;
         for at in 0..known.len() {
             let Known { vertex, dead, reached, .. } = known[at];
@@ -34,7 +52,7 @@ impl<S: PageStore> Index<'_, S> {
                 self.store.check_interrupts()?;
                 linked += u64::from(self.relink(vertex)?);
                 // What this one leads to is reached with it.
-                self.walk(&mut known, vertex)?;
+                self.walk(known, vertex)?;
             }
         }
         Ok(linked)
@@ -61,7 +79,7 @@ impl<S: PageStore> Index<'_, S> {
                 known.try_reserve(1).map_err(|_| Error::OutOfMemory { bytes: PER_VERTEX })?;
                 known.push(Known {
                     vertex: Link::new(ItemPointer::new(block - 1, no), vertex.generation()),
-                    list: vertex.list(0),
+                    list: if vertex.unlinked().is_none() { vertex.list(0) } else { Link::NONE },
                     dead: vertex.is_dead(),
                     reached: false,
                 });
@@ -113,10 +131,47 @@ fn reach(known: &mut [Known], waiting: &mut Vec<u32>, link: Link) -> Result<()> 
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{built, spec, vectors};
+    use super::*;
+    use crate::testing::{built, number, spec, vectors};
     use crate::{Options, VacuumOptions};
     use kite_codecs::{Metric, PayloadKind};
     use kite_pages::MemStore;
+
+    /// An index of clusters, and no link of level 0 between any two of them.
+    fn islands<'s>(store: &'s MemStore, clusters: usize, options: &Options) -> Index<'s, MemStore> {
+        let mut rng = fastrand::Rng::with_seed(5);
+        let near = |centre: usize, rng: &mut fastrand::Rng| -> Vec<f32> {
+            (0..16).map(|n| rng.f32() + if (centre >> (n % 6)) & 1 == 1 { 9.0 } else { 0.0 }).collect()
+        };
+        let data: Vec<Vec<f32>> = (0..12 * clusters).map(|row| near(row % clusters, &mut rng)).collect();
+        let index = built(store, options, &data);
+        let cluster = |link: Link| -> usize {
+            let page = store.read(link.block()).unwrap();
+            let vertex = link.find::<Vertex<'_>>(page.view(NODES).unwrap(), ()).unwrap().unwrap();
+            number(vertex.tids[0]) % clusters
+        };
+        for found in index.known(usize::MAX).unwrap().unwrap() {
+            let seen = index.read_list(found.vertex, found.list).unwrap().unwrap();
+            let mut next = seen.clone();
+            next.entries.retain(|entry| cluster(entry.link) == cluster(found.vertex));
+            assert!(index.rewrite(found.vertex, found.list, &seen, &next).unwrap());
+        }
+        index
+    }
+
+    #[test]
+    fn many_islands_are_linked_again_without_cutting_off_others() {
+        for m in [2, 4] {
+            let store = MemStore::new();
+            let spec = spec(Metric::L2, PayloadKind::Sq8, 0, 16);
+            let options = Options { spec, m, ef_construction: 24, seed: 3 };
+            let mut index = islands(&store, 40, &options);
+            assert!(index.check().unwrap().unreachable >= 12 * 39);
+            let stats = index.cleanup(&VacuumOptions::default()).unwrap();
+            let report = index.check().unwrap();
+            assert!(report.is_clean() && report.unreachable == 0, "{m}: {stats:?}, {report:?}");
+        }
+    }
 
     #[test]
     fn what_nothing_leads_to_is_linked_again() {

@@ -118,13 +118,15 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         // A list of level 0 apart from its vertex costs every search a page read, so that it has to be worth it.
         let stays = seen.level == 0 && 4 * broken.longest >= slots;
         let most = if stays { broken.longest } else { slots };
+        // On level 0 there is enough to do with the neighbours it has; those of the dead ones are in other lists, too.
+        let to_keep = if seen.level == 0 { seen.entries.len() } else { usize::MAX };
         let links: Vec<Link> = self.gather.met.iter().map(|met| met.link).collect();
         let mut kept: Vec<usize> =
             chosen.iter().take(most).map(|candidate| candidate.node as usize).collect();
-        let dropped: Vec<usize> = (0..links.len())
+        let dropped: Vec<usize> = (0..links.len().min(to_keep))
             .filter(|place| self.gather.met[*place].payload.is_some() && !kept.contains(place))
             .collect();
-        self.index.keep_reachable(seen.level, &links, &dropped, slots, &mut kept)?;
+        self.index.keep_reachable(seen.level, &links, &dropped, most, &mut kept)?;
         let mut entries: Vec<Entry> = Vec::with_capacity(kept.len());
         for place in kept {
             let met = self.gather.met[place];

@@ -34,6 +34,8 @@ pub(crate) struct PgStore {
     seen: Cell<BlockNo>,
     recent: Rc<Recent>,
     targets: Rc<Targets>,
+    /// Stamps up to this one are past.
+    past: Cell<Stamp>,
     /// Set for a vacuum.
     vacuum: Option<Vacuum>,
 }
@@ -72,6 +74,7 @@ impl PgStore {
             seen: Cell::new(0),
             recent: Rc::default(),
             targets: Rc::default(),
+            past: Cell::new(Stamp::EARLIEST),
             vacuum: None,
         }
     }
@@ -224,6 +227,24 @@ impl PgStore {
     }
 }
 
+/// Whether no snapshot of any session, or of a standby that tells of its own, is as old as the stamp.
+///
+/// The horizon that `GlobalVisCheckRemovableFullXid` knows does not move while no transaction writes: it then takes a snapshot of
+/// before the stamp for possible even where there is none at all, and what a vacuum frees would wait for the next one.
+fn nobody_saw(stamp: Stamp) -> bool {
+    let limit = pg_sys::TransactionId::from(stamp.to_raw() as u32);
+    let other_vacuums = (pg_sys::PROC_IS_AUTOVACUUM | pg_sys::PROC_IN_VACUUM) as std::ffi::c_int;
+    let mut count = 0;
+    // SAFETY: reads shared memory under a lightweight lock, and answers an array of its own.
+    unsafe {
+        let found = pg_sys::GetCurrentVirtualXIDs(limit, true, true, other_vacuums, &raw mut count);
+        if !found.is_null() {
+            pg_sys::pfree(found.cast());
+        }
+    }
+    count == 0
+}
+
 #[cfg(any(feature = "pg14", feature = "pg15"))]
 unsafe fn has_new_file(relation: Relation) -> bool {
     // SAFETY: the caller passes an open relation.
@@ -352,9 +373,17 @@ impl PageStore for PgStore {
     }
 
     fn is_past(&self, stamp: Stamp) -> bool {
-        let stamp = pg_sys::FullTransactionId { value: stamp.to_raw() };
+        if stamp <= self.past.get() {
+            return true;
+        }
+        let id = pg_sys::FullTransactionId { value: stamp.to_raw() };
         // SAFETY: the table is open, or NULL.
-        unsafe { pg_sys::GlobalVisCheckRemovableFullXid(self.table, stamp) }
+        let removable = unsafe { pg_sys::GlobalVisCheckRemovableFullXid(self.table, id) };
+        let is_past = removable || (self.vacuum.is_some() && nobody_saw(stamp));
+        if is_past {
+            self.past.set(stamp);
+        }
+        is_past
     }
 
     fn bulk(&self) -> Result<PgBulk<'_>> {

@@ -112,6 +112,19 @@ fn lists_are_sound() {
 }
 
 #[test]
+fn alpha_fills_lists_and_more_is_found() {
+    let vectors = Vectors::make(3000, 16, 6);
+    let built = |alpha| {
+        let parameters = Parameters { m: 4, ef_construction: 16, alpha, ..Parameters::default() };
+        let graph = link(&vectors, &parameters, &endless()).unwrap();
+        let links = |node| graph.links(node, 0).len();
+        ((0..3000).map(links).sum::<usize>(), recall(&vectors, &graph))
+    };
+    let (paper, denser) = (built(1.0), built(1.1));
+    assert!(denser.0 * 10 > paper.0 * 11 && denser.1 > paper.1, "{paper:?} {denser:?}");
+}
+
+#[test]
 fn few_nodes_and_equal_ones() {
     for nodes in [0, 1, 2, 40] {
         let vectors = Vectors { dims: 2, values: vec![1.0; nodes * 2] };

@@ -25,8 +25,8 @@ fn equal_vectors_share_a_vertex_and_all_are_found() {
 
 /// What an insert costs does not grow with the rows that have the vector, nor does the index by more than their TIDs.
 #[test]
-fn a_hundred_thousand_equal_vectors() {
-    const ROWS: usize = 100_000;
+fn thirty_thousand_equal_vectors() {
+    const ROWS: usize = 30_000;
     let store = MemStore::new();
     let mut index = Index::create(&store, &options(spec(Metric::L2, PayloadKind::Full, 1, DIMS))).unwrap();
     insert(&mut index, ROWS, &vectors(4, DIMS, 6));

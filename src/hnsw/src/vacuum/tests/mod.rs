@@ -46,6 +46,12 @@ fn vacuum<S: PageStore>(index: &mut Index<'_, S>, dead: impl Fn(usize) -> bool) 
     index.vacuum(&VacuumOptions::default(), &mut |tid| dead(number(tid)))
 }
 
+/// Lets all searches end and cleans up, so that dead vertices are freed. Their numbers still wait.
+fn cleanup_later(store: &MemStore, index: &mut Index<'_, MemStore>) -> VacuumStats {
+    store.tick();
+    index.cleanup(&VacuumOptions::default()).unwrap()
+}
+
 /// The report of a check that finds no damage.
 fn clean<S: PageStore>(index: &mut Index<'_, S>) -> Report {
     let report = index.check().unwrap();
@@ -82,7 +88,10 @@ fn recall_is_no_lower_after_a_fifth_is_deleted() {
         let stats = vacuum(&mut index, dead).unwrap();
         let after = recall(&mut index, &data, 20, |n| !dead(n));
         assert!(after >= before - 0.01, "{metric}: {before} before, {after} after");
-        assert_eq!((stats.dead_rows, stats.freed, stats.rows, stats.vertices), (240, 240, 960, 960));
+        assert_eq!((stats.dead_rows, stats.waiting, stats.rows, stats.vertices), (240, 240, 960, 960));
+        let report = clean(&mut index);
+        assert_eq!((report.dead, report.unlinked, report.stale, report.rows), (240, 240, 0, 960));
+        assert_eq!(cleanup_later(&store, &mut index).freed, 240);
         let report = clean(&mut index);
         assert_eq!((report.dead, report.stale, report.orphans, report.rows), (0, 0, 0, 960));
         // Under inner product some vectors are the nearest of none.
@@ -131,26 +140,62 @@ fn what_was_freed_is_taken_back_once_no_snapshot_sees_it() {
     let mut index = Index::open(&store).unwrap();
     store.tick();
     let options = VacuumOptions::default();
-    {
-        let _snapshot = store.snapshot();
+    let before = {
+        let _searching = store.snapshot();
         vacuum(&mut index, dead).unwrap();
-        store.tick();
-        let (numbers, postings) = (freed(&store), index.info().unwrap().postings);
-        index.cleanup(&options).unwrap();
-        assert!(numbers > 50);
-        assert_eq!((freed(&store), index.info().unwrap().postings), (numbers, postings));
-    }
-    let before = index.info().unwrap();
+        let waits = bytes(&store);
+        let info = index.info().unwrap();
+        assert!(info.unlinked_vertices > 20 && info.unlinked_vertices == info.dead_vertices, "{info:?}");
+        assert_eq!(cleanup_later(&store, &mut index).waiting, info.unlinked_vertices);
+        assert!(bytes(&store) == waits);
+        info
+    };
+    // Vertices go first, and what was freed with them when nobody has seen that.
+    let reading = store.snapshot();
+    assert_eq!(index.cleanup(&options).unwrap().freed, before.unlinked_vertices);
+    assert_eq!(index.info().unwrap().dead_vertices, 0);
+    let numbers = freed(&store);
+    assert!(numbers > 50);
+    cleanup_later(&store, &mut index);
+    assert_eq!(freed(&store), numbers);
+    drop(reading);
     index.cleanup(&options).unwrap();
     let after = index.info().unwrap();
-    assert_eq!(freed(&store), 0);
+    assert_eq!((freed(&store), after.rows), (0, before.rows));
     assert!(after.postings < before.postings && after.free_bytes > before.free_bytes);
-    assert_eq!((after.rows, after.dead_vertices), (before.rows, 0));
     clean(&mut index);
     // Then there is nothing left to do.
     let before = bytes(&store);
     index.cleanup(&options).unwrap();
     assert!(bytes(&store) == before);
+}
+
+/// A search expands lists that lead to vertices which die then; it finds only by those what it has not met yet.
+#[test]
+fn a_search_under_way_goes_on_through_vertices_that_die_meanwhile() {
+    let data = vectors(1200, DIMS, 1);
+    for bits in [0, 1] {
+        let store = MemStore::new();
+        let spec = spec(Metric::L2, PayloadKind::Sq8, bits, DIMS);
+        let mut index = built(&store, &options(spec), &data);
+        let dead = |n: usize| !n.is_multiple_of(4);
+        let searching = store.snapshot();
+        let mut vacuuming = Index::open(&store).unwrap();
+        let ask =
+            ScanOptions { ef: 12, order: Order::Relaxed, max_visits: usize::MAX, ..ScanOptions::default() };
+        let mut scan = index.scan(Some(Value::F32(&data[5])), ask).unwrap();
+        let mut rows = vec![number(scan.next_row().unwrap().unwrap().tid)];
+        vacuum(&mut vacuuming, dead).unwrap();
+        let waiting = cleanup_later(&store, &mut vacuuming).waiting;
+        while let Some(row) = scan.next_row().unwrap() {
+            rows.push(number(row.tid));
+        }
+        let missing = (0..data.len()).filter(|n| !dead(*n) && !rows.contains(n)).count();
+        assert_eq!((missing, waiting), (0, 900), "with {bits} bits, of {}", rows.len());
+        drop((scan, searching));
+        assert_eq!(vacuuming.cleanup(&VacuumOptions::default()).unwrap().freed, 900);
+        assert!(clean(&mut vacuuming).dead == 0);
+    }
 }
 
 #[test]
@@ -161,8 +206,8 @@ fn an_index_that_loses_all_rows_is_empty_and_its_pages_are_free() {
     vacuum(&mut index, |_| true).unwrap();
     assert_eq!(found(&mut index, &data[0], 10), [0; 0]);
     assert!(index.meta.entry.is_none());
-    store.tick();
-    let stats = index.cleanup(&VacuumOptions::default()).unwrap();
+    assert!(cleanup_later(&store, &mut index).freed > 0);
+    let stats = cleanup_later(&store, &mut index);
     assert_eq!((stats.rows, stats.vertices, stats.dead_vertices), (0, 0, 0));
     assert_eq!(clean(&mut index).vertices, 0);
     for block in 1..store.len() {
@@ -186,6 +231,8 @@ fn the_entry_point_moves_to_the_highest_vertex_that_is_left() {
         drop(page);
         alive[row] = false;
         vacuum(&mut index, |n| n == row).unwrap();
+        // The old entry point waits, so that searches that begin there go on.
+        assert_eq!(cleanup_later(&store, &mut index).freed, 1);
         index.refresh().unwrap();
         let levels = index.info().unwrap().levels;
         assert_eq!(usize::from(index.meta.entry_level) + 1, levels.len());
@@ -202,9 +249,11 @@ fn little_memory_means_more_passes_and_nothing_else() {
     let dead = |n: usize| !n.is_multiple_of(4);
     let options = VacuumOptions { memory: 0 };
     let stats = index.vacuum(&options, &mut |tid| dead(number(tid))).unwrap();
-    assert_eq!((stats.dead_rows, stats.freed, stats.dead_vertices), (750, 750, 750));
+    assert_eq!((stats.dead_rows, stats.waiting, stats.dead_vertices), (750, 750, 750));
     let report = clean(&mut index);
-    assert_eq!((report.vertices, report.dead, report.stale), (250, 0, 0));
+    assert_eq!((report.vertices, report.unlinked, report.stale), (250, 750, 0));
+    store.tick();
+    assert_eq!(index.cleanup(&options).unwrap().freed, 750);
     assert!(recall(&mut index, &data, 20, |n| !dead(n)) > 0.8);
 }
 
