@@ -100,12 +100,14 @@ impl Workload {
         Ok(client.batch_execute("CREATE INDEX i ON t USING hnsw (v vector_l2_ops)")?)
     }
 
-    /// A session.
+    /// A session whose searches look far enough to find nearly all: what is missing then is missing in the index.
     ///
     /// # Errors
     /// As the server says it.
     pub fn connect(&self, cluster: &Cluster) -> Result<Client> {
-        cluster.connect_to(&self.database)
+        let mut client = cluster.connect_to(&self.database)?;
+        client.batch_execute("SET hnsw.ef_search = 100")?;
+        Ok(client)
     }
 
     /// A literal of a vector near one of the centres.
