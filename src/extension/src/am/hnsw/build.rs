@@ -41,7 +41,7 @@ pub(super) unsafe extern "C-unwind" fn build(
         let resources = Resources { threads: threads(table), memory: memory() };
         let mut loading = Loading {
             index,
-            builder: Builder::new(&options, resources, BufFiles).or_raise(index),
+            builder: Builder::new(&options, resources, BufFiles::new()).or_raise(index),
             spec: options.spec,
             context: new_context(),
             rows: 0,

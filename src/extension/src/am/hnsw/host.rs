@@ -2,7 +2,7 @@
 
 use crate::am::progress;
 use kite_hnsw::{Error, Host, Phase, Result, Scratch, ScratchFile, Stopped};
-use pgrx::pg_sys::{self, BufFile};
+use pgrx::pg_sys::{self, BufFile, MemoryContext};
 use std::any::Any;
 use std::cell::RefCell;
 use std::io::ErrorKind;
@@ -81,7 +81,18 @@ impl Drop for Masked {
 }
 
 /// Temporary files of the server: in its temporary table spaces, counted by `temp_file_limit`, gone with the transaction.
-pub(super) struct BufFiles;
+pub(super) struct BufFiles {
+    /// Where they keep their buffers: rows come, and files are made, in a context of less long life.
+    context: MemoryContext,
+}
+
+impl BufFiles {
+    /// Files that last as long as the current memory context.
+    pub(super) fn new() -> Self {
+        // SAFETY: a variable of the server, read by its only thread.
+        Self { context: unsafe { pg_sys::CurrentMemoryContext } }
+    }
+}
 
 /// One of [`BufFiles`].
 pub(super) struct TemporaryFile(*mut BufFile);
@@ -90,8 +101,13 @@ impl Scratch for BufFiles {
     type File = TemporaryFile;
 
     fn file(&mut self) -> Result<TemporaryFile> {
-        // SAFETY: in a transaction; what cannot be had unwinds.
-        Ok(TemporaryFile(unsafe { pg_sys::BufFileCreateTemp(false) }))
+        // SAFETY: in a transaction; the context outlives the build. What cannot be had unwinds, and the abort sets the context anew.
+        unsafe {
+            let before = pg_sys::MemoryContextSwitchTo(self.context);
+            let file = pg_sys::BufFileCreateTemp(false);
+            pg_sys::MemoryContextSwitchTo(before);
+            Ok(TemporaryFile(file))
+        }
     }
 }
 

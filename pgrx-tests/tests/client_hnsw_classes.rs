@@ -1,0 +1,178 @@
+//! Every operator class of pgvector: order and recall beside an exact scan, on built indexes and on those that began empty, up to the
+//! dimensions that the types allow.
+
+use anyhow::{Context, Result, ensure};
+use fastrand::Rng;
+use kite_tests::search::{Search, number};
+use kite_tests::workload::complete;
+use kite_tests::{server, vectors};
+use postgres::Client;
+
+/// Type, operator class without the type's name, operator.
+const CLASSES: [(&str, &str, &str); 14] = [
+    ("vector", "l2", "<->"),
+    ("vector", "ip", "<#>"),
+    ("vector", "cosine", "<=>"),
+    ("vector", "l1", "<+>"),
+    ("halfvec", "l2", "<->"),
+    ("halfvec", "ip", "<#>"),
+    ("halfvec", "cosine", "<=>"),
+    ("halfvec", "l1", "<+>"),
+    ("sparsevec", "l2", "<->"),
+    ("sparsevec", "ip", "<#>"),
+    ("sparsevec", "cosine", "<=>"),
+    ("sparsevec", "l1", "<+>"),
+    ("bit", "hamming", "<~>"),
+    ("bit", "jaccard", "<%>"),
+];
+
+fn literal(kind: &str, values: &[f32]) -> String {
+    match kind {
+        "sparsevec" => vectors::sparse_literal(values),
+        "bit" => vectors::bit_literal(values),
+        _ => vectors::literal(values),
+    }
+}
+
+/// Rows and queries of the real set, as a type has them: sparse ones keep their largest elements.
+fn real(kind: &str) -> Result<(Vec<String>, Vec<String>)> {
+    let mut all = vectors::demo()?;
+    if kind == "sparsevec" {
+        all.iter_mut().flatten().filter(|x| x.abs() < 0.07).for_each(|x| *x = 0.0);
+    }
+    let mut literals: Vec<String> = all.iter().map(|values| literal(kind, values)).collect();
+    let queries = literals.split_off(literals.len() - 50);
+    Ok((literals, queries))
+}
+
+/// Loads, indexes, and searches both ways; then the same into an index that was there before the rows.
+fn recall(
+    client: &mut Client,
+    (kind, class, operator): (&str, &str, &str),
+    (dims, base, queries): (usize, &[String], &[String]),
+    least: f64,
+) -> Result<()> {
+    let of_type = format!("{kind}({dims})");
+    let search = Search::new("t", operator, &of_type);
+    client.batch_execute(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (id int, v {of_type})"))?;
+    let index = format!("CREATE INDEX i ON t USING hnsw (v {kind}_{class}_ops)");
+    vectors::copy_into(client, "t", 0, base.iter().cloned())?;
+    client.batch_execute(&index)?;
+    let built = search.recall(client, queries, 10)?;
+    complete(client, "t", "i")?;
+    client.batch_execute(&format!("TRUNCATE t; DROP INDEX i; {index}"))?;
+    vectors::copy_into(client, "t", 0, base.iter().cloned())?;
+    let filled = search.recall(client, queries, 10)?;
+    complete(client, "t", "i")?;
+    eprintln!("{kind}({dims}) {class}: recall {built:.4} built, {filled:.4} filled");
+    ensure!(
+        built.min(filled) >= least,
+        "{kind}({dims}) {class}: recall {built:.4} built, {filled:.4} filled"
+    );
+    Ok(())
+}
+
+fn every_class_of(kind: &str) -> Result<()> {
+    let (_cluster, mut client) = server::own_database()?;
+    let (base, queries) = real(kind)?;
+    for class in CLASSES.into_iter().filter(|class| class.0 == kind) {
+        recall(&mut client, class, (384, &base, &queries), 0.95).context(class.1)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_class_of_vector_finds_what_an_exact_scan_finds() -> Result<()> {
+    every_class_of("vector")
+}
+
+#[test]
+fn every_class_of_halfvec_finds_what_an_exact_scan_finds() -> Result<()> {
+    every_class_of("halfvec")
+}
+
+#[test]
+fn every_class_of_sparsevec_finds_what_an_exact_scan_finds() -> Result<()> {
+    every_class_of("sparsevec")
+}
+
+#[test]
+fn every_class_of_bit_finds_what_an_exact_scan_finds() -> Result<()> {
+    every_class_of("bit")
+}
+
+#[test]
+fn the_longest_vectors_are_indexed() -> Result<()> {
+    let (_cluster, mut client) = server::own_database()?;
+    let mut rng = Rng::with_seed(1);
+    for (class, dims, sparse) in [
+        (("vector", "l2", "<->"), 16_000, false),
+        (("vector", "cosine", "<=>"), 16_000, false),
+        (("halfvec", "l2", "<->"), 16_000, false),
+        (("bit", "hamming", "<~>"), 64_000, false),
+        (("sparsevec", "l2", "<->"), 1_000_000, true),
+    ] {
+        let values = || {
+            let mut values = vec![0.0; dims];
+            if sparse {
+                (0..5_000).for_each(|place| values[place * 200] = vectors::normal(&mut rng));
+                return values;
+            }
+            vectors::gaussian(&mut rng, dims)
+        };
+        let mut literals: Vec<String> =
+            std::iter::repeat_with(values).take(70).map(|values| literal(class.0, &values)).collect();
+        let queries = literals.split_off(60);
+        recall(&mut client, class, (dims, &literals, &queries), 0.99).context(class.1)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_longer_is_refused() -> Result<()> {
+    let (_cluster, mut client) = server::own_database()?;
+    for (column, class) in [("bit(64001)", "bit_hamming_ops"), ("vector", "vector_l2_ops")] {
+        client.batch_execute(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (id int, v {column})"))?;
+        let outcome = client.batch_execute(&format!("CREATE INDEX i ON t USING hnsw (v {class})"));
+        let error = outcome.expect_err("it was built");
+        let message = error.as_db_error().context("the session is gone")?.message().to_owned();
+        let expected = if column == "vector" {
+            "column does not have dimensions"
+        } else {
+            "column cannot have more than 64000 dimensions for hnsw index"
+        };
+        ensure!(message == expected, "{message}");
+    }
+    Ok(())
+}
+
+#[test]
+fn rows_of_three_dimensions_are_found_at_defaults() -> Result<()> {
+    let (_cluster, mut client) = server::own_database()?;
+    let mut rng = Rng::with_seed(2);
+    let mut vector = || vectors::literal(&[rng.f32(), rng.f32(), rng.f32()]);
+    let base: Vec<String> = (0..10_000).map(|_| vector()).collect();
+    let queries: Vec<String> = (0..20).map(|_| vector()).collect();
+    let table = "DROP TABLE IF EXISTS t; CREATE TABLE t (id int, v vector(3))";
+    for (class, operator, least) in
+        [("l2", "<->", 0.99), ("ip", "<#>", 0.97), ("cosine", "<=>", 0.99), ("l1", "<+>", 0.99)]
+    {
+        let search = Search::new("t", operator, "vector");
+        let index = format!("CREATE INDEX i ON t USING hnsw (v vector_{class}_ops)");
+        for first in [false, true] {
+            client.batch_execute(table)?;
+            if first {
+                client.batch_execute(&index)?;
+            }
+            vectors::copy_into(&mut client, "t", 0, base.iter().cloned())?;
+            if !first {
+                client.batch_execute(&index)?;
+            }
+            let recall = search.recall(&mut client, &queries, 20)?;
+            eprintln!("{class}, {}: recall {recall:.4}", if first { "filled" } else { "built" });
+            ensure!(recall >= least, "{class}: recall {recall}");
+            ensure!(number(&mut client, "SELECT kite.index_info('i') ->> 'rows'")? == 10_000);
+        }
+    }
+    Ok(())
+}

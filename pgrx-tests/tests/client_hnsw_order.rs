@@ -1,0 +1,166 @@
+//! The order of rows is the operator's, whatever the vectors and however the index stores them.
+
+use anyhow::{Context, Result, ensure};
+use fastrand::Rng;
+use kite_tests::search::{Search, number, text};
+use kite_tests::{server, vectors};
+use postgres::Client;
+
+const DIMS: usize = 16;
+const ROWS: usize = 600;
+
+/// Vectors that are hard to order: a name, and one of them.
+type Family = (&'static str, fn(&mut Rng) -> Vec<f32>);
+
+const FAMILIES: [Family; 9] = [
+    ("normal", |rng| vectors::gaussian(rng, DIMS)),
+    ("huge", |rng| scaled(rng, 1e18)),
+    ("tiny", |rng| scaled(rng, 1e-18)),
+    ("of many magnitudes", |rng| {
+        let scale = 10_f32.powi(rng.i32(-18..18));
+        scaled(rng, scale)
+    }),
+    ("with one large element", |rng| {
+        let mut vector = vectors::gaussian(rng, DIMS);
+        vector[rng.usize(..DIMS)] = 1e6;
+        vector
+    }),
+    ("integers", |rng| (0..DIMS).map(|_| f32::from(rng.i8(-3..4))).collect()),
+    ("few, often", |rng| vec![f32::from(rng.u8(1..5)); DIMS]),
+    ("nearly equal", |rng| (0..DIMS).map(|_| 1.0 + f32::EPSILON * f32::from(rng.u8(..9))).collect()),
+    ("far from zero", |rng| (0..DIMS).map(|_| 1e4 + vectors::normal(rng)).collect()),
+];
+
+fn scaled(rng: &mut Rng, scale: f32) -> Vec<f32> {
+    vectors::gaussian(rng, DIMS).iter().map(|x| x * scale).collect()
+}
+
+/// Searches a table of each family, all the way to its last row. `by_index` fails where the order is not the operator's.
+fn orders(client: &mut Client, kind: &str, families: &[Family], payloads: &[&str]) -> Result<()> {
+    let mut rng = Rng::with_seed(1);
+    for (family, vector) in families {
+        client
+            .batch_execute(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (id int, v {kind}({DIMS}))"))?;
+        let base: Vec<String> = (0..ROWS).map(|_| vectors::literal(&vector(&mut rng))).collect();
+        vectors::copy_into(client, "t", 0, base)?;
+        let queries: Vec<String> = (0..4).map(|_| vectors::literal(&vector(&mut rng))).collect();
+        for payload in payloads {
+            for (class, operator) in [("l2", "<->"), ("ip", "<#>"), ("cosine", "<=>"), ("l1", "<+>")] {
+                let what = || format!("{kind}, {family}, {payload}, {class}");
+                client.batch_execute(&format!(
+                    "CREATE INDEX i ON t USING hnsw (v {kind}_{class}_ops) WITH (payload = {payload})"
+                ))?;
+                searched(client, &Search::new("t", operator, kind), &queries).with_context(what)?;
+                client.batch_execute("DROP INDEX i")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn searched(client: &mut Client, search: &Search, queries: &[String]) -> Result<()> {
+    let indexed = number(client, "SELECT kite.index_info('i') ->> 'rows'")? as usize;
+    let mut found = 0;
+    for query in queries {
+        found += search.by_index(client, query, ROWS)?.len();
+        // Rows themselves, whose distance is zero or the least.
+        let own = text(client, "SELECT v::text FROM t ORDER BY random() LIMIT 1")?;
+        let nearest = search.by_index(client, &own, 10)?;
+        ensure!(nearest.len() == 10, "{} rows for one of the table's", nearest.len());
+    }
+    // Some may come too late to be in order, and are passed over.
+    ensure!(
+        found * 100 >= indexed * queries.len() * 90,
+        "{found} of {indexed} rows, {} times",
+        queries.len()
+    );
+    Ok(())
+}
+
+#[test]
+fn vectors_come_in_the_order_of_the_operator() -> Result<()> {
+    let (_cluster, mut client) = server::own_database()?;
+    orders(&mut client, "vector", &FAMILIES, &["sq8", "half", "full"])
+}
+
+#[test]
+fn half_vectors_come_in_the_order_of_the_operator() -> Result<()> {
+    let (_cluster, mut client) = server::own_database()?;
+    // What half precision can hold.
+    let families: Vec<Family> = FAMILIES
+        .into_iter()
+        .filter(|(name, _)| !["huge", "of many magnitudes", "with one large element"].contains(name))
+        .collect();
+    orders(&mut client, "halfvec", &families, &["sq8", "half"])
+}
+
+#[test]
+fn real_vectors_come_in_the_order_of_the_operator() -> Result<()> {
+    let (_cluster, mut client) = server::own_database()?;
+    let mut base: Vec<String> = vectors::demo()?.iter().map(|v| vectors::literal(v)).collect();
+    let queries = base.split_off(base.len() - 6);
+    client.batch_execute("CREATE TABLE t (id int, v vector(384))")?;
+    let rows = base.len();
+    vectors::copy_into(&mut client, "t", 0, base)?;
+    for payload in ["sq8", "half", "full"] {
+        for (class, operator) in [("l2", "<->"), ("ip", "<#>"), ("cosine", "<=>"), ("l1", "<+>")] {
+            client.batch_execute(&format!(
+                "CREATE INDEX i ON t USING hnsw (v vector_{class}_ops) WITH (payload = {payload})"
+            ))?;
+            for query in &queries {
+                let found = Search::new("t", operator, "vector").by_index(&mut client, query, rows)?;
+                ensure!(found.len() * 100 >= rows * 95, "{payload}, {class}: {} rows of {rows}", found.len());
+            }
+            client.batch_execute("DROP INDEX i")?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_query_that_orders_nothing_takes_little_memory() -> Result<()> {
+    const MANY: i64 = 200_000;
+    let (_cluster, mut client) = server::own_database()?;
+    client.batch_execute(&format!(
+        "CREATE TABLE t (id int, v vector(4));
+         INSERT INTO t SELECT i, ARRAY[random(), random(), random(), random()]::vector FROM generate_series(1, {MANY}) i;
+         CREATE INDEX i ON t USING hnsw (v vector_l2_ops) WITH (m = 4, ef_construction = 8);
+         SET enable_seqscan = off; SET enable_sort = off; SET jit = off"
+    ))?;
+    let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[])?.get(0);
+    let scan = "DECLARE c CURSOR FOR SELECT id, v FROM t ORDER BY v <-> (SELECT NULL::vector)";
+    // At defaults a scan ends when it has spent what it may.
+    for (settings, all) in [
+        ("", false),
+        ("SET LOCAL hnsw.max_scan_tuples = 10000000; SET LOCAL hnsw.scan_mem_multiplier = 1000;", true),
+    ] {
+        let before = anonymous_memory(pid)?;
+        client.batch_execute(&format!("BEGIN; {settings} {scan}"))?;
+        let (mut rows, mut most, mut contexts) = (0, 0, 0);
+        loop {
+            let moved = client.execute("MOVE FORWARD 20000 FROM c", &[])?;
+            rows += moved as i64;
+            most = most.max(anonymous_memory(pid)?);
+            contexts =
+                contexts.max(number(&mut client, "SELECT sum(total_bytes) FROM pg_backend_memory_contexts")?);
+            if moved == 0 {
+                break;
+            }
+        }
+        client.batch_execute("COMMIT")?;
+        eprintln!("{rows} rows: {} kB more, {contexts} bytes in contexts", most.saturating_sub(before));
+        ensure!(rows > 0 && (!all || rows == MANY), "{rows} rows");
+        // The executor queues nothing: the rows are as good in any order.
+        ensure!(contexts < 16 << 20, "{contexts} bytes in memory contexts");
+        let limit = if all { 160 << 10 } else { 32 << 10 };
+        ensure!(most < before + limit, "{most} kB after {before} kB");
+    }
+    Ok(())
+}
+
+/// Memory of a process that is its own, in kB.
+fn anonymous_memory(pid: i32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap_or_default();
+    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+}
