@@ -19,6 +19,18 @@ pub(crate) trait Codec {
     fn operator(&self, query: &Self::Query, payload: &[u8]) -> Result<Option<f64>>;
     /// The key of one stored vector as seen from another.
     fn between(&self, a: &[u8], b: &[u8]) -> Result<f32>;
+    /// [`Codec::between`] for many, appended in their order: to the bit what that answers.
+    fn between_each<'b>(
+        &self,
+        a: &[u8],
+        others: impl Iterator<Item = &'b [u8]>,
+        keys: &mut Vec<f32>,
+    ) -> Result<()> {
+        for b in others {
+            keys.push(self.between(a, b)?);
+        }
+        Ok(())
+    }
     /// The value, or what is left of it. Refuses every number that an encoder cannot have written.
     fn decode(&self, payload: &[u8]) -> Result<OwnedValue>;
 }

@@ -292,6 +292,18 @@ impl Scorer {
         each!(&self.store, codec => codec.between(a, b))
     }
 
+    /// The keys of many stored vectors as seen from one, appended in their order: what [`Scorer::between`] answers for each, in less
+    /// time.
+    #[inline]
+    pub fn between_each<'b>(
+        &self,
+        a: &[u8],
+        others: impl Iterator<Item = &'b [u8]>,
+        keys: &mut Vec<f32>,
+    ) -> Result<()> {
+        each!(&self.store, codec => codec.between_each(a, others, keys))
+    }
+
     /// The value of a payload, or what a lossy one has left of it. Refuses numbers that no encoder wrote.
     pub fn value(&self, payload: &[u8]) -> Result<OwnedValue> {
         each!(&self.store, codec => codec.decode(payload))

@@ -159,6 +159,17 @@ impl Sq8 {
         })
     }
 
+    /// The key of one stored vector as seen from another, but for l1.
+    #[inline(always)]
+    fn between_parsed(&self, a: &Stored<'_>, b: &Stored<'_>) -> f32 {
+        let integers = f64::from((self.kernels.u8.dot)(a.codes, b.codes));
+        let dot = self.dims as f64 * a.offset * b.offset
+            + a.offset * b.step * f64::from(b.sum)
+            + b.offset * a.step * f64::from(a.sum)
+            + a.step * b.step * integers;
+        self.key(dot, a.squared() + b.squared(), a.error * a.error + b.error * b.error)
+    }
+
     fn encode_dense<E: Dense>(&self, values: &[E], out: &mut Vec<u8>) -> Result<()> {
         let norm = norm(self.kernels, values);
         let factor = self.factor(norm).ok_or(Error::Zero)?;
@@ -304,12 +315,29 @@ impl Codec for Sq8 {
         if self.metric == Metric::L1 {
             return Ok(key(self.l1(&self.values(&a), &b)));
         }
-        let integers = f64::from((self.kernels.u8.dot)(a.codes, b.codes));
-        let dot = self.dims as f64 * a.offset * b.offset
-            + a.offset * b.step * f64::from(b.sum)
-            + b.offset * a.step * f64::from(a.sum)
-            + a.step * b.step * integers;
-        Ok(self.key(dot, a.squared() + b.squared(), a.error * a.error + b.error * b.error))
+        Ok(self.between_parsed(&a, &b))
+    }
+
+    #[inline]
+    fn between_each<'b>(
+        &self,
+        a: &[u8],
+        others: impl Iterator<Item = &'b [u8]>,
+        keys: &mut Vec<f32>,
+    ) -> Result<()> {
+        let a = self.parse(a)?;
+        if self.metric == Metric::L1 {
+            let values = self.values(&a);
+            for b in others {
+                keys.push(key(self.l1(&values, &self.parse(b)?)));
+            }
+            return Ok(());
+        }
+        // What depends on `a` alone is taken out of the loop.
+        for b in others {
+            keys.push(self.between_parsed(&a, &self.parse(b)?));
+        }
+        Ok(())
     }
 
     fn decode(&self, payload: &[u8]) -> Result<OwnedValue> {

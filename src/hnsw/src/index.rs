@@ -148,6 +148,7 @@ impl Meta {
             seed: options.seed,
             entry: crate::format::Link::NONE,
             entry_level: 0,
+            untidy: false,
             // The codes of `bit` vectors need no frame.
             frame: u32::from(spec.vector_type == Bit && spec.code_bits > 0),
             frame_chain: kite_pages::ItemRef::NONE,

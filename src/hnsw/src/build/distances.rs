@@ -23,6 +23,14 @@ impl Distances for Stored<'_> {
     }
 
     #[inline]
+    fn each(&self, a: u32, nodes: &[u32], keys: &mut Vec<f32>) {
+        keys.clear();
+        let payloads = nodes.iter().map(|&node| self.rows.get(node));
+        let _in_order = self.scorer.between_each(self.rows.get(a), payloads, keys);
+        keys.resize(nodes.len(), f32::INFINITY);
+    }
+
+    #[inline]
     fn prefetch(&self, node: u32) {
         self.rows.prefetch(node);
     }

@@ -43,6 +43,11 @@ pub trait Distances: Sync {
     }
     /// What ranks: smaller is nearer. Never NaN; the same both ways.
     fn between(&self, a: u32, b: u32) -> f32;
+    /// The distances of several nodes from one, in their order, in place of what `keys` holds.
+    fn each(&self, a: u32, nodes: &[u32], keys: &mut Vec<f32>) {
+        keys.clear();
+        keys.extend(nodes.iter().map(|&b| self.between(a, b)));
+    }
     /// Brings a node closer to the processor, which will be asked for it next.
     fn prefetch(&self, node: u32);
 }

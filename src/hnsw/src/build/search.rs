@@ -12,11 +12,13 @@ pub(super) struct Searcher {
     visited: Visited,
     pool: Pool,
     fresh: Vec<u32>,
+    /// How far those are.
+    keys: Vec<f32>,
 }
 
 impl Searcher {
     pub(super) fn new(nodes: usize, ef: usize) -> Result<Self, TryReserveError> {
-        Ok(Self { visited: Visited::new(nodes)?, pool: Pool::new(ef), fresh: Vec::new() })
+        Ok(Self { visited: Visited::new(nodes)?, pool: Pool::new(ef), fresh: Vec::new(), keys: Vec::new() })
     }
 
     /// Replaces entry points by the nodes nearest to `node` on a level: at most `ef`, nearest first.
@@ -49,8 +51,11 @@ impl Searcher {
                     self.fresh.push(link);
                 }
             }
-            for &link in &self.fresh {
-                if self.pool.offer(Ranked::new(distances.between(node, link), link)) {
+            // All of them before the first is judged: they are waited for together, and no guess of the processor about a
+            // judgement goes wrong meanwhile.
+            distances.each(node, &self.fresh, &mut self.keys);
+            for (&link, &key) in self.fresh.iter().zip(&self.keys) {
+                if self.pool.offer(Ranked::new(key, link)) {
                     graph.prefetch(link, level);
                 }
             }

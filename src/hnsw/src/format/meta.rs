@@ -20,7 +20,7 @@ struct Stored {
     seed: little_endian::U64,
     entry: Link,
     entry_level: u8,
-    reserved: u8,
+    untidy: u8,
     frame_chain: ItemRef,
     frame: little_endian::U32,
     vertices: little_endian::U64,
@@ -47,6 +47,8 @@ pub(crate) struct Meta {
     /// The vertex where searches begin; none while the index is empty.
     pub(crate) entry: Link,
     pub(crate) entry_level: u8,
+    /// Whether a cleanup has something to do: a vacuum has begun and not ended, dead vertices wait, lists may lack codes.
+    pub(crate) untidy: bool,
     /// The number of the frame of the codes; 0: there are none yet. For `bit`, whose codes need no frame, 1.
     pub(crate) frame: u32,
     /// The chain in which the frame is kept.
@@ -74,7 +76,7 @@ impl Meta {
             seed: self.seed.into(),
             entry: self.entry,
             entry_level: self.entry_level,
-            reserved: 0,
+            untidy: self.untidy.into(),
             frame_chain: self.frame_chain,
             frame: self.frame.into(),
             vertices: self.vertices.into(),
@@ -108,6 +110,7 @@ impl Meta {
             seed: stored.seed.get(),
             entry: stored.entry,
             entry_level: stored.entry_level,
+            untidy: stored.untidy != 0,
             frame: stored.frame.get(),
             frame_chain: stored.frame_chain,
             vertices: stored.vertices.get(),

@@ -55,7 +55,7 @@ impl<S: PageStore> Index<'_, S> {
         let first = self.change_meta(|meta| {
             let first = meta.frame == 0;
             if first {
-                (meta.frame, meta.frame_chain) = (1, chain);
+                (meta.frame, meta.frame_chain, meta.untidy) = (1, chain, true);
             }
             first
         })?;

@@ -19,7 +19,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         is_dead: &mut dyn FnMut(ItemPointer) -> bool,
     ) -> Result<()> {
         let Some(buf) = self.read_vertex(vertex)? else { return Ok(()) };
-        let gone = self.ask(&buf.tids, is_dead);
+        let gone = self.ask(&buf.tids, is_dead)?;
         let (mut before, mut at) = (None, buf.postings);
         let mut steps = Steps::default();
         while !at.is_none() {
@@ -29,7 +29,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             if posting.owner != vertex.pointer {
                 return Err(Error::corrupt(at.block(), "a posting belongs to another vertex"));
             }
-            let dead = self.ask(&posting.tids, is_dead);
+            let dead = self.ask(&posting.tids, is_dead)?;
             // An empty posting stays in the chain when an insert came between; but who only looks may not remove it.
             let leave = dead.is_empty() && (!posting.tids.is_empty() || self.stats.dead_rows == 0);
             if leave || !self.shrink(vertex, before, at, &dead)? {

@@ -110,6 +110,26 @@ impl<S: PageStore> Index<'_, S> {
         if vacuum.stats.dead_rows > 0 { vacuum.finish(first) } else { Ok(vacuum.stats) }
     }
 
+    /// Whether a cleanup has nothing to do: none does where the last vacuum ended, no dead vertex waits for searches, and no codes
+    /// were learned since. What inserts that crashed have left behind is not known of; the next vacuum with dead rows frees it.
+    ///
+    /// # Errors
+    /// A damaged meta page, and those of the store.
+    pub fn is_tidy(&mut self) -> Result<bool> {
+        self.refresh()?;
+        Ok(!self.meta.untidy)
+    }
+
+    /// Says whether a cleanup has something to do.
+    fn set_untidy(&self, untidy: bool) -> Result<()> {
+        self.change_meta(|meta| {
+            let changed = meta.untidy != untidy;
+            meta.untidy = untidy;
+            changed
+        })?;
+        Ok(())
+    }
+
     /// Does all that [`Index::vacuum`] does but for removing rows (`amvacuumcleanup`): finishes what an interrupted vacuum left,
     /// frees what has become free since, gives codes to lists that have none, notes free space, counts. After a vacuum that
     /// found dead rows it is of use only where vertices are [`VacuumStats::waiting`] and the searches meant have ended.
@@ -189,6 +209,7 @@ impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
         self.stats.reconnected = self.index.reconnect(self.options.memory.saturating_sub(dead.bytes()))?;
         self.free_dead(&dead)?;
         self.stats.waiting = self.stats.dead_vertices.saturating_sub(self.stats.freed);
+        self.index.set_untidy(self.stats.waiting > 0)?;
         Ok(self.stats)
     }
 

@@ -36,7 +36,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         let mut dead: Vec<Gone> = Vec::new();
         let mut tids = rows.tids.iter();
         for (vertex, count) in rows.plain {
-            let gone = self.ask(tids.by_ref().take(count), is_dead);
+            let gone = self.ask(tids.by_ref().take(count), is_dead)?;
             if !gone.is_empty() {
                 dead.push((vertex, gone));
             }
@@ -57,13 +57,17 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         &mut self,
         tids: impl IntoIterator<Item = &'a ItemPointer>,
         is_dead: &mut dyn FnMut(ItemPointer) -> bool,
-    ) -> Vec<ItemPointer> {
+    ) -> Result<Vec<ItemPointer>> {
         let mut asked = 0;
         let dead: Vec<ItemPointer> =
             tids.into_iter().inspect(|_| asked += 1).copied().filter(|&tid| is_dead(tid)).collect();
         self.stats.rows += asked - dead.len() as u64;
+        if self.stats.dead_rows == 0 && !dead.is_empty() {
+            // Ahead of the first change, so that whoever comes after a crash knows.
+            self.index.set_untidy(true)?;
+        }
         self.stats.dead_rows += dead.len() as u64;
-        dead
+        Ok(dead)
     }
 
     /// Removes dead rows from the vertices of a page, in one record, and marks vertices without rows. Answers those that
