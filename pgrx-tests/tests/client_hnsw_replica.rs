@@ -66,7 +66,7 @@ fn a_standby_follows_answers_and_takes_over() -> Result<()> {
 
     // An index that begins empty: it learns its frame from records, too.
     client.batch_execute(
-        "CREATE TABLE u (LIKE t INCLUDING DEFAULTS); CREATE INDEX j ON u USING hnsw (v vector_l2_ops)",
+        "CREATE TABLE u (LIKE t INCLUDING DEFAULTS); CREATE INDEX j ON u USING hnsw (v vector_l2_ops) WITH (codes = 2)",
     )?;
     client.batch_execute("INSERT INTO u SELECT * FROM t")?;
     standby.catch_up(&primary)?;
