@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use anyhow::{Context, Result};
 use clap::Args;
 use kite_codecs::{Metric, PayloadKind, Scorer, Spec, Value, VectorType};
-use kite_hnsw::{Distances, Graph, Host, Parameters, Stopped, alpha_of, link};
+use kite_hnsw::{Choice, Distances, Graph, Host, Parameters, Stopped, link};
 use kite_kernels::prefetch;
 use std::time::Instant;
 
@@ -28,7 +28,7 @@ pub(super) struct Building {
 impl Building {
     pub(super) fn parameters(&self, metric: Metric) -> Parameters {
         let Self { m, ef_construction, threads } = *self;
-        Parameters { m, ef_construction, alpha: alpha_of(metric), threads, ..Parameters::default() }
+        Parameters { m, ef_construction, choice: Choice::of(metric), threads, ..Parameters::default() }
     }
 }
 

@@ -23,8 +23,8 @@ mod vacuum;
 mod visited;
 
 pub use build::{
-    Builder, Built, Distances, Graph, Host, Parameters, Phase, Resources, Scratch, ScratchFile, Stopped,
-    TempFiles, alpha_of, link,
+    Builder, Built, Choice, Distances, Graph, Host, Parameters, Phase, Resources, Scratch, ScratchFile,
+    Stopped, TempFiles, link,
 };
 pub use check::{Problem, Report};
 pub use error::{Error, Result};

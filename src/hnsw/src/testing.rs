@@ -1,6 +1,6 @@
 //! Small indexes for tests, written item by item.
 
-use crate::build::{Distances, Host, Parameters, Stopped, alpha_of, link};
+use crate::build::{Choice, Distances, Host, Parameters, Stopped, link};
 use crate::format::{Entry, Link, ListBuf, META_BLOCK, Meta, NODES, VertexBuf};
 use crate::index::{Index, META_ITEM, Options};
 use kite_codecs::{Frame, Metric, PayloadKind, Scorer, Spec, Value, VectorType};
@@ -101,7 +101,7 @@ pub(crate) fn built<'s>(store: &'s MemStore, options: &Options, vectors: &[Vec<f
     let codes = encode(vectors, |value, out| scorer.encode_code(value, out).unwrap());
     let Options { m, ef_construction, seed, .. } = options;
     let parameters =
-        Parameters { m, ef_construction, alpha: alpha_of(options.spec.metric), seed, threads: 1 };
+        Parameters { m, ef_construction, choice: Choice::of(options.spec.metric), seed, threads: 1 };
     let graph = link(&Payloads(&scorer, &payloads), &parameters, &Alone).unwrap();
     let nodes = 0..vectors.len() as u32;
     let capacity = |level| if level == 0 { 2 * m } else { m };

@@ -176,7 +176,7 @@ fn run(payload: PayloadKind, code_bits: u8, seconds: u64) {
         others.push(scope.spawn(|| world.delete_and_vacuum(20)));
         let done = |world: &World| {
             let (inserts, vacuums) = (world.inserts.load(Relaxed), world.vacuums.load(Relaxed));
-            inserts > 2500 && vacuums > 5 && begin.elapsed() >= Duration::from_secs(seconds)
+            inserts > 1500 && vacuums > 3 && begin.elapsed() >= Duration::from_secs(seconds)
         };
         while !done(&world) && !others.iter().any(thread::ScopedJoinHandle::is_finished) {
             thread::sleep(Duration::from_millis(20));

@@ -136,7 +136,7 @@ fn sound<S: PageStore>(index: &mut Index<'_, S>, records: usize) {
 
 #[test]
 fn after_any_record_the_index_answers_is_sound_and_heals() {
-    let points = setting("KITE_CRASH_POINTS", 90);
+    let points = setting("KITE_CRASH_POINTS", 45);
     let kinds = [(PayloadKind::Sq8, 0), (PayloadKind::Sq8, 1), (PayloadKind::Full, 2)];
     let mut rng = fastrand::Rng::with_seed(5);
     let (mut at_once, mut in_the_end, mut uncrashed) =

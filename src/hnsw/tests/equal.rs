@@ -20,14 +20,12 @@ const OTHERS: u32 = 100;
 const EQUAL: [f32; DIMS] = [50.0; DIMS];
 
 /// Inserts rows of the equal vector by all threads, each its share.
-fn insert(store: &MemStore, numbers: impl Iterator<Item = u32> + Clone + Sync) {
+fn insert(store: &MemStore, numbers: &[u32]) {
     thread::scope(|scope| {
         for worker in 0..THREADS as usize {
-            let share = numbers.clone().skip(worker).step_by(THREADS as usize);
-            let share: Vec<u32> = share.collect();
             scope.spawn(move || {
                 let mut index = Index::open(store).unwrap();
-                for row in share {
+                for &row in numbers.iter().skip(worker).step_by(THREADS as usize) {
                     assert!(index.insert(tid(row), Value::F32(&EQUAL)).unwrap());
                 }
             });
@@ -82,12 +80,13 @@ fn equal_rows_are_inserted_searched_and_vacuumed_by_four_threads() {
         assert!(index.insert(tid(row), Value::F32(&vector(&mut rng))).unwrap());
     }
 
+    let all: Vec<u32> = (0..count).collect();
     let begin = Instant::now();
-    insert(&store, 0..count);
+    insert(&store, &all);
     let inserting = begin.elapsed();
     let pages = store.len();
     let searching = search(&store, |row| row < count);
-    assert!(equal_rows(&store, count) == (0..count).collect::<Vec<_>>(), "rows are missing or doubled");
+    assert!(equal_rows(&store, count) == all, "rows are missing or doubled");
 
     // Every second row goes, while the others of the threads search.
     let over = AtomicBool::new(false);
@@ -108,23 +107,24 @@ fn equal_rows_are_inserted_searched_and_vacuumed_by_four_threads() {
     });
     let vacuuming = begin.elapsed();
     assert_eq!((stats.dead_rows, stats.freed), (u64::from(count / 2), 0));
-    let left: Vec<u32> = (0..count).step_by(2).collect();
+    let (left, gone): (Vec<u32>, Vec<u32>) = all.iter().partition(|&row| row % 2 == 0);
     assert!(equal_rows(&store, count) == left, "rows are missing or doubled");
 
     store.tick();
-    insert(&store, (1..count).step_by(2));
+    insert(&store, &gone);
     eprintln!(
         "{count} equal rows on {pages} pages, {} after half were vacuumed and inserted again: insert {:.2} µs a row, \
          search {searching:.1} µs a query of each thread, vacuum of half beside searches {vacuuming:.2?}",
         store.len(),
         inserting.as_secs_f64() * 1e6 / f64::from(count),
     );
-    assert!(equal_rows(&store, count) == (0..count).collect::<Vec<_>>(), "rows are missing or doubled");
+    assert!(equal_rows(&store, count) == all, "rows are missing or doubled");
     let report = index.check().unwrap();
     assert!(report.is_clean() && report.rows == u64::from(count + OTHERS), "{report:?}");
     // Two that begin at once may each make a vertex of the vector; not many do.
     let distinct = u64::from(OTHERS + THREADS);
     assert!(report.vertices <= distinct, "{report:?}");
-    // Postings that are half empty now are not filled again: what was inserted took as many pages as the first time.
-    assert!(store.len() <= pages + pages / 2 + 4, "{} pages, {pages} before", store.len());
+    // Postings that are half empty now are not filled again: what was inserted took as many pages as the first time, and
+    // threads that begin a posting at once a few more.
+    assert!(store.len() <= pages + pages * 3 / 5 + 4, "{} pages, {pages} before", store.len());
 }

@@ -28,6 +28,9 @@ const OPERATORS_PER_READ: f64 = 70.0;
 /// Near vertices share pages: of the pages that so many reads in random order would fetch, a search fetched 0.4 to 0.6 (20,000 rows
 /// of 16 dimensions, 40,000 of 384; with and without codes).
 const SHARE_OF_PAGES: f64 = 0.5;
+/// The most that a search costs, as a share of reading the index from end to end: the pages of a small one stay in the cache from
+/// search to search.
+const SHARE_OF_SMALL: f64 = 0.25;
 
 /// What the cost of a scan depends on.
 #[derive(Debug, Clone, Copy)]
@@ -102,8 +105,7 @@ unsafe fn fetch(
         // In random order, in view of the cache; the function wants a page at least.
         let fetched = pg_sys::index_pages_fetched((reads * loops).max(1.0), (*index).pages, pages, root);
         let fetched = SHARE_OF_PAGES * fetched.min(reads * loops) / loops;
-        // A small index is in the cache after a few searches: it never costs more than to be read from end to end.
-        (fetched * random).min(pages * sequential)
+        (fetched * random).min(pages * sequential * SHARE_OF_SMALL)
     }
 }
 

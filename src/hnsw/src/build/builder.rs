@@ -9,7 +9,7 @@ use super::part::Setting;
 use super::parts::{self, Spilled};
 use super::rows::Equals;
 use super::write::{Plan, write};
-use super::{Graph, Host, Parameters, Phase, Scratch, alpha_of};
+use super::{Choice, Graph, Host, Parameters, Phase, Scratch};
 use crate::format::{Meta, Shape, VertexBuf};
 use crate::index::highest;
 use crate::{Options, Result};
@@ -73,7 +73,7 @@ impl<T: Scratch> Builder<T> {
             parameters: Parameters {
                 m,
                 ef_construction,
-                alpha: alpha_of(options.spec.metric),
+                choice: Choice::of(options.spec.metric),
                 seed,
                 threads: resources.threads,
             },
@@ -197,7 +197,7 @@ impl<T: Scratch> Builder<T> {
     ) -> Result<(Meta, usize)> {
         host.phase(Phase::Dividing);
         // The lists of the parts are united, which makes them long enough.
-        self.parameters.alpha = 1.0;
+        self.parameters.choice.alpha = 1.0;
         let mut setting = Setting {
             scorer: &self.scorer,
             framed: self.scorer.clone(),

@@ -183,7 +183,7 @@ impl Worker {
             self.searcher.level(graph, distances, node, &mut self.entries, (level, ef));
             if own {
                 let most = graph.capacity(level);
-                select(distances, &self.entries, (most, parameters.alpha), &mut self.chosen);
+                select(distances, &self.entries, (most, parameters.choice), &mut self.chosen);
                 self.links.clear();
                 self.links.extend(self.chosen.iter().map(|candidate| candidate.node));
                 graph.set_links(node, level, &self.links);
@@ -220,7 +220,7 @@ impl Worker {
                     .chain(back.iter().map(|link| Candidate { distance: link.distance, node: link.source })),
             );
             self.entries.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
-            select(distances, &self.entries, (capacity, parameters.alpha), &mut self.chosen);
+            select(distances, &self.entries, (capacity, parameters.choice), &mut self.chosen);
             self.links.clear();
             self.links.extend(self.chosen.iter().map(|candidate| candidate.node));
         }

@@ -28,7 +28,7 @@ pub use graph::Graph;
 pub(crate) use link::level;
 pub use link::link;
 pub use scratch::{Scratch, ScratchFile, TempFiles};
-pub use select::alpha_of;
+pub use select::Choice;
 pub(crate) use select::select_by;
 
 use std::collections::TryReserveError;
@@ -109,9 +109,8 @@ pub struct Parameters {
     pub m: usize,
     /// How many near nodes are found for a new one to choose its links from.
     pub ef_construction: usize,
-    /// How many times nearer than a node its neighbour has to be to a third one that it is to lead to instead, in keys:
-    /// [`alpha_of`] the metric. 1 in the paper.
-    pub alpha: f32,
+    /// How links are chosen.
+    pub choice: Choice,
     /// Decides on levels and order.
     pub seed: u64,
     /// Threads that work.
@@ -120,7 +119,7 @@ pub struct Parameters {
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { m: 16, ef_construction: 64, alpha: 1.0, seed: 0x6b69_7465, threads: 1 }
+        Self { m: 16, ef_construction: 64, choice: Choice::PLAIN, seed: 0x6b69_7465, threads: 1 }
     }
 }
 

@@ -8,16 +8,38 @@ use std::convert::Infallible;
 /// How many times nearer a neighbour has to be to a candidate than the node itself is, if the node is to do without a link of its
 /// own to the candidate (the α of Subramanya et al., "DiskANN", NeurIPS 2019). At the paper's 1 most slots of a list stay empty. At
 /// 1.025 a list has a quarter to a third more links, and a search finds more while it reads as many pages. At 1.05 it has half more,
-/// which gains a third of that again, but indexes that grow by inserts would be larger than pgvector's.
+/// which gains at most half of that again, but indexes that grow by inserts would be larger than pgvector's.
 const ALPHA: f32 = 1.025;
 
-/// What [`ALPHA`] comes to for the keys of a metric. Those of L2 and cosine distance grow with the square of the length. A negative
-/// inner product is no length at all: there the paper's rule stays.
-pub fn alpha_of(metric: Metric) -> f32 {
-    match metric {
-        Metric::L2 | Metric::Cosine => ALPHA * ALPHA,
-        Metric::L1 | Metric::Hamming | Metric::Jaccard => ALPHA,
-        Metric::InnerProduct => 1.0,
+/// Less than this part of the slots is few.
+const FEW: usize = 4;
+
+/// How neighbours are chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Choice {
+    /// What [`ALPHA`] comes to for the keys of the metric. 1 in the paper.
+    pub alpha: f32,
+    /// Whether a list of which the heuristic would leave but a few links is filled with the nearest of the others (the paper's
+    /// `keepPrunedConnections`).
+    pub fills: bool,
+}
+
+impl Choice {
+    /// The paper's.
+    pub const PLAIN: Self = Self { alpha: 1.0, fills: false };
+
+    /// What is best for a metric.
+    ///
+    /// The keys of L2 and cosine distance grow with the square of the length. A negative inner product is no length at all: a long
+    /// vector is nearer to all others than these are to each other, so that the heuristic would leave each with a link to
+    /// the longest around and no other, and searches with nowhere to go from there.
+    #[must_use]
+    pub fn of(metric: Metric) -> Self {
+        match metric {
+            Metric::L2 | Metric::Cosine => Self { alpha: ALPHA * ALPHA, fills: false },
+            Metric::L1 | Metric::Hamming | Metric::Jaccard => Self { alpha: ALPHA, fills: false },
+            Metric::InnerProduct => Self { alpha: 1.0, fills: true },
+        }
     }
 }
 
@@ -25,11 +47,11 @@ pub fn alpha_of(metric: Metric) -> f32 {
 pub(super) fn select(
     distances: &impl Distances,
     candidates: &[Candidate],
-    (most, alpha): (usize, f32),
+    (most, choice): (usize, Choice),
     chosen: &mut Vec<Candidate>,
 ) {
     let between = |a, b| Ok::<_, Infallible>(distances.between(a, b));
-    let Ok(()) = select_by(candidates, (most, alpha), chosen, between);
+    let Ok(()) = select_by(candidates, (most, choice), chosen, between);
 }
 
 /// The heuristic of the paper (its algorithm 4): from the nearest on, a candidate becomes a neighbour unless it is nearer to a
@@ -39,7 +61,7 @@ pub(super) fn select(
 /// `candidates` are in order, nearest first; `between` is asked for the distance of two of them.
 pub(crate) fn select_by<E>(
     candidates: &[Candidate],
-    (most, alpha): (usize, f32),
+    (most, choice): (usize, Choice),
     chosen: &mut Vec<Candidate>,
     mut between: impl FnMut(u32, u32) -> Result<f32, E>,
 ) -> Result<(), E> {
@@ -50,7 +72,7 @@ pub(crate) fn select_by<E>(
         }
         let mut hidden = false;
         for other in chosen.iter() {
-            hidden = alpha * between(candidate.node, other.node)? < candidate.distance;
+            hidden = choice.alpha * between(candidate.node, other.node)? < candidate.distance;
             if hidden {
                 break;
             }
@@ -58,6 +80,21 @@ pub(crate) fn select_by<E>(
         if !hidden {
             chosen.push(candidate);
         }
+    }
+    if choice.fills && chosen.len() < most / FEW {
+        let by_distance =
+            |a: &Candidate, b: &Candidate| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node));
+        // Those chosen so far are in the order of the candidates.
+        let selected = chosen.len();
+        for candidate in candidates {
+            if chosen.len() == most {
+                break;
+            }
+            if chosen[..selected].iter().all(|other| other.node != candidate.node) {
+                chosen.push(*candidate);
+            }
+        }
+        chosen.sort_unstable_by(by_distance);
     }
     Ok(())
 }
@@ -86,7 +123,7 @@ mod tests {
             (1..5).map(|node| Candidate { distance: line.between(0, node), node }).collect();
         let mut chosen = Vec::new();
         let mut nodes = |most, alpha| {
-            select(&line, &candidates, (most, alpha), &mut chosen);
+            select(&line, &candidates, (most, Choice { alpha, fills: false }), &mut chosen);
             chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>()
         };
         assert_eq!(nodes(8, 1.0), [1, 3]);
@@ -94,14 +131,20 @@ mod tests {
         // The second point is at a distance of 2, and of 1 from the first.
         assert_eq!(nodes(8, 1.9), [1, 3]);
         assert_eq!(nodes(8, 2.0), [1, 2, 3]);
+        let fills = Choice { alpha: 1.0, fills: true };
+        for (most, filled) in [(12, vec![1, 2, 3, 4]), (8, vec![1, 3]), (2, vec![1, 3])] {
+            select(&line, &candidates, (most, fills), &mut chosen);
+            assert_eq!(chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>(), filled);
+        }
     }
+
     #[test]
     fn alpha_is_squared_where_keys_are() {
         for metric in [Metric::L2, Metric::Cosine] {
-            assert_eq!(alpha_of(metric), ALPHA * ALPHA);
+            assert_eq!(Choice::of(metric).alpha, ALPHA * ALPHA);
         }
-        assert_eq!(alpha_of(Metric::L1), ALPHA);
+        assert_eq!(Choice::of(Metric::L1).alpha, ALPHA);
         // Where keys are negative, a factor above 1 would prune more.
-        assert_eq!(alpha_of(Metric::InnerProduct), 1.0);
+        assert_eq!(Choice::of(Metric::InnerProduct), Choice { alpha: 1.0, fills: true });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::New;
 use crate::Result;
-use crate::build::{alpha_of, select_by};
+use crate::build::{Choice, select_by};
 use crate::format::{Entry, Link, List, ListBuf, NODES, append};
 use crate::index::Index;
 use crate::lists::{capacity_for, is_live};
@@ -124,8 +124,8 @@ impl<S: PageStore> Index<'_, S> {
         let mut chosen = candidates.clone();
         if candidates.len() > slots {
             candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
-            let alpha = alpha_of(self.meta.spec.metric);
-            select_by(&candidates, (slots, alpha), &mut chosen, |a, b| {
+            let choice = Choice::of(self.meta.spec.metric);
+            select_by(&candidates, (slots, choice), &mut chosen, |a, b| {
                 between(number_of[a as usize], number_of[b as usize])
                     .map_err(damaged(links[a as usize].block()))
             })?;

@@ -1,7 +1,7 @@
 //! Searching for the neighbours of a new vertex.
 
 use super::New;
-use crate::build::{alpha_of, select_by};
+use crate::build::{Choice, select_by};
 use crate::format::{Entry, Link, META_BLOCK, Place, Vertex};
 use crate::grow::{lengthen, push};
 use crate::index::Index;
@@ -127,8 +127,8 @@ impl<S: PageStore> Index<'_, S> {
         }
         candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
         let mut chosen = Vec::new();
-        let alpha = alpha_of(self.meta.spec.metric);
-        select_by(&candidates, (self.meta.slots(level), alpha), &mut chosen, |a, b| {
+        let choice = Choice::of(self.meta.spec.metric);
+        select_by(&candidates, (self.meta.slots(level), choice), &mut chosen, |a, b| {
             self.scorer.between(met.payload(a), met.payload(b)).map_err(damaged(block(a)))
         })?;
         let entry = |candidate: &Candidate| {

@@ -10,6 +10,7 @@ use pgrx::prelude::*;
 
 /// Inserts a row into the index.
 #[pg_guard]
+#[allow(clippy::too_many_arguments, reason = "the signature is the server's")]
 pub(super) unsafe extern "C-unwind" fn insert(
     index: Relation,
     values: *mut Datum,

@@ -7,7 +7,9 @@ use crate::am::tid;
 use crate::am::value::Detoasted;
 use crate::{call, guc};
 use kite_hnsw::{Distance, Row, ScanOptions};
-use pgrx::pg_sys::{self, Datum, IndexScanDesc, Relation, ScanDirection, ScanKey, panic::ErrorReport};
+use pgrx::pg_sys::{
+    self, Datum, IndexScanDesc, Relation, ScanDirection, ScanKey, SnapshotType, panic::ErrorReport,
+};
 use pgrx::prelude::*;
 use pgrx::{PgMemoryContexts, PgSqlErrorCode};
 use std::ffi::c_int;
@@ -161,8 +163,8 @@ unsafe fn refuse_unusable(scan: IndexScanDesc) {
             .report(PgLogLevel::ERROR);
     }
     // Rows' places are handed out without a pin, so a snapshot must hide what takes the place of a row that vacuum removed.
-    use pg_sys::SnapshotType::{SNAPSHOT_HISTORIC_MVCC, SNAPSHOT_MVCC};
-    if snapshot != SNAPSHOT_MVCC && snapshot != SNAPSHOT_HISTORIC_MVCC {
+    let mvcc = [SnapshotType::SNAPSHOT_MVCC, SnapshotType::SNAPSHOT_HISTORIC_MVCC];
+    if !mvcc.contains(&snapshot) {
         ErrorReport::new(unsupported, "non-MVCC snapshots are not supported with hnsw", "pgkite")
             .report(PgLogLevel::ERROR);
     }

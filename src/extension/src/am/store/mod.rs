@@ -1,5 +1,7 @@
 //! The pages of an index in Postgres: shared buffers and generic WAL. The only code that touches either.
 
+#![allow(clippy::disallowed_methods, reason = "the one place for buffers and WAL")]
+
 mod buffer;
 mod bulk;
 mod recent;

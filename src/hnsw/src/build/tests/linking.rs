@@ -115,7 +115,12 @@ fn lists_are_sound() {
 fn alpha_fills_lists_and_more_is_found() {
     let vectors = Vectors::make(3000, 16, 6);
     let built = |alpha| {
-        let parameters = Parameters { m: 4, ef_construction: 16, alpha, ..Parameters::default() };
+        let parameters = Parameters {
+            m: 4,
+            ef_construction: 16,
+            choice: crate::Choice { alpha, fills: false },
+            ..Parameters::default()
+        };
         let graph = link(&vectors, &parameters, &endless()).unwrap();
         let links = |node| graph.links(node, 0).len();
         ((0..3000).map(links).sum::<usize>(), recall(&vectors, &graph))
