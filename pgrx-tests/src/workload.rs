@@ -92,12 +92,12 @@ impl Workload {
         Ok(workload)
     }
 
-    /// Makes the index.
+    /// Makes the index, with codes beside its links.
     ///
     /// # Errors
     /// As the server says it.
     pub fn index(&self, client: &mut Client) -> Result<()> {
-        Ok(client.batch_execute("CREATE INDEX i ON t USING hnsw (v vector_l2_ops)")?)
+        Ok(client.batch_execute("CREATE INDEX i ON t USING hnsw (v vector_l2_ops) WITH (codes = 2)")?)
     }
 
     /// A session whose searches look far enough to find nearly all: what is missing then is missing in the index.
@@ -106,7 +106,7 @@ impl Workload {
     /// As the server says it.
     pub fn connect(&self, cluster: &Cluster) -> Result<Client> {
         let mut client = cluster.connect_to(&self.database)?;
-        client.batch_execute("SET hnsw.ef_search = 100")?;
+        client.batch_execute("SET hnsw.ef_search = 200")?;
         Ok(client)
     }
 

@@ -14,12 +14,12 @@ const WRITER: &[(Work, u32)] =
 const READER: &[(Work, u32)] = &[(Work::Find, 1)];
 const SWEEPER: &[(Work, u32)] = &[(Work::Vacuum, 1)];
 
-fn server(rows: usize, rng: &mut Rng) -> Result<(Cluster, Workload)> {
+fn server((rows, dims): (usize, usize), rng: &mut Rng) -> Result<(Cluster, Workload)> {
     let tree = server::installed(kite_cluster::PrivateTree::OWN)?;
     let cluster =
         Cluster::builder(&tree).setting("autovacuum", "off").setting("log_lock_waits", "off").start()?;
     server::database(&cluster, "test", "pgkite")?;
-    let workload = Workload::create(&cluster, "test", (rows, 24), rng)?;
+    let workload = Workload::create(&cluster, "test", (rows, dims), rng)?;
     Ok((cluster, workload))
 }
 
@@ -32,7 +32,7 @@ fn report(tally: Tally) -> Result<()> {
 #[test]
 fn sessions_write_search_and_vacuum_at_once() -> Result<()> {
     let mut rng = Rng::with_seed(1);
-    let (cluster, workload) = server(2_000, &mut rng)?;
+    let (cluster, workload) = server((2_000, 48), &mut rng)?;
     workload.index(&mut workload.connect(&cluster)?)?;
     let mixes = [WRITER, WRITER, WRITER, READER, SWEEPER];
     report(workload.run(&cluster, &mixes, stress_time(12), 7)?)?;
@@ -46,7 +46,7 @@ fn sessions_write_search_and_vacuum_at_once() -> Result<()> {
 #[test]
 fn an_index_that_begins_empty_is_filled_by_several_sessions() -> Result<()> {
     let mut rng = Rng::with_seed(2);
-    let (cluster, workload) = server(1, &mut rng)?;
+    let (cluster, workload) = server((1, 48), &mut rng)?;
     workload.index(&mut workload.connect(&cluster)?)?;
     let loader: &[(Work, u32)] = &[(Work::Insert, 30), (Work::Find, 1)];
     workload.run(&cluster, &[loader, loader, loader, loader], stress_time(8), 7)?;
@@ -59,7 +59,7 @@ fn an_index_that_begins_empty_is_filled_by_several_sessions() -> Result<()> {
 #[test]
 fn indexes_are_made_and_made_anew_while_others_write() -> Result<()> {
     let mut rng = Rng::with_seed(3);
-    let (cluster, workload) = server(3_000, &mut rng)?;
+    let (cluster, workload) = server((3_000, 24), &mut rng)?;
     let mut client = workload.connect(&cluster)?;
     let writer: &[(Work, u32)] = &[(Work::Insert, 4), (Work::Move, 3), (Work::Touch, 3), (Work::Delete, 4)];
     let until = Instant::now() + stress_time(8);

@@ -102,7 +102,7 @@ fn goes_on(client: &mut Client, workload: &Workload, rng: &mut Rng) -> Result<()
 fn a_build_that_is_cut_off_leaves_nothing() -> Result<()> {
     let mut rng = Rng::with_seed(1);
     let cluster = server()?;
-    let workload = Workload::create(&cluster, "test", (12_000, 24), &mut rng)?;
+    let workload = Workload::create(&cluster, "test", (10_000, 48), &mut rng)?;
     let queries = workload.queries(&mut rng, 20);
     // Loading, in parts with temporary files, and writing.
     let building =
@@ -121,7 +121,7 @@ fn a_build_that_is_cut_off_leaves_nothing() -> Result<()> {
             client.batch_execute("DROP INDEX i")?;
         }
         no_temporary_files(&cluster)?;
-        ensure!(number(&mut client, "SELECT count(*) FROM t")? == 12_000);
+        ensure!(number(&mut client, "SELECT count(*) FROM t")? == 10_000);
     }
     let mut client = workload.connect(&cluster)?;
     workload.index(&mut client)?;
@@ -140,7 +140,7 @@ fn a_build_that_is_cut_off_leaves_nothing() -> Result<()> {
 fn inserts_that_are_cut_off_leave_a_sound_index() -> Result<()> {
     let mut rng = Rng::with_seed(2);
     let cluster = server()?;
-    let workload = Workload::create(&cluster, "test", (500, 24), &mut rng)?;
+    let workload = Workload::create(&cluster, "test", (500, 48), &mut rng)?;
     let queries = workload.queries(&mut rng, 20);
     workload.index(&mut workload.connect(&cluster)?)?;
     let writer: &[(Work, u32)] = &[(Work::Insert, 8), (Work::Move, 2), (Work::Touch, 1), (Work::Delete, 1)];
@@ -170,7 +170,7 @@ fn inserts_that_are_cut_off_leave_a_sound_index() -> Result<()> {
 fn a_vacuum_that_is_cut_off_is_finished_by_the_next() -> Result<()> {
     let mut rng = Rng::with_seed(3);
     let cluster = server()?;
-    let workload = Workload::create(&cluster, "test", (6_000, 24), &mut rng)?;
+    let workload = Workload::create(&cluster, "test", (5_000, 48), &mut rng)?;
     let queries = workload.queries(&mut rng, 20);
     workload.index(&mut workload.connect(&cluster)?)?;
     let vacuuming = "SELECT EXISTS (SELECT FROM pg_stat_progress_vacuum WHERE phase LIKE '%index%')";

@@ -42,7 +42,7 @@ fn agree(primary: &Cluster, standby: &Cluster, workload: &Workload, queries: &[S
 fn a_standby_follows_answers_and_takes_over() -> Result<()> {
     let mut rng = Rng::with_seed(1);
     let primary = primary()?;
-    let workload = Workload::create(&primary, "test", (3_000, 24), &mut rng)?;
+    let workload = Workload::create(&primary, "test", (3_000, 48), &mut rng)?;
     let queries = workload.queries(&mut rng, 20);
     let standby = primary.replica()?;
     let mut client = workload.connect(&primary)?;
@@ -66,7 +66,7 @@ fn a_standby_follows_answers_and_takes_over() -> Result<()> {
 
     // An index that begins empty: it learns its frame from records, too.
     client.batch_execute(
-        "CREATE TABLE u (LIKE t INCLUDING DEFAULTS); CREATE INDEX j ON u USING hnsw (v vector_l2_ops)",
+        "CREATE TABLE u (LIKE t INCLUDING DEFAULTS); CREATE INDEX j ON u USING hnsw (v vector_l2_ops) WITH (codes = 2)",
     )?;
     client.batch_execute("INSERT INTO u SELECT * FROM t")?;
     standby.catch_up(&primary)?;
@@ -89,7 +89,7 @@ fn a_standby_follows_answers_and_takes_over() -> Result<()> {
 fn a_standby_searches_while_it_replays_inserts_and_vacuums() -> Result<()> {
     let mut rng = Rng::with_seed(2);
     let primary = primary()?;
-    let workload = Workload::create(&primary, "test", (1_500, 16), &mut rng)?;
+    let workload = Workload::create(&primary, "test", (1_500, 48), &mut rng)?;
     workload.index(&mut workload.connect(&primary)?)?;
     let standby = primary.replica()?;
     let writer: &[(Work, u32)] =

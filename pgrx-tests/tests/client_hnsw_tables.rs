@@ -12,6 +12,8 @@ fn database() -> Result<(Cluster, Client)> {
     // What waits for a vacuum must not depend on when the launcher comes by.
     client.batch_execute("ALTER SYSTEM SET autovacuum = off")?;
     client.batch_execute("SELECT pg_reload_conf()")?;
+    // Searches look far enough that what is missing is missing in the index.
+    client.batch_execute("SET hnsw.ef_search = 100")?;
     Ok((cluster, client))
 }
 

@@ -27,6 +27,8 @@ impl Sink for Anything {
 /// The vertex nearest to what is sought among those that greedy steps lead to, on the levels from the entry's down to just above
 /// `level`; on each it begins with what the one above found. The entry itself where there is no such level.
 ///
+/// The entry, too, for a query that orders nothing: to it every vertex is as near as the next, and greed would read them all.
+///
 /// None when the entry point is gone: then the meta page tells of another.
 pub(crate) fn descend<S: PageStore>(
     probe: &Probe<'_, S>,
@@ -38,6 +40,9 @@ pub(crate) fn descend<S: PageStore>(
     let (visits, memory) = (usize::MAX, usize::MAX);
     let limits = Limits { ef: 1, width: 1, resumable: false, keep_codes: false, visits, memory };
     let mut entry = meta.entry;
+    if !probe.query.orders() {
+        return Ok(entry);
+    }
     let mut best = Vec::new();
     for above in (level + 1..=meta.entry_level).rev() {
         beam.begin(above, limits, [entry])?;

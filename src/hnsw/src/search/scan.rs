@@ -89,6 +89,8 @@ pub struct Scan<'s, S> {
     /// The bound of the vertex handed out last.
     last: f64,
     state: State,
+    /// Whether it has gone on after the first batch.
+    resumed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +163,7 @@ impl<'s, S: PageStore> Scan<'s, S> {
             rows: Rows::default(),
             last: f64::NEG_INFINITY,
             state: State::Begin,
+            resumed: false,
         }
     }
 
@@ -185,7 +188,7 @@ impl<'s, S: PageStore> Scan<'s, S> {
             if let Some(tid) = self.rows.next(self.probe.store, &mut filter)? {
                 return Ok(Some(Row { tid, distance: self.distance() }));
             }
-            if self.state != State::End && self.batch.len() <= self.held_back() {
+            if self.must_search() {
                 self.search(&mut filter)?;
             } else if let Some(ready) = self.batch.pop_front() {
                 let late = self.options.order == Order::Strict && ready.bound < self.last;
@@ -214,15 +217,24 @@ impl<'s, S: PageStore> Scan<'s, S> {
         }
     }
 
-    /// How much of a batch waits for the next one.
+    /// Whether rows may be near enough to come before what is at hand.
     ///
-    /// A later batch may find nearer rows than the last of this one. Under strict order those would come too late and be lost,
-    /// so the farther half of a batch is held back and takes part in the next one.
-    fn held_back(&self) -> usize {
+    /// Under strict order those would come too late and be lost. So rows are held back until the frontier has passed them by more
+    /// than estimates are mostly off. The first batch is what `ef` asks for; but its farther half takes part in the next one.
+    fn must_search(&self) -> bool {
+        let at_hand = self.batch.len();
         match (self.state, self.options.order) {
-            (State::Going, Order::Strict) => self.beam.limits().ef / 2,
-            _ => 0,
+            (State::End, _) => false,
+            (State::Going, Order::Strict) => {
+                let ahead = |ready: &Ready| ready.ranked.key() > self.beam.passed();
+                at_hand <= self.ef() / 2 || (self.resumed && self.batch.front().is_some_and(ahead))
+            }
+            _ => at_hand == 0,
         }
+    }
+
+    fn ef(&self) -> usize {
+        self.options.ef.max(1)
     }
 
     /// Finds the next batch.
@@ -244,9 +256,12 @@ impl<'s, S: PageStore> Scan<'s, S> {
             }
             State::Going => {
                 let held = self.batch.len();
+                // The more wait for the frontier to pass, the farther it goes at once.
+                let ef = held + self.ef().max(held / 2);
+                self.resumed = true;
                 self.beam.give_back(self.batch.drain(..).map(|ready| ready.ranked));
                 let mut sink = self.found.sink(&self.probe, filter);
-                self.beam.resume(&self.probe, &mut sink)?;
+                self.beam.resume(&self.probe, &mut sink, ef)?;
                 self.beam.take_best(&mut best);
                 if best.len() == held && !self.beam.is_spent(self.found.bytes()) {
                     self.state = State::End;

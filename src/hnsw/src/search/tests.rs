@@ -66,8 +66,8 @@ fn a_scan_goes_on_to_the_last_row_in_order_and_gives_each_once() {
         assert_eq!(numbers, (0..700).collect::<Vec<_>>());
 
         let strict = rows(&mut index, query, ScanOptions { order: Order::Strict, ..far }, 10_000);
-        // One bit of 24 dimensions says little, so that much is found late.
-        let (most, near) = if payload == PayloadKind::Full { (680, 90) } else { (400, 65) };
+        // One bit of 24 dimensions says little, so that the first batch of 20 has missed some.
+        let (most, near) = if payload == PayloadKind::Full { (690, 95) } else { (680, 90) };
         let truth = Exact::new(index.options().spec, &data).nearest(query, 100, |_| true);
         let hits = strict.iter().take(100).filter(|row| truth.contains(&number(row.tid))).count();
         assert!(strict.len() >= most && hits >= near, "{payload:?}: {}, {hits}", strict.len());
@@ -78,7 +78,8 @@ fn a_scan_goes_on_to_the_last_row_in_order_and_gives_each_once() {
         assert!(strict.is_sorted_by(|a, b| bound(a) <= bound(b)));
         assert_eq!(matches!(strict[0].distance, Distance::Exact(_)), payload == PayloadKind::Full);
         let off = rows(&mut index, query, ScanOptions { order: Order::Off, ..far }, 10_000);
-        assert_eq!(off, strict[..20]);
+        // What a scan that goes on may change is the farther half.
+        assert_eq!((off.len(), &off[..10]), (20, &strict[..10]));
     }
 }
 
@@ -118,7 +119,7 @@ fn a_range_ends_the_scan() {
     let mut scan = index.scan(Some(Value::F32(query)), ScanOptions { within, ..scan }).unwrap();
     let found: Vec<Row> = std::iter::from_fn(|| scan.next_row().unwrap()).collect();
     assert_eq!(found, all[..50]);
-    assert!(scan.visits() < 600, "{}", scan.visits());
+    assert!(scan.visits() < 1200, "{}", scan.visits());
 }
 
 #[test]
@@ -135,6 +136,9 @@ fn without_rows_or_order() {
     assert_eq!(found.len(), 300);
     assert!(found.iter().all(|row| row.distance == Distance::Unordered));
     assert_eq!(rows(&mut index, &[0.0; DIMS], ScanOptions::default(), 400).len(), 300);
+    // The upper levels take nothing of what may be visited.
+    let few = ScanOptions { ef: 30, max_visits: 40, ..ScanOptions::default() };
+    assert!(rows(&mut index, &[0.0; DIMS], few, 400).len() >= 30);
     assert!(index.scan(Some(Value::F32(&[1.0])), ScanOptions::default()).is_err());
 }
 

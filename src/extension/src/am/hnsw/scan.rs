@@ -1,7 +1,7 @@
 //! `ambeginscan`, `amrescan`, `amgettuple`, `amendscan`: rows, nearest first.
 
 use crate::am::cache::Remembered;
-use crate::am::error::OrRaise;
+use crate::am::error::{OrRaise, name_of};
 use crate::am::store::PgStore;
 use crate::am::tid;
 use crate::am::value::Detoasted;
@@ -22,12 +22,15 @@ struct State {
     /// Begun by the first call for a row. It borrows the store, and so is dropped before it.
     scan: Option<kite_hnsw::Scan<'static, PgStore>>,
     store: Option<Box<PgStore>>,
+    /// Blocks that the table has had.
+    table_blocks: u32,
 }
 
 impl State {
     fn reset(&mut self) {
         self.scan = None;
         self.store = None;
+        self.table_blocks = 0;
     }
 }
 
@@ -85,6 +88,13 @@ pub(super) unsafe extern "C-unwind" fn next(scan: IndexScanDesc, direction: Scan
         }
         let Some(rows) = &mut state.scan else { return false };
         let Some(row) = rows.next_row().or_raise(index) else { return false };
+        if row.tid.block() >= state.table_blocks {
+            let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
+            state.table_blocks = pg_sys::RelationGetNumberOfBlocksInFork((*scan).heapRelation, fork);
+            if row.tid.block() >= state.table_blocks {
+                refuse_row(index, row.tid.block());
+            }
+        }
         hand_out(scan, row);
         true
     }
@@ -158,6 +168,19 @@ unsafe fn refuse_unusable(scan: IndexScanDesc) {
         ErrorReport::new(unsupported, "non-MVCC snapshots are not supported with hnsw", "pgkite")
             .report(PgLogLevel::ERROR);
     }
+}
+
+/// Raises an ERROR for a row where the table has none.
+#[cold]
+unsafe fn refuse_row(index: Relation, block: u32) -> ! {
+    // SAFETY: the caller passes an open relation.
+    let name = unsafe { name_of(index) };
+    let message =
+        format!("index \"{name}\" is damaged: it has a row at block {block}, which its table has not");
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED, message, "pgkite")
+        .set_hint("REINDEX rebuilds it.")
+        .report(PgLogLevel::ERROR);
+    unreachable!("an ERROR does not return")
 }
 
 /// Tells the executor of a row, and what is known of its distance.

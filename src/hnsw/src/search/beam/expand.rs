@@ -12,8 +12,8 @@ use kite_pages::{Ahead, At, BlockNo, ItemPointer, ItemRef, PageStore, View};
 /// What one step of a search works with; kept for its allocations.
 #[derive(Debug, Default)]
 pub(super) struct Step {
-    /// Nodes to expand.
-    pub(super) chosen: Vec<u32>,
+    /// Nodes to expand, with the keys that they waited with.
+    pub(super) chosen: Vec<Ranked>,
     places: Vec<ItemPointer>,
     /// Nodes whose list lies on another page.
     apart: Vec<u32>,
@@ -30,8 +30,8 @@ pub(super) struct Step {
 #[derive(Debug, Clone, Copy)]
 struct Met {
     node: u32,
-    /// It came without an estimate, so that it waits to be expanded.
-    bare: bool,
+    /// The estimate that it waited with. One that came without waits now to be expanded.
+    estimate: Option<f32>,
     /// It can be a result.
     wanted: bool,
 }
@@ -44,12 +44,15 @@ impl Beam {
         sink: &mut impl Sink,
     ) -> Result<()> {
         let chosen = std::mem::take(&mut self.step.chosen);
-        let places = self.places(&chosen, |node| if node.read { node.list } else { node.link });
+        let places = self.places(chosen.iter().map(|ranked| ranked.node()), |node| {
+            if node.read { node.list } else { node.link }
+        });
         probe.store.read_items(&places, probe.ahead, |place, page| {
-            let (node, block) = (chosen[place], places[place].block());
+            let (node, block) = (chosen[place].node(), places[place].block());
             let view = page.view(NODES).at(block)?;
+            let estimate = Some(chosen[place].key());
             if !self.nodes[node as usize].read
-                && !self.read_vertex(probe, sink, (node, false), view, block)?
+                && !self.read_vertex(probe, sink, (node, estimate), view, block)?
             {
                 return Ok(());
             }
@@ -72,7 +75,7 @@ impl Beam {
             return Ok(());
         }
         let mut apart = std::mem::take(&mut self.step.apart);
-        let places = self.places(&apart, |node| node.list);
+        let places = self.places(apart.iter().copied(), |node| node.list);
         let ahead = Ahead { before: 0, after: probe.ahead.before };
         probe.store.read_items(&places, ahead, |place, page| {
             let block = places[place].block();
@@ -93,14 +96,14 @@ impl Beam {
             return Ok(());
         }
         let mut bare = std::mem::take(&mut self.step.bare);
-        let places = self.places(&bare, |node| node.link);
+        let places = self.places(bare.iter().copied(), |node| node.link);
         let batch = probe.store.batch().max(1);
         let ahead = Ahead { before: 0, ..probe.ahead };
         for (nodes, places) in bare.chunks(batch).zip(places.chunks(batch)) {
             probe.store.read_items(places, ahead, |place, page| {
                 let block = places[place].block();
                 let view = page.view(NODES).at(block)?;
-                self.read_vertex(probe, sink, (nodes[place], true), view, block).map(|_| ())
+                self.read_vertex(probe, sink, (nodes[place], None), view, block).map(|_| ())
             })?;
         }
         bare.clear();
@@ -126,20 +129,20 @@ impl Beam {
     }
 
     /// Where something of these nodes is.
-    fn places(&mut self, nodes: &[u32], of: impl Fn(&Node) -> Link) -> Vec<ItemPointer> {
+    fn places(&mut self, nodes: impl Iterator<Item = u32>, of: impl Fn(&Node) -> Link) -> Vec<ItemPointer> {
         let mut places = std::mem::take(&mut self.step.places);
         places.clear();
-        places.extend(nodes.iter().map(|&node| of(&self.nodes[node as usize]).pointer));
+        places.extend(nodes.map(|node| of(&self.nodes[node as usize]).pointer));
         places
     }
 
-    /// Reads a vertex that was met with an estimate, or `bare`. `false` when it is gone.
+    /// Reads a vertex that was met, with an estimate or without. `false` when it is gone.
     #[inline]
     fn read_vertex<S>(
         &mut self,
         probe: &Probe<'_, S>,
         sink: &mut impl Sink,
-        (node, bare): (u32, bool),
+        (node, estimate): (u32, Option<f32>),
         view: View<'_>,
         block: BlockNo,
     ) -> kite_pages::Result<bool> {
@@ -149,7 +152,7 @@ impl Beam {
         known.list = vertex.list(self.level);
         known.read = true;
         self.visits += 1;
-        let met = Met { node, bare, wanted: sink.meet(node, &vertex)? };
+        let met = Met { node, estimate, wanted: sink.meet(node, &vertex)? };
         match vertex.payload().at(block)? {
             Place::Here(payload) => self.rank(probe, sink, met, payload, block)?,
             Place::Chain(chain) => {
@@ -169,14 +172,15 @@ impl Beam {
         payload: &[u8],
         block: BlockNo,
     ) -> kite_pages::Result<()> {
-        if !(met.bare || met.wanted) {
+        if met.estimate.is_some() && !met.wanted {
             return Ok(());
         }
         let ranked =
             Ranked::new(probe.scorer.exact(&probe.query, payload).map_err(damaged(block))?, met.node);
-        if met.bare {
+        match met.estimate {
+            Some(estimate) => self.lag.note(estimate, ranked.key()),
             // It has been read, so that it is too late to put it off; it costs a slot of the heap.
-            self.wait(ranked)?;
+            None => self.wait(ranked)?,
         }
         if met.wanted {
             sink.payload(met.node, payload, block)?;
@@ -221,6 +225,7 @@ impl Beam {
             if full && estimate >= near {
                 if self.limits.resumable {
                     push(&mut self.later, (estimate, link))?;
+                    self.least_later = self.least_later.min(estimate);
                 }
             } else if self.is_new(link)? {
                 let code = if self.limits.keep_codes { list.code(place, probe.shape) } else { None };

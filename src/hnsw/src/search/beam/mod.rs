@@ -9,6 +9,7 @@
 //! the first of them would have shown to be needless, and saves waiting for memory.
 
 mod expand;
+mod lag;
 
 use super::probe::{Limits, Probe, Sink};
 use super::ranked::Ranked;
@@ -18,6 +19,7 @@ use crate::format::{Link, Shape};
 use crate::grow::{extend, push, push_heap};
 use expand::Step;
 use kite_pages::PageStore;
+use lag::Lag;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -45,6 +47,10 @@ pub(crate) struct Beam {
     frontier: BinaryHeap<Reverse<Ranked>>,
     /// Links that were too far to be looked into, with their estimates; some more than once.
     later: Vec<(f32, Link)>,
+    /// The least of those estimates.
+    least_later: f32,
+    /// How far estimates were above the keys.
+    lag: Lag,
     best: BinaryHeap<Ranked>,
     spare: BinaryHeap<Reverse<Ranked>>,
     visits: usize,
@@ -62,6 +68,8 @@ impl Beam {
             seen: Seen::default(),
             frontier: BinaryHeap::new(),
             later: Vec::new(),
+            least_later: f32::INFINITY,
+            lag: Lag::default(),
             best: BinaryHeap::new(),
             spare: BinaryHeap::new(),
             visits: 0,
@@ -85,6 +93,7 @@ impl Beam {
         self.seen.clear();
         self.frontier.clear();
         self.later.clear();
+        self.least_later = f32::INFINITY;
         self.best.clear();
         self.spare.clear();
         for link in entries {
@@ -97,11 +106,12 @@ impl Beam {
     }
 
     /// Searches until no node waits that could be among the `ef` nearest. The limits end it earlier only where it would go on
-    /// for the sake of a filter: the nearest `ef` are had whatever the limits.
+    /// for the sake of a filter, or where none is nearer than the next: the nearest `ef` are had whatever the limits.
     pub(crate) fn run<S: PageStore>(&mut self, probe: &Probe<'_, S>, sink: &mut impl Sink) -> Result<()> {
         while self.expand(probe, sink)? {
             probe.store.check_interrupts()?;
-            if self.is_spent(sink.bytes()) && (self.resumed || !self.is_full()) {
+            let goes_on = self.resumed || !self.is_full() || !probe.query.orders();
+            if goes_on && self.is_spent(sink.bytes()) {
                 break;
             }
         }
@@ -113,9 +123,16 @@ impl Beam {
         self.best.extend(ranked);
     }
 
-    /// Goes on for another `ef`, after [`Beam::take_best`]: with what was read but too far, and from the frontier.
-    pub(crate) fn resume<S: PageStore>(&mut self, probe: &Probe<'_, S>, sink: &mut impl Sink) -> Result<()> {
+    /// Goes on for the `ef` nearest, after [`Beam::take_best`]: with what was read but too far, and from the frontier.
+    pub(crate) fn resume<S: PageStore>(
+        &mut self,
+        probe: &Probe<'_, S>,
+        sink: &mut impl Sink,
+        ef: usize,
+    ) -> Result<()> {
         self.resumed = true;
+        self.limits.ef = ef;
+        self.least_later = f32::INFINITY;
         for (estimate, link) in std::mem::take(&mut self.later) {
             if self.is_new(link)? {
                 let node = self.add(link, None)?;
@@ -139,6 +156,12 @@ impl Beam {
     /// How it is bounded.
     pub(crate) fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// The key below which hardly anything waits: what is nearest by its estimate, less what estimates are mostly off by.
+    pub(crate) fn passed(&self) -> f32 {
+        let waits = self.frontier.peek().map_or(f32::INFINITY, |Reverse(next)| next.key());
+        waits.min(self.least_later) - self.lag.most()
     }
 
     /// Vertices read on all levels.
@@ -214,7 +237,7 @@ impl Beam {
         while self.step.chosen.len() < self.limits.width {
             match self.frontier.peek() {
                 Some(Reverse(next)) if !full || next.key() <= worst => {
-                    self.step.chosen.push(next.node());
+                    self.step.chosen.push(*next);
                     self.frontier.pop();
                 }
                 _ => break,

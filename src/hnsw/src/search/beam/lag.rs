@@ -1,0 +1,57 @@
+//! How far estimates are off.
+
+/// Standard deviations beyond which hardly any estimate lies: one in a thousand by the normal distribution.
+const HARDLY_ANY: f32 = 3.1;
+
+/// What is known of the differences between estimates and keys: a vertex whose estimate is too high is read too late.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Lag {
+    count: f32,
+    sum: f32,
+    squares: f32,
+}
+
+impl Lag {
+    /// A vertex that waited with an estimate was read.
+    #[inline]
+    pub(super) fn note(&mut self, estimate: f32, key: f32) {
+        let above = estimate - key;
+        // Entry points wait without an estimate, and vectors may be larger than squares can hold.
+        if (above * above).is_finite() {
+            self.count += 1.0;
+            self.sum += above;
+            self.squares += above * above;
+        }
+    }
+
+    /// How far hardly any estimate is above the key.
+    pub(super) fn most(&self) -> f32 {
+        if self.count == 0.0 {
+            return 0.0;
+        }
+        let mean = self.sum / self.count;
+        let variance = (self.squares / self.count - mean * mean).max(0.0);
+        let most = (mean + HARDLY_ANY * variance.sqrt()).max(0.0);
+        if most.is_finite() { most } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hardly_any_estimate_is_further_above() {
+        let mut lag = Lag::default();
+        assert_eq!(lag.most(), 0.0);
+        lag.note(f32::NEG_INFINITY, 1.0);
+        lag.note(1e30, 1.0);
+        assert_eq!(lag.most(), 0.0);
+        let mut rng = fastrand::Rng::with_seed(1);
+        // The sum of twelve uniform numbers is nearly normal, with a variance of one.
+        let mut off = || 0.5 + 2.0 * ((0..12).map(|_| rng.f32()).sum::<f32>() - 6.0);
+        (0..10_000).for_each(|_| lag.note(off() + 7.0, 7.0));
+        let above = (0..10_000).filter(|_| off() > lag.most()).count();
+        assert!((1..40).contains(&above), "{above} of 10,000 above {}", lag.most());
+    }
+}
