@@ -29,7 +29,7 @@ const FAMILIES: [Family; 9] = [
     ("integers", 95, |rng| (0..DIMS).map(|_| f32::from(rng.i8(-3..4))).collect()),
     ("few, often", 95, |rng| vec![f32::from(rng.u8(1..5)); DIMS]),
     ("nearly equal", 90, |rng| (0..DIMS).map(|_| 1.0 + f32::EPSILON * f32::from(rng.u8(..9))).collect()),
-    ("far from zero", 95, |rng| (0..DIMS).map(|_| 1e4 + vectors::normal(rng)).collect()),
+    ("far from zero", 10, |rng| (0..DIMS).map(|_| 1e4 + vectors::normal(rng)).collect()),
 ];
 
 fn scaled(rng: &mut Rng, scale: f32) -> Vec<f32> {
