@@ -1,5 +1,8 @@
 //! The indexed value of a row, and the query of a scan.
 
+use crate::am::error::OrRaise;
+use crate::am::spec;
+use crate::call;
 use crate::plain::Plain;
 use kite_codecs::{Spec, Value, VectorType};
 use kite_vectors::{Error, Result};
@@ -46,6 +49,23 @@ impl<'a> Detoasted<'a> {
         }
         Err(different(spec, dims))
     }
+}
+
+/// Raises what is wrong with a value. Where the index is of another type or other dimensions than its column, that is what is wrong.
+///
+/// # Safety
+/// `index` is an open index of ours.
+#[cold]
+pub(in crate::am) unsafe fn refuse(error: &Error, spec: &Spec, index: pg_sys::Relation) -> ! {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let column = spec::of(index).map(|column| (column.vector_type, column.dims));
+        if column.is_ok_and(|column| column != (spec.vector_type, spec.dims)) {
+            let what = "what it says of its column is not so";
+            Err::<(), _>(kite_pages::Error::Corrupt { block: 0, what }).or_raise(index);
+        }
+    }
+    call::raise(error)
 }
 
 impl Drop for Detoasted<'_> {

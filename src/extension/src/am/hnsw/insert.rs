@@ -3,8 +3,7 @@
 use crate::am::cache::Remembered;
 use crate::am::error::OrRaise;
 use crate::am::tid;
-use crate::am::value::Detoasted;
-use crate::call;
+use crate::am::value::{Detoasted, refuse};
 use pgrx::pg_sys::{Datum, IndexInfo, IndexUniqueCheck, ItemPointer, Relation};
 use pgrx::prelude::*;
 
@@ -31,7 +30,7 @@ pub(super) unsafe extern "C-unwind" fn insert(
         let mut opened = remembered.open(&store).or_raise(index);
         let value = Detoasted::new(*values);
         let spec = opened.options().spec;
-        let vector = value.value(&spec).unwrap_or_else(|error| call::raise(&error));
+        let vector = value.value(&spec).unwrap_or_else(|error| refuse(&error, &spec, index));
         opened.insert(tid::from_server(&*row), vector).or_raise(index);
         remembered.keep(&opened);
     }

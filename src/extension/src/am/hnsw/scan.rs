@@ -4,8 +4,8 @@ use crate::am::cache::Remembered;
 use crate::am::error::{OrRaise, name_of};
 use crate::am::store::PgStore;
 use crate::am::tid;
-use crate::am::value::Detoasted;
-use crate::{call, guc};
+use crate::am::value::{Detoasted, refuse};
+use crate::guc;
 use kite_hnsw::{Distance, Row, ScanOptions};
 use pgrx::pg_sys::{
     self, Datum, IndexScanDesc, Relation, ScanDirection, ScanKey, SnapshotType, panic::ErrorReport,
@@ -129,7 +129,8 @@ unsafe fn start(state: &mut State, scan: IndexScanDesc) {
         let argument = (!is_null).then(|| Detoasted::new(key.sk_argument));
         let spec = opened.options().spec;
         let query = argument.as_ref();
-        let query = query.map(|query| query.value(&spec).unwrap_or_else(|error| call::raise(&error)));
+        let query =
+            query.map(|query| query.value(&spec).unwrap_or_else(|error| refuse(&error, &spec, index)));
         let begun = opened.scan(query, options()).or_raise(index);
         remembered.keep(&opened);
         // The scan borrows the store alone, which stands in a box of the same state, and is dropped after it.
