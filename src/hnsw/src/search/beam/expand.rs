@@ -219,7 +219,7 @@ impl Beam {
             .scorer
             .estimate(&probe.query, list.codes, list.factors, &mut estimates)
             .map_err(damaged(block))?;
-        let (full, near) = (self.is_full(), self.worst());
+        let (full, near) = (self.is_full(), self.reach());
         for (place, (&link, &estimate)) in list.links.iter().zip(&estimates).enumerate() {
             // Most are too far, and need not be remembered: they will be too far in every other list, too.
             if full && estimate >= near {

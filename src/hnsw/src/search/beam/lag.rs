@@ -3,6 +3,9 @@
 /// Standard deviations beyond which hardly any estimate lies: one in a thousand by the normal distribution.
 const HARDLY_ANY: f32 = 3.1;
 
+/// Standard deviations by which an estimate may be beyond the farthest result where estimates do not tell results apart.
+const SLACK: f32 = 3.0;
+
 /// What is known of the differences between estimates and keys: a vertex whose estimate is too high is read too late.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Lag {
@@ -24,14 +27,35 @@ impl Lag {
         }
     }
 
+    /// By how much an estimate may be beyond the farthest of the best, which are `spread` apart.
+    ///
+    /// Estimates of vectors in a dense cluster differ by less than they are off: the nearest may well have one that is beyond the
+    /// farthest result. Where results are farther apart than that, a wider beam pays more than a longer reach; so this grows with the
+    /// share that the error has in the spread.
+    #[inline]
+    pub(super) fn slack(&self, spread: f32) -> f32 {
+        let deviation = self.deviation();
+        let share = deviation / spread.max(f32::MIN_POSITIVE);
+        SLACK * share.min(1.0) * deviation
+    }
+
+    /// The standard deviation of the differences.
+    #[inline]
+    fn deviation(&self) -> f32 {
+        if self.count == 0.0 {
+            return 0.0;
+        }
+        let mean = self.sum / self.count;
+        let deviation = (self.squares / self.count - mean * mean).max(0.0).sqrt();
+        if deviation.is_finite() { deviation } else { 0.0 }
+    }
+
     /// How far hardly any estimate is above the key.
     pub(super) fn most(&self) -> f32 {
         if self.count == 0.0 {
             return 0.0;
         }
-        let mean = self.sum / self.count;
-        let variance = (self.squares / self.count - mean * mean).max(0.0);
-        let most = (mean + HARDLY_ANY * variance.sqrt()).max(0.0);
+        let most = (self.sum / self.count + HARDLY_ANY * self.deviation()).max(0.0);
         if most.is_finite() { most } else { 0.0 }
     }
 }
@@ -53,5 +77,9 @@ mod tests {
         (0..10_000).for_each(|_| lag.note(off() + 7.0, 7.0));
         let above = (0..10_000).filter(|_| off() > lag.most()).count();
         assert!((1..40).contains(&above), "{above} of 10,000 above {}", lag.most());
+        // The deviation is 2: all of it counts where results are no farther apart, and little where they are.
+        for (spread, slack) in [(0.0, 6.0), (1.0, 6.0), (2.0, 6.0), (20.0, 0.6)] {
+            assert!((lag.slack(spread) / slack - 1.0).abs() < 0.1, "{spread}: {}", lag.slack(spread));
+        }
     }
 }

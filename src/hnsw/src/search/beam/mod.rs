@@ -53,6 +53,8 @@ pub(crate) struct Beam {
     lag: Lag,
     best: BinaryHeap<Ranked>,
     spare: BinaryHeap<Reverse<Ranked>>,
+    /// The least key among the best so far.
+    least: f32,
     visits: usize,
     resumed: bool,
     step: Step,
@@ -72,6 +74,7 @@ impl Beam {
             lag: Lag::default(),
             best: BinaryHeap::new(),
             spare: BinaryHeap::new(),
+            least: f32::INFINITY,
             visits: 0,
             resumed: false,
             step: Step::default(),
@@ -95,6 +98,7 @@ impl Beam {
         self.later.clear();
         self.least_later = f32::INFINITY;
         self.best.clear();
+        self.least = f32::INFINITY;
         self.spare.clear();
         for link in entries {
             if self.is_new(link)? {
@@ -211,6 +215,13 @@ impl Beam {
         }
     }
 
+    /// What an estimate must be below for its node to be looked into.
+    #[inline]
+    fn reach(&self) -> f32 {
+        let worst = self.worst();
+        if worst.is_finite() { worst + self.lag.slack(worst - self.least) } else { worst }
+    }
+
     #[inline]
     fn is_full(&self) -> bool {
         self.best.len() >= self.limits.ef
@@ -232,7 +243,7 @@ impl Beam {
 
     /// Takes the nearest nodes from the frontier, as long as they are near enough.
     fn choose(&mut self) {
-        let (worst, full) = (self.worst(), self.is_full());
+        let (worst, full) = (self.reach(), self.is_full());
         self.step.chosen.clear();
         while self.step.chosen.len() < self.limits.width {
             match self.frontier.peek() {
@@ -254,6 +265,7 @@ impl Beam {
                 Some(ranked)
             } else if sink.admits(ranked.node())? {
                 self.best.push(ranked);
+                self.least = self.least.min(ranked.key());
                 if self.best.len() > self.limits.ef { self.best.pop() } else { None }
             } else {
                 None
