@@ -132,6 +132,7 @@ pub(crate) fn built<'s>(store: &'s MemStore, options: &Options, vectors: &[Vec<f
             lists: vec![Link::NONE; usize::from(level) + 1],
             payload,
             tids: vec![tid(node as usize)],
+            slots: 0,
         };
         let no = page.add(&vertex.to_bytes().unwrap()).unwrap().unwrap();
         let pointer = ItemPointer::new(block, no);

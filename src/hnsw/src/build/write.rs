@@ -199,6 +199,7 @@ impl<B: BulkWriter> Writer<B> {
                 lists: links,
                 payload: payload.to_vec(),
                 tids: here.to_vec(),
+                slots: 0,
             };
             self.put(place, &item.to_bytes().at(place.block())?)?;
         }

@@ -26,6 +26,7 @@ fn vertex() -> VertexBuf {
         lists: (0..3).map(|level| Link::new(pointer(level), level)).collect(),
         payload: (0..64).collect(),
         tids: (0..5).map(pointer).collect(),
+        slots: 6,
     }
 }
 

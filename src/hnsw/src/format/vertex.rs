@@ -4,11 +4,12 @@
 //! 0    ItemHead   tag VERTEX, flags DEAD | CHAINED | UNLINKED, owner: none
 //! 12   level      u8
 //! 13   tids       u8: heap TIDs that stand here, at most 8
-//! 14   reserved   2 bytes, 0
+//! 14   slots      u8: heap TIDs that there is room for, at most 8
+//! 15   reserved   u8, 0
 //! 16   postings   Link to the first posting with further TIDs, or none; UNLINKED: the stamp of that, u64
 //! 24   lists      Link of the list of each level, from 0
 //!      payload    the vector, as `kite_codecs` encodes it; CHAINED: an ItemRef to where it is
-//!      tids       6 bytes each
+//!      tids       6 bytes each; the slots behind them are zero
 //! ```
 //!
 //! A vertex has TIDs here as long as it has any. Without any it is `DEAD` and stays so: searches pass through it. Once vacuum has led
@@ -31,7 +32,8 @@ struct Header {
     head: ItemHead,
     level: u8,
     tids: u8,
-    reserved: [u8; 2],
+    slots: u8,
+    reserved: u8,
     postings: Link,
 }
 
@@ -63,16 +65,17 @@ impl<'a> Item<'a> for Vertex<'a> {
     fn parse(item: &'a [u8], (): ()) -> Result<Self, Defect> {
         let mut reader = ItemReader::new(item);
         let header: &Header = reader.one()?;
-        if header.level > HIGHEST || usize::from(header.tids) > INLINE {
+        if header.level > HIGHEST || header.tids > header.slots || usize::from(header.slots) > INLINE {
             return Err(Defect("a vertex has an impossible level or number of rows"));
         }
         let lists = reader.many(usize::from(header.level) + 1)?;
         let rest = reader.rest();
-        let size = usize::from(header.tids) * size_of::<ItemPointer>();
-        let Some((payload, tids)) = rest.len().checked_sub(size).and_then(|at| rest.split_at_checked(at))
+        let size = usize::from(header.slots) * size_of::<ItemPointer>();
+        let Some((payload, slots)) = rest.len().checked_sub(size).and_then(|at| rest.split_at_checked(at))
         else {
             return Err(Defect("a vertex is shorter than what it says it holds"));
         };
+        let tids = &slots[..usize::from(header.tids) * size_of::<ItemPointer>()];
         let tids =
             <[ItemPointer]>::ref_from_bytes(tids).map_err(|_| Defect("the rows of a vertex are cut off"))?;
         Ok(Self { header, lists, payload, tids })
@@ -140,6 +143,8 @@ pub(crate) struct VertexBuf {
     pub(crate) payload: Vec<u8>,
     /// At most [`INLINE`].
     pub(crate) tids: Vec<ItemPointer>,
+    /// TIDs that the item has room for; it gets more if need be. 0 for a new one.
+    pub(crate) slots: usize,
 }
 
 impl From<Vertex<'_>> for VertexBuf {
@@ -153,23 +158,32 @@ impl From<Vertex<'_>> for VertexBuf {
             lists: vertex.lists.to_vec(),
             payload: vertex.payload.to_vec(),
             tids: vertex.tids.to_vec(),
+            slots: usize::from(vertex.header.slots),
         }
     }
 }
 
 impl VertexBuf {
-    /// Bytes of a vertex item.
+    /// TIDs that an item made for so many has room for: one more, so that the new version of a row that was updated finds room where
+    /// the old one is.
+    fn slots_for(tids: usize) -> usize {
+        if tids == 0 { 0 } else { (tids + 1).min(INLINE) }
+    }
+
+    /// Bytes of a new vertex item.
     pub(crate) fn size(level: u8, payload: usize, tids: usize) -> usize {
         size_of::<Header>()
             + (usize::from(level) + 1) * size_of::<Link>()
             + payload
-            + tids * size_of::<ItemPointer>()
+            + Self::slots_for(tids) * size_of::<ItemPointer>()
     }
 
     /// The item.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Defect> {
         let level = (self.lists.len() as u8).wrapping_sub(1);
-        let mut bytes = vec![0; Self::size(level, self.payload.len(), self.tids.len())];
+        let slots = if self.tids.len() <= self.slots { self.slots } else { Self::slots_for(self.tids.len()) };
+        let size = Self::size(level, self.payload.len(), 0) + slots * size_of::<ItemPointer>();
+        let mut bytes = vec![0; size];
         let flags = (u8::from(self.dead) * DEAD)
             | (u8::from(self.chained) * CHAINED)
             | (u8::from(self.unlinked.is_some()) * UNLINKED);
@@ -179,7 +193,8 @@ impl VertexBuf {
             head: ItemHead::new(VERTEX, flags, ItemPointer::NONE, self.generation),
             level,
             tids: self.tids.len() as u8,
-            reserved: [0; 2],
+            slots: slots as u8,
+            reserved: 0,
             postings: self.unlinked.map_or(self.postings, stamped),
         })?;
         writer.put(self.lists.as_slice())?;

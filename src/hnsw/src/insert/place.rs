@@ -36,6 +36,7 @@ impl<S: PageStore> Index<'_, S> {
             lists: vec![Link::NONE; neighbours.len()],
             payload,
             tids: vec![tid],
+            slots: 0,
         };
         let mut lists: Vec<ListBuf> =
             (0..).zip(neighbours).map(|(level, near)| self.list(level, near)).collect();
