@@ -48,8 +48,8 @@ fn an_update_of_another_column_leaves_the_graph_alone() -> Result<()> {
     for _ in 0..3 {
         let each = (wal(&mut client, update)? - without) as f64 / ROWS as f64;
         eprintln!("{each:.0} bytes of WAL per row in the index");
-        // A record of one page: a vertex of its own would take one for each link to it. What moves on the page to make room is in it.
-        ensure!(each < 6_000.0, "{each} bytes per row");
+        // A record of one page, where there is room beside the old version: a vertex of its own would take one for each link to it.
+        ensure!(each < 400.0, "{each} bytes per row");
         ensure!(graph(&mut client)?.0 == vertices, "the update makes vertices");
         complete(&mut client, "t", "i")?;
     }

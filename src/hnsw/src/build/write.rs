@@ -209,9 +209,10 @@ impl<B: BulkWriter> Writer<B> {
         Ok(place)
     }
 
-    /// The slots of a list on level 0: some to spare, since a list that has to grow has to be copied.
+    /// The slots of a list on level 0: two or more to spare, since a list that has to grow has to be copied, and what has to move for
+    /// it on its page goes into the WAL.
     fn capacity(&self, count: usize) -> usize {
-        count.next_multiple_of(4).min(self.slots)
+        (count + 2).next_multiple_of(4).min(self.slots)
     }
 
     /// Writes a list, and places it if it has no place yet.
