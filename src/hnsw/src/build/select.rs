@@ -17,7 +17,8 @@ const FEW: usize = 4;
 /// How neighbours are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Choice {
-    /// What [`ALPHA`] comes to for the keys of the metric. 1 in the paper.
+    /// How many times nearer, in keys, a neighbour has to be to a candidate than the node itself is, if it is to lead there
+    /// instead. 1 in the paper.
     pub alpha: f32,
     /// Whether a list of which the heuristic would leave but a few links is filled with the nearest of the others (the paper's
     /// `keepPrunedConnections`).
