@@ -34,24 +34,24 @@ pub(in crate::am) unsafe fn name_of(relation: Relation) -> String {
     unsafe { CStr::from_ptr((*(*relation).rd_rel).relname.data.as_ptr()) }.to_string_lossy().into_owned()
 }
 
+/// The report of a damaged index.
+pub(in crate::am) fn damage(message: String) -> ErrorReport {
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED, message, "pgkite")
+        .set_hint("REINDEX rebuilds it.")
+}
+
 /// Raises an error of an operation on an index.
 #[cold]
 unsafe fn raise(error: &Error, index: Relation) -> ! {
     // SAFETY: the caller's promise.
     let name = unsafe { name_of(index) };
     let report = match error {
-        Error::Pages(kite_pages::Error::Corrupt { block, what }) => ErrorReport::new(
-            PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED,
-            format!("index \"{name}\" is damaged at block {block}: {what}"),
-            "pgkite",
-        )
-        .set_hint("REINDEX rebuilds it."),
-        Error::Codecs(kite_codecs::Error::Corrupt(what)) => ErrorReport::new(
-            PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED,
-            format!("index \"{name}\" is damaged: {what}"),
-            "pgkite",
-        )
-        .set_hint("REINDEX rebuilds it."),
+        Error::Pages(kite_pages::Error::Corrupt { block, what }) => {
+            damage(format!("index \"{name}\" is damaged at block {block}: {what}"))
+        }
+        Error::Codecs(kite_codecs::Error::Corrupt(what)) => {
+            damage(format!("index \"{name}\" is damaged: {what}"))
+        }
         Error::Interrupted => {
             // SAFETY: no lock is held once an operation has ended. It raises what the user asked for.
             unsafe { pg_sys::ProcessInterrupts() };

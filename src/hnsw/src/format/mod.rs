@@ -11,7 +11,7 @@ mod vertex;
 pub(crate) use list::{Entry, List, ListBuf, Shape, append};
 pub(crate) use meta::Meta;
 pub(crate) use posting::{Posting, PostingBuf, append_row};
-pub(crate) use vertex::{INLINE, Place, Vertex, VertexBuf};
+pub(crate) use vertex::{INLINE, Place, Vertex, VertexBuf, vertices};
 
 use kite_pages::{BlockNo, Defect, ItemNo, ItemPointer, ItemRef, PageKind, View, payload};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian};

@@ -16,7 +16,7 @@
 //! all lists past it, it is `UNLINKED`: only searches that were under way come by, and when the stamp is past it is freed.
 
 use super::{HIGHEST, Item, Link, VERTEX};
-use kite_pages::{Defect, ItemHead, ItemPointer, ItemReader, ItemRef, ItemWriter, Stamp};
+use kite_pages::{BlockNo, Defect, ItemHead, ItemPointer, ItemReader, ItemRef, ItemWriter, Stamp, View};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The most heap TIDs in the vertex itself.
@@ -85,6 +85,21 @@ impl<'a> Item<'a> for Vertex<'a> {
     fn generation(&self) -> u32 {
         self.header.head.generation()
     }
+}
+
+/// The vertices of a page, with links to them.
+pub(crate) fn vertices(
+    view: View<'_>,
+    block: BlockNo,
+) -> impl Iterator<Item = Result<(Link, Vertex<'_>), Defect>> {
+    view.items().filter_map(move |item| match item {
+        Ok((no, item)) if item.first() == Some(&VERTEX) => Some(
+            Vertex::parse(item, ())
+                .map(|vertex| (Link::new(ItemPointer::new(block, no), vertex.generation()), vertex)),
+        ),
+        Ok(_) => None,
+        Err(defect) => Some(Err(defect)),
+    })
 }
 
 impl<'a> Vertex<'a> {

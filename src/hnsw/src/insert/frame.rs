@@ -1,7 +1,7 @@
 //! Learning the frame of the codes, once an index that began empty holds enough vertices.
 
 use crate::Result;
-use crate::format::{CHUNKS, Link, NODES, VERTEX, Vertex, VertexBuf};
+use crate::format::{CHUNKS, Link, NODES, VertexBuf, vertices};
 use crate::index::Index;
 use crate::payloads::{Payloads, fetch};
 use kite_codecs::Frame;
@@ -99,19 +99,11 @@ impl<S: PageStore> Index<'_, S> {
 
     /// The vertices of a page.
     fn vertices_of(&self, block: BlockNo) -> Result<Vec<Link>> {
-        use crate::format::Item;
         let page = self.store.read(block)?;
         if page.is_new() || page.kind() != NODES {
             return Ok(Vec::new());
         }
-        let mut vertices = Vec::new();
-        for item in page.view(NODES).at(block)?.items() {
-            let (no, item) = item.at(block)?;
-            if item.first() == Some(&VERTEX) {
-                let vertex = Vertex::parse(item, ()).at(block)?;
-                vertices.push(Link::new(ItemPointer::new(block, no), vertex.generation()));
-            }
-        }
-        Ok(vertices)
+        let view = page.view(NODES).at(block)?;
+        vertices(view, block).map(|vertex| Ok(vertex.at(block)?.0)).collect()
     }
 }

@@ -8,7 +8,7 @@ use super::chain::find_vertex;
 use super::places::Places;
 use super::rows::replace;
 use crate::Result;
-use crate::format::{CHUNKS, Item, Link, List, NODES, VERTEX, Vertex, VertexBuf};
+use crate::format::{CHUNKS, Link, List, NODES, VertexBuf, vertices};
 use crate::index::read_meta;
 use kite_pages::{At, BlockNo, Defect, ItemPointer, ItemRef, Page, PageStore, PageTxn, Stamp, payload};
 use zerocopy::FromBytes;
@@ -118,13 +118,8 @@ fn linked_dead(page: &Page, block: BlockNo, entry: Link) -> Result<Vec<(Link, Ve
     if page.is_new() {
         return Ok(dead);
     }
-    for item in page.view(NODES)?.items() {
-        let (no, item) = item?;
-        if item.first() != Some(&VERTEX) {
-            continue;
-        }
-        let vertex = Vertex::parse(item, ())?;
-        let link = Link::new(ItemPointer::new(block, no), vertex.generation());
+    for vertex in vertices(page.view(NODES)?, block) {
+        let (link, vertex) = vertex?;
         if vertex.is_dead() && vertex.unlinked().is_none() && link != entry {
             dead.push((link, VertexBuf::from(vertex)));
         }

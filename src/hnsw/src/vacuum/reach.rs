@@ -3,10 +3,10 @@
 //! Pruning keeps a graph together as far as one list can know. Over many turnovers that is not far enough: now and then a vertex,
 //! or a cluster of them, loses the last link that leads to it. A walk from the entry point over level 0 finds them.
 
-use crate::format::{Item, Link, List, NODES, VERTEX, Vertex};
+use crate::format::{Link, List, NODES, vertices};
 use crate::index::{Index, read_meta};
 use crate::{Error, Result};
-use kite_pages::{At, ItemPointer, PageStore};
+use kite_pages::{At, PageStore};
 
 /// A vertex, and whether the walk has come by. One that was taken out of the graph leads nowhere.
 #[derive(Debug, Clone, Copy)]
@@ -70,15 +70,11 @@ impl<S: PageStore> Index<'_, S> {
                 continue;
             }
             let view = page.view(NODES).at(block - 1)?;
-            for item in view.items() {
-                let (no, item) = item.at(block - 1)?;
-                if item.first() != Some(&VERTEX) {
-                    continue;
-                }
-                let vertex = Vertex::parse(item, ()).at(block - 1)?;
+            for vertex in vertices(view, block - 1) {
+                let (link, vertex) = vertex.at(block - 1)?;
                 known.try_reserve(1).map_err(|_| Error::OutOfMemory { bytes: PER_VERTEX })?;
                 known.push(Known {
-                    vertex: Link::new(ItemPointer::new(block - 1, no), vertex.generation()),
+                    vertex: link,
                     list: if vertex.unlinked().is_none() { vertex.list(0) } else { Link::NONE },
                     dead: vertex.is_dead(),
                     reached: false,
@@ -147,7 +143,8 @@ mod tests {
         let index = built(store, options, &data);
         let cluster = |link: Link| -> usize {
             let page = store.read(link.block()).unwrap();
-            let vertex = link.find::<Vertex<'_>>(page.view(NODES).unwrap(), ()).unwrap().unwrap();
+            let vertex =
+                link.find::<crate::format::Vertex<'_>>(page.view(NODES).unwrap(), ()).unwrap().unwrap();
             number(vertex.tids[0]) % clusters
         };
         for found in index.known(usize::MAX).unwrap().unwrap() {

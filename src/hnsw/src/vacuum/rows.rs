@@ -2,7 +2,7 @@
 
 use super::Vacuum;
 use crate::Result;
-use crate::format::{Item, Link, NODES, VERTEX, Vertex, VertexBuf};
+use crate::format::{Link, NODES, Vertex, VertexBuf, vertices};
 use kite_pages::{At, BlockNo, Defect, ItemPointer, Page, PageStore, PageTxn};
 
 /// The rows of a page's vertices, as they were when it was read.
@@ -104,13 +104,8 @@ pub(super) fn replace(page: &mut Page, link: Link, buf: &VertexBuf) -> Result<()
 
 fn rows_of(page: &Page, block: BlockNo) -> Result<PageRows, Defect> {
     let mut rows = PageRows::default();
-    for item in page.view(NODES)?.items() {
-        let (no, item) = item?;
-        if item.first() != Some(&VERTEX) {
-            continue;
-        }
-        let vertex = Vertex::parse(item, ())?;
-        let link = Link::new(ItemPointer::new(block, no), vertex.generation());
+    for vertex in vertices(page.view(NODES)?, block) {
+        let (link, vertex) = vertex?;
         if vertex.postings().is_none() {
             rows.plain.push((link, vertex.tids.len()));
             rows.tids.extend_from_slice(vertex.tids);

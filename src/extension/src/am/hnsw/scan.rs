@@ -1,7 +1,7 @@
 //! `ambeginscan`, `amrescan`, `amgettuple`, `amendscan`: rows, nearest first.
 
 use crate::am::cache::Remembered;
-use crate::am::error::{OrRaise, name_of};
+use crate::am::error::{OrRaise, damage, name_of};
 use crate::am::store::PgStore;
 use crate::am::tid;
 use crate::am::value::{Detoasted, refuse};
@@ -178,9 +178,7 @@ unsafe fn refuse_row(index: Relation, block: u32) -> ! {
     let name = unsafe { name_of(index) };
     let message =
         format!("index \"{name}\" is damaged: it has a row at block {block}, which its table has not");
-    ErrorReport::new(PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED, message, "pgkite")
-        .set_hint("REINDEX rebuilds it.")
-        .report(PgLogLevel::ERROR);
+    damage(message).report(PgLogLevel::ERROR);
     unreachable!("an ERROR does not return")
 }
 

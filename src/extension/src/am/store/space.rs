@@ -21,7 +21,7 @@ pub(in crate::am) struct Targets {
 }
 
 impl Targets {
-    /// A page that probably has room for `bytes`, and nothing above it in use.
+    /// A page that probably has room for `bytes`; `pages` is how many there are.
     pub(super) fn find(&self, relation: Relation, pages: BlockNo, bytes: usize) -> Option<BlockNo> {
         let known = self.pages.borrow();
         if let Some(&(block, _)) = known.iter().rev().find(|(_, room)| *room >= bytes) {
