@@ -23,6 +23,17 @@ pub(crate) fn vectors(count: usize, dims: usize, seed: u64) -> Vec<Vec<f32>> {
     (0..count).map(|n| centres[n % 10].iter().zip(draw(1.0)).map(|(c, x)| c + x).collect()).collect()
 }
 
+/// Vectors in some clusters, and a dense one around the first of them.
+pub(crate) fn crowd(others: usize, crowd: usize, dims: usize, seed: u64) -> Vec<Vec<f32>> {
+    let mut rows = vectors(others, dims, seed);
+    let mut rng = fastrand::Rng::with_seed(!seed);
+    for _ in 0..crowd {
+        let near = rows[0].iter().map(|x| x + 0.2 * (rng.f32() - 0.5)).collect();
+        rows.push(near);
+    }
+    rows
+}
+
 /// The row of a vector by its number.
 pub(crate) fn tid(n: usize) -> ItemPointer {
     ItemPointer::new(n as u32 / 100, (n % 100) as u16 + 1)

@@ -197,7 +197,7 @@ impl<T: Scratch> Builder<T> {
     ) -> Result<(Meta, usize)> {
         host.phase(Phase::Dividing);
         // The lists of the parts are united, which makes them long enough.
-        self.parameters.choice = Choice::PLAIN;
+        self.parameters.choice.alpha = 1.0;
         let mut setting = Setting {
             scorer: &self.scorer,
             framed: self.scorer.clone(),

@@ -11,7 +11,7 @@
 use super::memory::{Charge, Counted, Memory};
 use super::search::Searcher;
 use super::select::select;
-use super::{Distances, Graph, Host, Parameters, Stopped, threads};
+use super::{Distances, Graph, Host, Parameters, Stopped, reach, threads};
 use crate::format::HIGHEST;
 use crate::pool::Candidate;
 use std::cmp::Reverse;
@@ -71,6 +71,8 @@ pub(super) fn link_levels(
         linked += size;
         host.linked(linked);
     }
+    drop(team);
+    reach::reconnect(&graph, distances, parameters.ef_construction, memory, host)?;
     Ok(graph)
 }
 

@@ -112,6 +112,10 @@ impl<T> Counted<T> {
         self.items.push(item);
         Ok(())
     }
+
+    pub(super) fn pop(&mut self) -> Option<T> {
+        self.items.pop()
+    }
 }
 
 impl<T> Deref for Counted<T> {

@@ -15,6 +15,7 @@ mod order;
 mod packer;
 mod part;
 mod parts;
+mod reach;
 mod rows;
 mod scratch;
 mod search;

@@ -11,8 +11,12 @@ use std::convert::Infallible;
 /// which gains at most half of that again, but indexes that grow by inserts would be larger than pgvector's.
 const ALPHA: f32 = 1.025;
 
-/// Less than this part of the slots is few.
-const FEW: usize = 4;
+/// The part of the slots below which links are few. A row in the middle of a dense cluster is nearer to each of the others than these
+/// are to each other, so that the heuristic would leave them a link to that row and no other, and that row has no slots for all of
+/// them. A list so short is rare in other data: the real set's index grows by 2 %.
+const FEW: usize = 8;
+/// The same for inner products, where such rows are the rule.
+const FEW_PRODUCTS: usize = 4;
 
 /// How neighbours are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,14 +24,14 @@ pub struct Choice {
     /// How many times nearer, in keys, a neighbour has to be to a candidate than the node itself is, if it is to lead there
     /// instead. 1 in the paper.
     pub alpha: f32,
-    /// Whether a list of which the heuristic would leave but a few links is filled with the nearest of the others (the paper's
-    /// `keepPrunedConnections`).
-    pub fills: bool,
+    /// Where the heuristic would leave one link, or links for less than this part of the slots, the nearest of the others fill the
+    /// list (the paper's `keepPrunedConnections`).
+    pub few: usize,
 }
 
 impl Choice {
-    /// The paper's.
-    pub const PLAIN: Self = Self { alpha: 1.0, fills: false };
+    /// The paper's, but for short lists.
+    pub const PLAIN: Self = Self { alpha: 1.0, few: FEW };
 
     /// What is best for a metric.
     ///
@@ -37,9 +41,9 @@ impl Choice {
     #[must_use]
     pub fn of(metric: Metric) -> Self {
         match metric {
-            Metric::L2 | Metric::Cosine => Self { alpha: ALPHA * ALPHA, fills: false },
-            Metric::L1 | Metric::Hamming | Metric::Jaccard => Self { alpha: ALPHA, fills: false },
-            Metric::InnerProduct => Self { alpha: 1.0, fills: true },
+            Metric::L2 | Metric::Cosine => Self { alpha: ALPHA * ALPHA, few: FEW },
+            Metric::L1 | Metric::Hamming | Metric::Jaccard => Self { alpha: ALPHA, few: FEW },
+            Metric::InnerProduct => Self { alpha: 1.0, few: FEW_PRODUCTS },
         }
     }
 }
@@ -82,7 +86,7 @@ pub(crate) fn select_by<E>(
             chosen.push(candidate);
         }
     }
-    if choice.fills && chosen.len() < most / FEW {
+    if chosen.len() < candidates.len().min((most / choice.few).max(2)) {
         let by_distance =
             |a: &Candidate, b: &Candidate| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node));
         // Those chosen so far are in the order of the candidates.
@@ -124,7 +128,7 @@ mod tests {
             (1..5).map(|node| Candidate { distance: line.between(0, node), node }).collect();
         let mut chosen = Vec::new();
         let mut nodes = |most, alpha| {
-            select(&line, &candidates, (most, Choice { alpha, fills: false }), &mut chosen);
+            select(&line, &candidates, (most, Choice { alpha, few: FEW }), &mut chosen);
             chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>()
         };
         assert_eq!(nodes(8, 1.0), [1, 3]);
@@ -132,11 +136,14 @@ mod tests {
         // The second point is at a distance of 2, and of 1 from the first.
         assert_eq!(nodes(8, 1.9), [1, 3]);
         assert_eq!(nodes(8, 2.0), [1, 2, 3]);
-        let fills = Choice { alpha: 1.0, fills: true };
+        let few = Choice { alpha: 1.0, few: 4 };
         for (most, filled) in [(12, vec![1, 2, 3, 4]), (8, vec![1, 3]), (2, vec![1, 3])] {
-            select(&line, &candidates, (most, fills), &mut chosen);
+            select(&line, &candidates, (most, few), &mut chosen);
             assert_eq!(chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>(), filled);
         }
+        // One link is few, whatever the number of slots.
+        select(&line, &candidates[2..], (4, Choice { alpha: 1.0, few: 4 }), &mut chosen);
+        assert_eq!(chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>(), [3, 4]);
     }
 
     #[test]
@@ -146,6 +153,6 @@ mod tests {
         }
         assert_eq!(Choice::of(Metric::L1).alpha, ALPHA);
         // Where keys are negative, a factor above 1 would prune more.
-        assert_eq!(Choice::of(Metric::InnerProduct), Choice { alpha: 1.0, fills: true });
+        assert_eq!(Choice::of(Metric::InnerProduct), Choice { alpha: 1.0, few: FEW_PRODUCTS });
     }
 }

@@ -1,7 +1,7 @@
 //! Queries against exact search.
 
 use super::*;
-use crate::testing::{Exact, built, number, spec, tid, vectors};
+use crate::testing::{Exact, built, crowd, number, spec, tid, vectors};
 use crate::{Index, Options};
 use kite_codecs::{Metric, PayloadKind, Spec, Value};
 use kite_pages::{ItemPointer, MemStore};
@@ -49,6 +49,38 @@ fn all_payloads_codes_and_widths_find_the_nearest() {
             let recall = recall(&mut index, &data, scan, 10);
             assert!(recall >= least, "{metric} {payload:?} {bits} bits, width {width}: {recall}");
         }
+    }
+}
+
+#[test]
+fn a_dense_cluster_is_searched_though_its_codes_are_alike() {
+    let dims = 64;
+    let data = crowd(1000, 400, dims, 8);
+    let exact = Exact::new(spec(Metric::L2, PayloadKind::Full, 0, dims), &data);
+    for (payload, bits, least) in [(PayloadKind::Full, 0, 0.98), (PayloadKind::Sq8, 1, 0.95)] {
+        let options = Options { m: 16, ..options(spec(Metric::L2, payload, bits, dims)) };
+        let store = MemStore::new();
+        let mut index = built(&store, &options, &data);
+        let found_by = |index: &mut Index<'_, MemStore>| {
+            let mut hits = 0;
+            for query in data[1000..].iter().step_by(10) {
+                let scan = ScanOptions { ef: 40, order: Order::Off, ..ScanOptions::default() };
+                let found: Vec<usize> =
+                    rows(index, query, scan, 40).iter().map(|row| number(row.tid)).collect();
+                hits += exact.nearest(query, 10, |_| true).iter().filter(|n| found.contains(n)).count();
+            }
+            hits as f64 / 400.0
+        };
+        let recall = found_by(&mut index);
+        assert!(recall >= least, "built, {bits} bits: {recall}");
+
+        let store = MemStore::new();
+        let mut index = Index::create(&store, &options).unwrap();
+        for (n, row) in data.iter().enumerate() {
+            index.insert(tid(n), Value::F32(row)).unwrap();
+        }
+        let recall = found_by(&mut index);
+        assert!(recall >= least, "inserted, {bits} bits: {recall}");
     }
 }
 

@@ -40,11 +40,16 @@ fn all_links(graph: &Graph) -> Vec<(u32, u8, Vec<u32>)> {
         .collect()
 }
 
-/// The share of the ten nearest other nodes that a search with ef = 40 finds for every 50th node.
+/// [`recall_of`] every 50th node.
 fn recall(vectors: &Vectors, graph: &Graph) -> f64 {
+    recall_of(vectors, graph, (0..graph.len() as u32).step_by(50))
+}
+
+/// The share of the ten nearest other nodes that a search with ef = 40 finds for nodes.
+fn recall_of(vectors: &Vectors, graph: &Graph, nodes: impl Iterator<Item = u32>) -> f64 {
     let mut searcher = Searcher::new(graph.len(), 40).unwrap();
     let (mut hits, mut asked) = (0, 0);
-    for node in (0..graph.len() as u32).step_by(50) {
+    for node in nodes {
         let mut exact: Vec<Candidate> = (0..graph.len() as u32)
             .filter(|&other| other != node)
             .map(|other| Candidate { distance: vectors.between(node, other), node: other })
@@ -118,7 +123,7 @@ fn alpha_fills_lists_and_more_is_found() {
         let parameters = Parameters {
             m: 4,
             ef_construction: 16,
-            choice: crate::Choice { alpha, fills: false },
+            choice: crate::Choice { alpha, ..crate::Choice::PLAIN },
             ..Parameters::default()
         };
         let graph = link(&vectors, &parameters, &endless()).unwrap();
@@ -127,6 +132,38 @@ fn alpha_fills_lists_and_more_is_found() {
     };
     let (paper, denser) = (built(1.0), built(1.1));
     assert!(denser.0 * 10 > paper.0 * 11 && denser.1 > paper.1, "{paper:?} {denser:?}");
+}
+
+#[test]
+fn a_row_in_the_middle_of_a_dense_cluster_does_not_hide_the_others() {
+    let data = crate::testing::crowd(1000, 400, 64, 7);
+    let vectors = Vectors { dims: 64, values: data.concat() };
+    for (m, least) in [(8, 0.9), (16, 0.97)] {
+        let parameters = Parameters { m, ef_construction: 5 * m, ..Parameters::default() };
+        let graph = link(&vectors, &parameters, &endless()).unwrap();
+        let found = recall_of(&vectors, &graph, (1001..1400).step_by(10));
+        assert!(found > least, "m = {m}: {found}");
+    }
+}
+
+#[test]
+fn a_way_leads_to_every_node() {
+    let random = |rows, dims| Vectors { dims, values: crate::testing::vectors(rows, dims, 3).concat() };
+    for (vectors, m) in
+        [(random(2000, 16), 4), (random(1000, 100), 4), (Vectors::make(3000, 12, 3), 4), (random(3000, 3), 2)]
+    {
+        let parameters = Parameters { m, ef_construction: 40, ..Parameters::default() };
+        let graph = link(&vectors, &parameters, &endless()).unwrap();
+        let mut reached = vec![false; graph.len()];
+        let mut waiting = vec![graph.entry()];
+        while let Some(node) = waiting.pop() {
+            if !std::mem::replace(&mut reached[node as usize], true) {
+                waiting.extend(graph.links(node, 0));
+            }
+        }
+        let lost = reached.iter().filter(|&&reached| !reached).count();
+        assert_eq!(lost, 0, "{} dimensions, m = {m}", vectors.dims);
+    }
 }
 
 #[test]

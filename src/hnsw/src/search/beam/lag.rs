@@ -29,14 +29,21 @@ impl Lag {
 
     /// By how much an estimate may be beyond the farthest of the best, which are `spread` apart.
     ///
-    /// Estimates of vectors in a dense cluster differ by less than they are off: the nearest may well have one that is beyond the
-    /// farthest result. Where results are farther apart than that, a wider beam pays more than a longer reach; so this grows with the
-    /// share that the error has in the spread.
+    /// Estimates of vectors in a dense cluster differ by less than they are off, and all are too high where the code of one is: the
+    /// nearest may well have one that is beyond the farthest result. Where results are farther apart than that, a wider beam pays more
+    /// than a longer reach; so this grows with the share that the error has in the spread.
     #[inline]
     pub(super) fn slack(&self, spread: f32) -> f32 {
         let deviation = self.deviation();
-        let share = deviation / spread.max(f32::MIN_POSITIVE);
-        SLACK * share.min(1.0) * deviation
+        let share = (deviation / spread.max(f32::MIN_POSITIVE)).min(1.0);
+        share * (self.mean().max(0.0) + SLACK * deviation)
+    }
+
+    /// The mean of the differences.
+    #[inline]
+    fn mean(&self) -> f32 {
+        let mean = self.sum / self.count.max(1.0);
+        if mean.is_finite() { mean } else { 0.0 }
     }
 
     /// The standard deviation of the differences.
@@ -45,18 +52,14 @@ impl Lag {
         if self.count == 0.0 {
             return 0.0;
         }
-        let mean = self.sum / self.count;
+        let mean = self.mean();
         let deviation = (self.squares / self.count - mean * mean).max(0.0).sqrt();
         if deviation.is_finite() { deviation } else { 0.0 }
     }
 
     /// How far hardly any estimate is above the key.
     pub(super) fn most(&self) -> f32 {
-        if self.count == 0.0 {
-            return 0.0;
-        }
-        let most = (self.sum / self.count + HARDLY_ANY * self.deviation()).max(0.0);
-        if most.is_finite() { most } else { 0.0 }
+        (self.mean() + HARDLY_ANY * self.deviation()).max(0.0)
     }
 }
 
@@ -77,8 +80,8 @@ mod tests {
         (0..10_000).for_each(|_| lag.note(off() + 7.0, 7.0));
         let above = (0..10_000).filter(|_| off() > lag.most()).count();
         assert!((1..40).contains(&above), "{above} of 10,000 above {}", lag.most());
-        // The deviation is 2: all of it counts where results are no farther apart, and little where they are.
-        for (spread, slack) in [(0.0, 6.0), (1.0, 6.0), (2.0, 6.0), (20.0, 0.6)] {
+        // The mean is 0.5 and the deviation 2: all of it counts where results are no farther apart, and little where they are.
+        for (spread, slack) in [(0.0, 6.5), (1.0, 6.5), (2.0, 6.5), (20.0, 0.65)] {
             assert!((lag.slack(spread) / slack - 1.0).abs() < 0.1, "{spread}: {}", lag.slack(spread));
         }
     }
