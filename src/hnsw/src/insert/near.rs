@@ -84,7 +84,8 @@ impl<S: PageStore> Index<'_, S> {
         // The way down may end where the lost one is lost, too: among vertices to which nothing leads on level 0.
         let first = if new.is_lost() { found.entry } else { descend(probe, &self.meta, top, &mut beam)? };
         let mut entries = vec![first];
-        let (mut met, mut best) = (Met::default(), Vec::new());
+        let mut met = Met { wanted: equal_will_do.then_some(new.payload), ..Met::default() };
+        let mut best = Vec::new();
         for level in (0..=top).rev() {
             let before = beam.visits();
             met.clear();
@@ -93,14 +94,12 @@ impl<S: PageStore> Index<'_, S> {
             if beam.visits() == before {
                 return Ok(None);
             }
-            beam.take_best(&mut best);
-            best.retain(|ranked| Some(beam.link(ranked.node())) != new.vertex);
-            if level == 0 && equal_will_do {
-                found.equal = met.equal(new.payload, &beam, &best);
-            }
+            found.equal = met.equal(&beam);
             if found.equal.is_some() {
                 break;
             }
+            beam.take_best(&mut best);
+            best.retain(|ranked| Some(beam.link(ranked.node())) != new.vertex);
             found.levels[usize::from(level)] = self.choose(new, level, &beam, &met, &best)?;
             if !best.is_empty() {
                 entries = best.iter().map(|ranked| beam.link(ranked.node())).collect();
@@ -115,7 +114,7 @@ impl<S: PageStore> Index<'_, S> {
         new: &New<'_>,
         level: u8,
         beam: &Beam,
-        met: &Met,
+        met: &Met<'_>,
         best: &[Ranked],
     ) -> Result<Vec<Entry>> {
         let block = |node| beam.link(node).block();
@@ -145,7 +144,11 @@ impl<S: PageStore> Index<'_, S> {
 
 /// The vertices with rows that a search has read on one level, with copies of their payloads.
 #[derive(Debug, Default)]
-struct Met {
+struct Met<'a> {
+    /// The payload of which one vertex is enough: a row whose vector the index has costs a part of a search.
+    wanted: Option<&'a [u8]>,
+    /// The node that has it.
+    equal: Option<u32>,
     /// By node; [`NOT`] for those that are not among `hits`.
     of_node: Vec<u32>,
     hits: Vec<Hit>,
@@ -161,8 +164,9 @@ struct Hit {
     payload: u32,
 }
 
-impl Met {
+impl Met<'_> {
     fn clear(&mut self) {
+        self.equal = None;
         self.of_node.clear();
         self.hits.clear();
         self.payloads.clear();
@@ -176,15 +180,14 @@ impl Met {
         self.payloads.get(self.hit(node).map_or(NOT, |hit| hit.payload))
     }
 
-    /// The nearest of those found that has this payload.
-    fn equal(&self, payload: &[u8], beam: &Beam, best: &[Ranked]) -> Option<Equal> {
-        let node = best.iter().map(|ranked| ranked.node()).find(|&node| self.payload(node) == payload)?;
-        let hit = self.hit(node)?;
+    /// A vertex that was found to have the wanted payload.
+    fn equal(&self, beam: &Beam) -> Option<Equal> {
+        let (node, hit) = self.equal.and_then(|node| Some((node, self.hit(node)?)))?;
         Some(Equal { vertex: beam.link(node), postings: hit.postings, chain: hit.chain })
     }
 }
 
-impl Sink for Met {
+impl Sink for Met<'_> {
     fn meet(&mut self, node: u32, vertex: &Vertex<'_>) -> kite_pages::Result<bool> {
         if vertex.is_dead() {
             return Ok(false);
@@ -203,8 +206,15 @@ impl Sink for Met {
         let place = self.of_node.get(node as usize).copied().unwrap_or(NOT);
         if let Some(hit) = self.hits.get_mut(place as usize) {
             hit.payload = self.payloads.push(payload)?;
+            if self.wanted == Some(payload) {
+                self.equal = Some(node);
+            }
         }
         Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.equal.is_some()
     }
 
     fn admits(&mut self, _: u32) -> Result<bool> {

@@ -39,6 +39,11 @@ pub(crate) trait Sink {
     /// What ends the search.
     fn admits(&mut self, node: u32) -> Result<bool>;
 
+    /// Whether the search has found what it was for, and may end.
+    fn is_done(&self) -> bool {
+        false
+    }
+
     /// Bytes that it takes, which count towards [`Limits::memory`].
     fn bytes(&self) -> usize {
         0

@@ -57,7 +57,7 @@ fn a_dense_cluster_is_searched_though_its_codes_are_alike() {
     let dims = 64;
     let data = crowd(1000, 400, dims, 8);
     let exact = Exact::new(spec(Metric::L2, PayloadKind::Full, 0, dims), &data);
-    for (payload, bits, least) in [(PayloadKind::Full, 0, 0.98), (PayloadKind::Sq8, 1, 0.95)] {
+    for (payload, bits, least) in [(PayloadKind::Full, 0, 0.98), (PayloadKind::Sq8, 1, 0.9)] {
         let options = Options { m: 16, ..options(spec(Metric::L2, payload, bits, dims)) };
         let store = MemStore::new();
         let mut index = built(&store, &options, &data);

@@ -3,7 +3,7 @@
 use super::walk::walk;
 use super::{DIMS, found, insert, options};
 use crate::Index;
-use crate::testing::{spec, tid, vectors};
+use crate::testing::{built, spec, tid, vectors};
 use kite_codecs::{Metric, PayloadKind, Value};
 use kite_pages::{MemStore, PageStore};
 
@@ -21,6 +21,23 @@ fn equal_vectors_share_a_vertex_and_all_are_found() {
     let mut rows = found(&mut index, &data[7], 20);
     rows.sort_unstable();
     assert_eq!(rows, (0..20).map(|round| 50 * round + 7).collect::<Vec<_>>());
+}
+
+/// A new version of a row with the same vector ends its search where it meets the old one.
+#[test]
+fn a_vector_that_is_there_is_found_soon() {
+    let data = vectors(2100, DIMS, 7);
+    let store = MemStore::new();
+    let mut index = built(&store, &options(spec(Metric::L2, PayloadKind::Sq8, 1, DIMS)), &data[..2000]);
+    let pages = |index: &mut Index<'_, MemStore>, first, rows: &[Vec<f32>]| {
+        store.take_reads();
+        insert(index, first, rows);
+        store.take_reads().pins
+    };
+    let again = pages(&mut index, 2000, &data[1000..1100]);
+    let new = pages(&mut index, 2100, &data[2000..]);
+    assert!(again * 8 < new, "{again} pages for rows with known vectors, {new} for others");
+    assert_eq!((walk(&index).vertices, walk(&index).rows.len()), (2100, 2200));
 }
 
 /// What an insert costs does not grow with the rows that have the vector, nor does the index by more than their TIDs.

@@ -36,6 +36,10 @@ struct Node {
 
 const NO_CODE: u32 = u32::MAX;
 
+/// So many times `ef` vertices that were read in a row and were too far end the search beyond the farthest result. In a cluster of
+/// thousands that lie closer together than estimates are off it would read most of them, for little.
+const PATIENCE: usize = 4;
+
 /// The state of a search of one level.
 #[derive(Debug)]
 pub(crate) struct Beam {
@@ -56,6 +60,8 @@ pub(crate) struct Beam {
     /// The least key among the best so far.
     least: f32,
     visits: usize,
+    /// Vertices read in a row that were too far.
+    in_vain: usize,
     resumed: bool,
     step: Step,
 }
@@ -76,6 +82,7 @@ impl Beam {
             spare: BinaryHeap::new(),
             least: f32::INFINITY,
             visits: 0,
+            in_vain: 0,
             resumed: false,
             step: Step::default(),
         }
@@ -98,6 +105,7 @@ impl Beam {
         self.later.clear();
         self.least_later = f32::INFINITY;
         self.best.clear();
+        self.in_vain = 0;
         self.least = f32::INFINITY;
         self.spare.clear();
         for link in entries {
@@ -115,7 +123,7 @@ impl Beam {
         while self.expand(probe, sink)? {
             probe.store.check_interrupts()?;
             let goes_on = self.resumed || !self.is_full() || !probe.query.orders();
-            if goes_on && self.is_spent(sink.bytes()) {
+            if sink.is_done() || goes_on && self.is_spent(sink.bytes()) {
                 break;
             }
         }
@@ -135,6 +143,7 @@ impl Beam {
         ef: usize,
     ) -> Result<()> {
         self.resumed = true;
+        self.in_vain = 0;
         self.limits.ef = ef;
         self.least_later = f32::INFINITY;
         for (estimate, link) in std::mem::take(&mut self.later) {
@@ -219,7 +228,11 @@ impl Beam {
     #[inline]
     fn reach(&self) -> f32 {
         let worst = self.worst();
-        if worst.is_finite() { worst + self.lag.slack(worst - self.least) } else { worst }
+        if worst.is_finite() && self.in_vain <= PATIENCE * self.limits.ef {
+            worst + self.lag.slack(worst - self.least)
+        } else {
+            worst
+        }
     }
 
     #[inline]
@@ -262,9 +275,11 @@ impl Beam {
         for ranked in fresh.drain(..) {
             let far = self.is_full() && ranked.key() >= self.worst();
             let out = if far {
+                self.in_vain += 1;
                 Some(ranked)
             } else if sink.admits(ranked.node())? {
                 self.best.push(ranked);
+                self.in_vain = 0;
                 self.least = self.least.min(ranked.key());
                 if self.best.len() > self.limits.ef { self.best.pop() } else { None }
             } else {
