@@ -25,7 +25,7 @@ impl<S: PageStore> Index<'_, S> {
         if dropped.is_empty() {
             return Ok(());
         }
-        let beyond = self.links_of(level, links, kept)?;
+        let beyond = self.links_among(level, links, kept)?;
         let leads = |to: usize, kept: &[usize]| {
             let to = links[to].place();
             let begin = beyond.partition_point(|&(place, _)| place < to);
@@ -46,9 +46,9 @@ impl<S: PageStore> Index<'_, S> {
         Ok(())
     }
 
-    /// Where the links of some vertices lead, in order, each with the place in `links` of the vertex whose it is. Those that
-    /// are gone have none.
-    fn links_of(&self, level: u8, links: &[Link], of: &[usize]) -> Result<Vec<(u64, usize)>> {
+    /// Those links of some vertices that lead to others of `links`, in order, each with the place in `links` of the vertex whose it
+    /// is. Vertices that are gone have none.
+    fn links_among(&self, level: u8, links: &[Link], of: &[usize]) -> Result<Vec<(u64, usize)>> {
         let mut lists: Vec<(Link, usize)> = Vec::with_capacity(of.len());
         let vertices = of.iter().map(|&place| (links[place], place)).collect::<Vec<_>>();
         self.visit(&vertices, VertexBuf::size(level, 0, 0), |view, vertex, place| {
@@ -58,10 +58,14 @@ impl<S: PageStore> Index<'_, S> {
             }
             Ok(())
         })?;
-        let mut beyond = Vec::with_capacity(lists.len() * self.meta.slots(level));
+        // Few of the links do, and to sort them all would cost more than to read them.
+        let mut among = Filter::default();
+        links.iter().for_each(|link| among.add(link.place()));
+        let mut beyond = Vec::new();
         self.visit(&lists, self.shape.size(self.meta.slots(level), false), |view, list, place| {
             let found = list.find::<List<'_>>(view, self.shape)?;
-            beyond.extend(found.iter().flat_map(|list| list.links).map(|link| (link.place(), place)));
+            let led_to = found.iter().flat_map(|list| list.links).map(|link| link.place());
+            beyond.extend(led_to.filter(|&to| among.may_have(to)).map(|to| (to, place)));
             Ok(())
         })?;
         beyond.sort_unstable();
@@ -84,5 +88,41 @@ impl<S: PageStore> Index<'_, S> {
             })?;
         }
         Ok(())
+    }
+}
+
+/// A set of places that may take another one for its own, one in some twenty for the links of a list (Bloom, 1970).
+#[derive(Debug, Default)]
+struct Filter([u64; 32]);
+
+impl Filter {
+    fn add(&mut self, place: u64) {
+        let (word, bit) = Self::at(place);
+        self.0[word] |= bit;
+    }
+
+    fn may_have(&self, place: u64) -> bool {
+        let (word, bit) = Self::at(place);
+        self.0[word] & bit != 0
+    }
+
+    /// By the highest bits of the product, which depend on all bits of the place.
+    fn at(place: u64) -> (usize, u64) {
+        let hash = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53;
+        ((hash >> 6) as usize, 1 << (hash & 63))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_knows_its_own_and_few_others() {
+        let mut filter = Filter::default();
+        (0..100).for_each(|place| filter.add(place << 16 | 7));
+        assert!((0..100).all(|place| filter.may_have(place << 16 | 7)));
+        let others = (100..2100).filter(|place| filter.may_have(place << 16 | 3)).count();
+        assert!(others < 200, "{others}");
     }
 }

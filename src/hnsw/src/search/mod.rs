@@ -16,6 +16,7 @@ pub(crate) use descend::descend;
 pub(crate) use probe::{Limits, Probe, Sink, damaged};
 pub(crate) use ranked::Ranked;
 pub use scan::{Distance, Order, Row, Scan, ScanOptions};
+pub(crate) use seen::Seen;
 
 #[cfg(test)]
 mod tests;

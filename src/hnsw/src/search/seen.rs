@@ -4,7 +4,7 @@ use kite_pages::{Error, Result};
 
 /// A set of places of vertices, of the size that the search needs and not of the index: open addressing, at most half full.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// A power of two of them, or none; 0 is empty, which no vertex is at, since block 0 is the meta page.
     slots: Vec<u64>,
     count: usize,
@@ -14,7 +14,7 @@ const FIRST: usize = 2048;
 
 impl Seen {
     /// Forgets everything.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.count = 0;
         // A search that went far leaves a table that costs more to clear than to make anew.
         if self.slots.len() > 8 * FIRST {
@@ -25,7 +25,7 @@ impl Seen {
 
     /// Adds a place, and answers whether it was not there.
     #[inline]
-    pub(super) fn insert(&mut self, place: u64) -> Result<bool> {
+    pub(crate) fn insert(&mut self, place: u64) -> Result<bool> {
         if 2 * self.count >= self.slots.len() {
             self.grow()?;
         }

@@ -4,9 +4,9 @@ use crate::Result;
 use crate::format::{CHUNKS, Link, List, NODES, Place, Vertex, VertexBuf};
 use crate::index::Index;
 use crate::payloads::Payloads;
+use crate::search::Seen;
 use kite_pages::payload::{self, Fetched};
 use kite_pages::{Ahead, At, BlockNo, ItemPointer, ItemRef, PageStore, View};
-use std::collections::HashSet;
 
 /// Candidates beyond this are not looked at: what the first ones do not lead to hardly matters.
 const MOST: usize = 600;
@@ -28,7 +28,7 @@ pub(super) struct Met {
 #[derive(Debug)]
 pub(super) struct Gather {
     level: u8,
-    seen: HashSet<u64>,
+    seen: Seen,
     /// All that were met, in the order in which they were.
     pub(super) met: Vec<Met>,
     codes: Vec<u8>,
@@ -47,7 +47,7 @@ impl Gather {
     pub(super) fn new(memory: usize) -> Self {
         Self {
             level: 0,
-            seen: HashSet::new(),
+            seen: Seen::default(),
             met: Vec::new(),
             codes: Vec::new(),
             payloads: Payloads::default(),
@@ -60,16 +60,17 @@ impl Gather {
     }
 
     /// Begins anew for a list of this vertex.
-    pub(super) fn begin(&mut self, owner: Link, level: u8) {
+    pub(super) fn begin(&mut self, owner: Link, level: u8) -> kite_pages::Result<()> {
         self.level = level;
         self.seen.clear();
-        self.seen.insert(owner.place());
+        self.seen.insert(owner.place())?;
         self.met.clear();
         self.codes.clear();
         self.payloads.clear();
         self.bytes = 0;
         self.lists.clear();
         self.chained.clear();
+        Ok(())
     }
 
     /// Adds the links of a list that were not met before. Its page is locked.
@@ -81,7 +82,7 @@ impl Gather {
         let coded = list.frame() != 0 && list.frame() == index.meta.frame;
         self.met.try_reserve(list.links.len()).map_err(|_| out_of_memory(list.links.len()))?;
         for (place, &link) in list.links.iter().enumerate() {
-            if link.is_none() || self.met.len() >= MOST || !self.seen.insert(link.place()) {
+            if link.is_none() || self.met.len() >= MOST || !self.seen.insert(link.place())? {
                 continue;
             }
             let mut code = None;

@@ -3,9 +3,10 @@
 //! Pruning keeps a graph together as far as one list can know. Over many turnovers that is not far enough: now and then a vertex,
 //! or a cluster of them, loses the last link that leads to it. A walk from the entry point over level 0 finds them.
 
+use crate::Result;
 use crate::format::{Link, List, NODES, vertices};
+use crate::grow::push;
 use crate::index::{Index, read_meta};
-use crate::{Error, Result};
 use kite_pages::{At, PageStore};
 
 /// A vertex, and whether the walk has come by. One that was taken out of the graph leads nowhere.
@@ -17,13 +18,24 @@ struct Known {
     reached: bool,
 }
 
+/// All vertices in the order of their places.
+#[derive(Debug, Default)]
+struct Vertices {
+    known: Vec<Known>,
+    /// Where those of each block begin, so that a link is found without a search through all.
+    first: Vec<u32>,
+    waiting: Vec<u32>,
+}
+
 /// Where a list is full, a link to a lost vertex takes the place of another, which may have led to others; then the walk is
 /// repeated, so often at most.
 const ROUNDS: usize = 4;
 
 /// Bytes for one of them, with its place among those that wait; both grow by doubling.
 const PER_VERTEX: usize = 2 * (size_of::<Known>() + size_of::<u32>());
-const _: () = assert!(PER_VERTEX == 44);
+/// Bytes for a block.
+const PER_BLOCK: usize = size_of::<u32>();
+const _: () = assert!(PER_VERTEX == 44 && PER_BLOCK == 4);
 
 impl<S: PageStore> Index<'_, S> {
     /// Links the vertices again to which no way on level 0 leads from the entry point, and answers how many. Nothing is
@@ -31,10 +43,10 @@ impl<S: PageStore> Index<'_, S> {
     pub(super) fn reconnect(&mut self, memory: usize) -> Result<u64> {
         let mut linked = 0;
         for _ in 0..ROUNDS {
-            let Some(mut known) = self.known(memory / PER_VERTEX)? else { break };
+            let Some(mut vertices) = self.known(memory)? else { break };
             let entry = read_meta(self.store)?.entry;
-            self.walk(&mut known, entry)?;
-            let now = self.relink_lost(&mut known)?;
+            self.walk(&mut vertices, entry)?;
+            let now = self.relink_lost(&mut vertices)?;
             linked += now;
             if now == 0 {
                 break;
@@ -44,27 +56,30 @@ impl<S: PageStore> Index<'_, S> {
     }
 
     /// Links the vertices again that the walk has not come by.
-    fn relink_lost(&mut self, known: &mut [Known]) -> Result<u64> {
+    fn relink_lost(&mut self, vertices: &mut Vertices) -> Result<u64> {
         let mut linked = 0;
-        for at in 0..known.len() {
-            let Known { vertex, dead, reached, .. } = known[at];
+        for at in 0..vertices.known.len() {
+            let Known { vertex, dead, reached, .. } = vertices.known[at];
             if !(dead || reached) {
                 self.store.check_interrupts()?;
                 linked += u64::from(self.relink(vertex)?);
                 // What this one leads to is reached with it.
-                self.walk(known, vertex)?;
+                self.walk(vertices, vertex)?;
             }
         }
         Ok(linked)
     }
 
-    /// All vertices in the order of their places; none if there are more than `most`.
-    fn known(&self, most: usize) -> Result<Option<Vec<Known>>> {
-        let mut known: Vec<Known> = Vec::new();
+    /// All vertices; none if they take more than `memory`.
+    fn known(&self, memory: usize) -> Result<Option<Vertices>> {
+        let mut all = Vertices::default();
+        let Vertices { known, first, .. } = &mut all;
+        push(first, 0)?;
         let mut block = 1;
         while block < self.store.len() {
             self.store.check_interrupts()?;
             let page = self.store.read(block)?;
+            push(first, known.len() as u32)?;
             block += 1;
             if page.is_new() {
                 continue;
@@ -72,27 +87,21 @@ impl<S: PageStore> Index<'_, S> {
             let view = page.view(NODES).at(block - 1)?;
             for vertex in vertices(view, block - 1) {
                 let (link, vertex) = vertex.at(block - 1)?;
-                known.try_reserve(1).map_err(|_| Error::OutOfMemory { bytes: PER_VERTEX })?;
-                known.push(Known {
-                    vertex: link,
-                    list: if vertex.unlinked().is_none() { vertex.list(0) } else { Link::NONE },
-                    dead: vertex.is_dead(),
-                    reached: false,
-                });
+                let list = if vertex.unlinked().is_none() { vertex.list(0) } else { Link::NONE };
+                push(known, Known { vertex: link, list, dead: vertex.is_dead(), reached: false })?;
             }
-            if known.len() > most {
+            if known.len() * PER_VERTEX + first.len() * PER_BLOCK > memory {
                 return Ok(None);
             }
         }
-        Ok(Some(known))
+        Ok(Some(all))
     }
 
     /// Marks what can be reached from a vertex.
-    fn walk(&self, known: &mut [Known], from: Link) -> Result<()> {
-        let mut waiting: Vec<u32> = Vec::new();
-        reach(known, &mut waiting, from)?;
-        while let Some(at) = waiting.pop() {
-            let Known { vertex, list, .. } = known[at as usize];
+    fn walk(&self, vertices: &mut Vertices, from: Link) -> Result<()> {
+        vertices.reach(from)?;
+        while let Some(at) = vertices.waiting.pop() {
+            let Known { vertex, list, .. } = vertices.known[at as usize];
             if list.is_none() {
                 continue;
             }
@@ -105,24 +114,31 @@ impl<S: PageStore> Index<'_, S> {
             for &link in
                 found.filter(|found| found.owner() == vertex.pointer).iter().flat_map(|found| found.links)
             {
-                reach(known, &mut waiting, link)?;
+                vertices.reach(link)?;
             }
         }
         Ok(())
     }
 }
 
-/// Marks a vertex, and lets it wait for its list to be read if it is marked for the first time.
-fn reach(known: &mut [Known], waiting: &mut Vec<u32>, link: Link) -> Result<()> {
-    let Ok(at) = known.binary_search_by_key(&link.place(), |known| known.vertex.place()) else {
-        return Ok(());
-    };
-    let found = &mut known[at];
-    if found.vertex == link && !std::mem::replace(&mut found.reached, true) {
-        waiting.try_reserve(1).map_err(|_| Error::OutOfMemory { bytes: size_of::<u32>() })?;
-        waiting.push(at as u32);
+impl Vertices {
+    /// Marks a vertex, and lets it wait for its list to be read if it is marked for the first time.
+    fn reach(&mut self, link: Link) -> Result<()> {
+        let Some(at) = self.find(link) else { return Ok(()) };
+        if !std::mem::replace(&mut self.known[at].reached, true) {
+            push(&mut self.waiting, at as u32)?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn find(&self, link: Link) -> Option<usize> {
+        let block = link.block() as usize;
+        let first = *self.first.get(block)? as usize;
+        let end = self.first.get(block + 1).map_or(self.known.len(), |&end| end as usize);
+        let own = self.known.get(first..end)?;
+        let at = first + own.binary_search_by_key(&link.place(), |known| known.vertex.place()).ok()?;
+        (self.known[at].vertex == link).then_some(at)
+    }
 }
 
 #[cfg(test)]
@@ -147,7 +163,7 @@ mod tests {
                 link.find::<crate::format::Vertex<'_>>(page.view(NODES).unwrap(), ()).unwrap().unwrap();
             number(vertex.tids[0]) % clusters
         };
-        for found in index.known(usize::MAX).unwrap().unwrap() {
+        for found in index.known(usize::MAX).unwrap().unwrap().known {
             let seen = index.read_list(found.vertex, found.list).unwrap().unwrap();
             let mut next = seen.clone();
             next.entries.retain(|entry| cluster(entry.link) == cluster(found.vertex));
@@ -181,7 +197,7 @@ mod tests {
         // All links between two halves go, so that the half without the entry point is an island.
         let entry = index.meta.entry.block();
         let far = |block: u32| block % 2 != entry % 2;
-        let known = index.known(usize::MAX).unwrap().unwrap();
+        let known = index.known(usize::MAX).unwrap().unwrap().known;
         for found in &known {
             let Some(seen) = index.read_list(found.vertex, found.list).unwrap() else { continue };
             let mut next = seen.clone();
@@ -191,7 +207,7 @@ mod tests {
         let island = known.iter().filter(|found| far(found.vertex.block())).count() as u64;
         let lost = index.check().unwrap().unreachable;
         assert!(island > 100 && lost >= island, "{lost} of {island}");
-        assert!(index.known(known.len() - 1).unwrap().is_none());
+        assert!(index.known((known.len() - 1) * PER_VERTEX).unwrap().is_none());
         // Not within so little memory.
         assert_eq!(index.reconnect(1).unwrap(), 0);
 

@@ -96,7 +96,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         let view = page.view(NODES).at(block)?;
         let Some(item) = view.find(link.no()).at(block)? else { return Ok(None) };
         let Some(list) = link.find::<List<'_>>(view, self.index.shape).at(block)? else { return Ok(None) };
-        self.gather.begin(Link::new(list.owner(), 0), list.level());
+        self.gather.begin(Link::new(list.owner(), 0), list.level())?;
         self.gather.add(self.index, &list)?;
         let bare = |&link: &Link| Entry { link, code: Vec::new() };
         let seen = ListBuf {
