@@ -13,6 +13,7 @@ compile_error!("pages are read in place, and their format is little-endian");
 
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod delta;
 mod edit;
 mod error;
 #[cfg(feature = "testing")]

@@ -18,6 +18,7 @@ use std::cell::Cell;
 use std::ops::Deref;
 use std::ptr;
 use std::rc::Rc;
+use txn::Drafts;
 pub(crate) use txn::PgTxn;
 
 /// Pages that are pinned together.
@@ -36,6 +37,7 @@ pub(crate) struct PgStore {
     seen: Cell<BlockNo>,
     recent: Rc<Recent>,
     targets: Rc<Targets>,
+    drafts: Drafts,
     /// Stamps up to this one are past.
     past: Cell<Stamp>,
     /// Set for a vacuum.
@@ -76,6 +78,7 @@ impl PgStore {
             seen: Cell::new(0),
             recent: Rc::default(),
             targets: Rc::default(),
+            drafts: Drafts::default(),
             past: Cell::new(Stamp::EARLIEST),
             vacuum: None,
         }
