@@ -140,6 +140,27 @@ fn a_filter_gets_as_many_rows_as_there_are_until_the_budget_ends() {
 }
 
 #[test]
+fn the_first_ef_rows_are_found_whatever_the_budget() {
+    let data = vectors(1000, DIMS, 3);
+    for bits in [0, 1] {
+        let store = MemStore::new();
+        let mut index = built(&store, &options(spec(Metric::L2, PayloadKind::Sq8, bits, DIMS)), &data);
+        let query = vectors(1, DIMS, 6).remove(0);
+        for order in [Order::Off, Order::Relaxed] {
+            let scan = ScanOptions { ef: 100, order, ..ScanOptions::default() };
+            let all = rows(&mut index, &query, scan, 100);
+            assert_eq!(all.len(), 100);
+            for spent in [ScanOptions { max_visits: 1, ..scan }, ScanOptions { memory: 1, ..scan }] {
+                let found = rows(&mut index, &query, spent, 100);
+                assert!(found == all, "{order:?}, {bits} bits: {} rows", found.len());
+                let mut unordered = index.scan(None, spent).unwrap();
+                assert!((0..100).all(|_| unordered.next_row().unwrap().is_some()), "{order:?}, {bits} bits");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_range_ends_the_scan() {
     let data = vectors(2000, DIMS, 4);
     let store = MemStore::new();

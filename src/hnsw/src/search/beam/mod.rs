@@ -120,9 +120,12 @@ impl Beam {
     /// Searches until no node waits that could be among the `ef` nearest. The limits end it earlier only where it would go on
     /// for the sake of a filter, or where none is nearer than the next: the nearest `ef` are had whatever the limits.
     pub(crate) fn run<S: PageStore>(&mut self, probe: &Probe<'_, S>, sink: &mut impl Sink) -> Result<()> {
+        let enough = self.visits + self.limits.ef;
         while self.expand(probe, sink)? {
             probe.store.check_interrupts()?;
-            let goes_on = self.resumed || !self.is_full() || !probe.query.orders();
+            // Who is not full after so many goes on for the sake of a filter, or past vertices that are dead.
+            let goes_on =
+                self.resumed || self.visits >= enough && !(self.is_full() && probe.query.orders());
             if sink.is_done() || goes_on && self.is_spent(sink.bytes()) {
                 break;
             }
