@@ -5,6 +5,7 @@
 
 use crate::format::{Link, List, NODES, vertices};
 use crate::index::{Index, read_meta};
+use crate::search::damaged;
 use crate::{Error, Result};
 use kite_pages::{At, PageStore};
 
@@ -50,7 +51,12 @@ impl<S: PageStore> Index<'_, S> {
             let Known { vertex, dead, reached, .. } = known[at];
             if !(dead || reached) {
                 self.store.check_interrupts()?;
-                linked += u64::from(self.relink(vertex)?);
+                let relinked = self.relink(vertex).map_err(|error| match error {
+                    // Its own payload; those that it is compared with have been named.
+                    Error::Codecs(error) => damaged(vertex.block())(error).into(),
+                    error => error,
+                })?;
+                linked += u64::from(relinked);
                 // What this one leads to is reached with it.
                 self.walk(known, vertex)?;
             }
