@@ -15,7 +15,7 @@ pub(crate) use beam::Beam;
 pub(crate) use descend::descend;
 pub(crate) use probe::{Limits, Probe, Sink, damaged};
 pub(crate) use ranked::Ranked;
-pub use scan::{Distance, Order, Row, Scan, ScanOptions};
+pub use scan::{Distance, Limit, Order, Row, Scan, ScanOptions};
 
 #[cfg(test)]
 mod tests;

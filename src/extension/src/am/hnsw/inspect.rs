@@ -1,6 +1,7 @@
 //! `kite.index_info` and `kite.index_check`: an index seen from outside.
 
 use crate::am::error::OrRaise;
+use crate::am::scans::Scans;
 use crate::am::store::PgStore;
 use crate::am::{Refusal, catalog};
 use crate::call::Call;
@@ -21,9 +22,11 @@ export! {
 }
 
 fn index_info(call: &Call) -> Result<Datum> {
-    let index = Opened::new(argument(call), pg_sys::AccessShareLock);
+    let oid = argument(call);
+    let index = Opened::new(oid, pg_sys::AccessShareLock);
     // SAFETY: the index is open for as long as the store is used.
-    let info = unsafe { info(&PgStore::new(index.index)).or_raise(index.index) };
+    let mut info = unsafe { info(&PgStore::new(index.index)).or_raise(index.index) };
+    info["scans"] = scans_json(Scans::of(oid));
     Ok(JsonB(info).into_datum().unwrap_or_else(Datum::null))
 }
 
@@ -224,6 +227,16 @@ fn options_json(options: &Options) -> Value {
         "type": spec.vector_type.to_string(),
         "metric": spec.metric.to_string(),
         "dimensions": spec.dims,
+    })
+}
+
+/// What became of the scans of this session.
+fn scans_json(scans: Scans) -> Value {
+    let Scans { started, ended_by_max_scan_tuples, ended_by_memory } = scans;
+    json!({
+        "started": started,
+        "ended_by_max_scan_tuples": ended_by_max_scan_tuples,
+        "ended_by_memory": ended_by_memory,
     })
 }
 

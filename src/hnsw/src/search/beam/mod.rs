@@ -13,6 +13,7 @@ mod lag;
 
 use super::probe::{Limits, Probe, Sink};
 use super::ranked::Ranked;
+use super::scan::Limit;
 use super::seen::Seen;
 use crate::Result;
 use crate::format::{Link, Shape};
@@ -124,9 +125,8 @@ impl Beam {
         while self.expand(probe, sink)? {
             probe.store.check_interrupts()?;
             // Who is not full after so many goes on for the sake of a filter, or past vertices that are dead.
-            let goes_on =
-                self.resumed || self.visits >= enough && !(self.is_full() && probe.query.orders());
-            if sink.is_done() || goes_on && self.is_spent(sink.bytes()) {
+            let goes_on = self.resumed || self.visits >= enough && !(self.is_full() && probe.query.orders());
+            if sink.is_done() || goes_on && self.spent(sink.bytes()).is_some() {
                 break;
             }
         }
@@ -164,9 +164,18 @@ impl Beam {
         self.run(probe, sink)
     }
 
-    /// Whether the limits are reached, where the sink takes so many bytes.
-    pub(crate) fn is_spent(&self, beside: usize) -> bool {
-        self.visits >= self.limits.visits || self.bytes().saturating_add(beside) > self.limits.memory
+    /// The limit that is reached, where the sink takes so many bytes.
+    pub(crate) fn spent(&self, beside: usize) -> Option<Limit> {
+        if self.visits >= self.limits.visits {
+            Some(Limit::Visits)
+        } else {
+            (self.bytes().saturating_add(beside) > self.limits.memory).then_some(Limit::Memory)
+        }
+    }
+
+    /// Whether vertices are known that were not looked into.
+    pub(crate) fn could_go_on(&self) -> bool {
+        !(self.frontier.is_empty() && self.later.is_empty())
     }
 
     /// How it is bounded.
