@@ -236,6 +236,11 @@ unsafe fn count_scan(index: Relation) {
     // SAFETY: the relation is open; its counters are there or NULL.
     unsafe {
         Scans::count((*index).rd_id);
+        // A session's counters of a relation come with the first count; that this may be one is for whoever counts to know.
+        #[cfg(not(feature = "pg14"))]
+        if (*index).pgstat_info.is_null() && (*index).pgstat_enabled {
+            pg_sys::pgstat_assoc_relation(index);
+        }
         if let Some(info) = (*index).pgstat_info.as_mut() {
             #[cfg(any(feature = "pg14", feature = "pg15"))]
             {
