@@ -16,6 +16,9 @@ use pgrx::{
 use serde_json::{Value, json};
 use std::ffi::CStr;
 
+/// What a role must be granted on the table. A constant, since the types of the two differ from PostgreSQL 16 on only.
+const SELECT: pg_sys::AclMode = pg_sys::ACL_SELECT as pg_sys::AclMode;
+
 export! {
     "kite_index_info" => index_info,
     "kite_index_check" => index_check,
@@ -160,8 +163,7 @@ fn readable_table(index: Oid) -> Oid {
             .raise();
         }
         let table = pg_sys::IndexGetRelation(index, false);
-        let access =
-            pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), pg_sys::ACL_SELECT as pg_sys::AclMode);
+        let access = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), SELECT);
         if access != pg_sys::AclResult::ACLCHECK_OK {
             pg_sys::aclcheck_error(access, pg_sys::ObjectType::OBJECT_TABLE, pg_sys::get_rel_name(table));
         }
