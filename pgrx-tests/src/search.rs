@@ -45,12 +45,22 @@ impl Search {
     /// # Errors
     /// Another plan, an answer that is not in order or has a row twice, and what the server says.
     pub fn by_index(&self, client: &mut Client, query: &str, k: usize) -> Result<Vec<Row>> {
+        let found = self.in_any_order(client, query, k)?;
+        in_order(&found)?;
+        Ok(found)
+    }
+
+    /// What the index finds of the `k` nearest under a relaxed order, without repetition.
+    ///
+    /// # Errors
+    /// Another plan, an answer that has a row twice, and what the server says.
+    pub fn in_any_order(&self, client: &mut Client, query: &str, k: usize) -> Result<Vec<Row>> {
         let sql = self.sql(query, k);
         client.batch_execute(BY_INDEX)?;
         let plan = text(client, &format!("EXPLAIN (COSTS OFF) {sql}"))?;
         ensure!(plan.contains("Index Scan") && plan.contains("Order By"), "no search by an index:\n{plan}");
         let found = rows(client, &sql)?;
-        in_order(&found)?;
+        none_twice(&found)?;
         Ok(found)
     }
 
@@ -109,6 +119,11 @@ pub fn in_order(found: &[Row]) -> Result<()> {
         // A distance that is no number comes last.
         ensure!(near <= far || far.is_nan(), "row {place} is at {near}, the next one at {far}");
     }
+    none_twice(found)
+}
+
+/// That no row comes twice.
+fn none_twice(found: &[Row]) -> Result<()> {
     let mut ids: Vec<i64> = found.iter().map(|(id, _)| *id).collect();
     ids.sort_unstable();
     let twice = ids.windows(2).find(|pair| pair[0] == pair[1]);

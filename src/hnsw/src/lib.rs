@@ -30,5 +30,5 @@ pub use check::{Problem, Report};
 pub use error::{Error, Result};
 pub use index::{Index, Kept, Options};
 pub use info::{Info, Level};
-pub use search::{Distance, Order, Row, Scan, ScanOptions};
+pub use search::{Distance, Limit, Order, Row, Scan, ScanOptions};
 pub use vacuum::{VacuumOptions, VacuumStats};

@@ -62,7 +62,8 @@ impl Graph {
 
     fn visits(&self, expanded: f64) -> Visits {
         let read = if self.has_codes { 1.0 } else { (READ_PER_EXPANDED * self.m).max(1.0) };
-        Visits { expanded, read: expanded * read }
+        // There are no more vertices than rows, and each is read once.
+        Visits { expanded, read: (expanded * read).min(self.rows).max(expanded) }
     }
 
     /// Processor time, in units of `cpu_operator_cost`.

@@ -7,6 +7,7 @@ mod error;
 pub(crate) mod hnsw;
 pub(crate) mod options;
 mod progress;
+mod scans;
 mod spec;
 pub(crate) mod store;
 mod tid;

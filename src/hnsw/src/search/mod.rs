@@ -15,8 +15,12 @@ pub(crate) use beam::Beam;
 pub(crate) use descend::descend;
 pub(crate) use probe::{Limits, Probe, Sink, damaged};
 pub(crate) use ranked::Ranked;
+<<<<<<< HEAD
 pub use scan::{Distance, Order, Row, Scan, ScanOptions};
 pub(crate) use seen::Seen;
+=======
+pub use scan::{Distance, Limit, Order, Row, Scan, ScanOptions};
+>>>>>>> s13-am
 
 #[cfg(test)]
 mod tests;

@@ -75,6 +75,15 @@ pub struct Row {
     pub distance: Distance,
 }
 
+/// A limit of [`ScanOptions`] that ends a query which could go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// [`ScanOptions::max_visits`].
+    Visits,
+    /// [`ScanOptions::memory`].
+    Memory,
+}
+
 /// A query in progress. It holds no lock and no page between calls.
 #[derive(Debug)]
 pub struct Scan<'s, S> {
@@ -91,6 +100,8 @@ pub struct Scan<'s, S> {
     state: State,
     /// Whether it has gone on after the first batch.
     resumed: bool,
+    /// What has ended it, if vertices were left to look at.
+    ended_by: Option<Limit>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +175,7 @@ impl<'s, S: PageStore> Scan<'s, S> {
             last: f64::NEG_INFINITY,
             state: State::Begin,
             resumed: false,
+            ended_by: None,
         }
     }
 
@@ -209,6 +221,11 @@ impl<'s, S: PageStore> Scan<'s, S> {
         self.beam.visits()
     }
 
+    /// The limit that has ended the search while there was more to look at. What had been read by then is still handed out.
+    pub fn ended_by(&self) -> Option<Limit> {
+        self.ended_by
+    }
+
     fn distance(&self) -> Distance {
         match self.last {
             _ if !self.probe.query.orders() => Distance::Unordered,
@@ -246,8 +263,12 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 self.beam.take_best(&mut best);
                 let last = self.options.order == Order::Off || best.is_empty();
                 self.state = if last { State::End } else { State::Going };
+                if best.is_empty() {
+                    self.note_limit();
+                }
             }
-            State::Going if self.beam.is_spent(self.found.bytes()) => {
+            State::Going if self.beam.spent(self.found.bytes()).is_some() => {
+                self.note_limit();
                 best.extend(self.batch.drain(..).map(|ready| ready.ranked));
                 while let Some(spare) = self.beam.take_spare() {
                     push(&mut best, spare)?;
@@ -263,7 +284,7 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 let mut sink = self.found.sink(&self.probe, filter);
                 self.beam.resume(&self.probe, &mut sink, ef)?;
                 self.beam.take_best(&mut best);
-                if best.len() == held && !self.beam.is_spent(self.found.bytes()) {
+                if best.len() == held && self.beam.spent(self.found.bytes()).is_none() {
                     self.state = State::End;
                 }
             }
@@ -278,6 +299,11 @@ impl<'s, S: PageStore> Scan<'s, S> {
         }
         self.batch = batch.into();
         Ok(())
+    }
+
+    /// Notes the limit that ends the search, if one does.
+    fn note_limit(&mut self) {
+        self.ended_by = self.beam.spent(self.found.bytes()).filter(|_| self.beam.could_go_on());
     }
 
     /// The first search, from the entry point down.

@@ -127,16 +127,42 @@ fn a_filter_gets_as_many_rows_as_there_are_until_the_budget_ends() {
         let mut scan = index.scan(Some(Value::F32(query)), scan).unwrap();
         let found: Vec<usize> =
             std::iter::from_fn(|| scan.next_row_if(even).unwrap()).map(|row| number(row.tid)).collect();
-        (found, scan.visits())
+        (found, scan.visits(), scan.ended_by())
     };
-    let (found, _) = filtered(&mut index, ScanOptions { order: Order::Relaxed, ..scan });
-    assert_eq!(found.len(), 50);
+    let (found, _, ended) = filtered(&mut index, ScanOptions { order: Order::Relaxed, ..scan });
+    assert_eq!((found.len(), ended), (50, None));
     let exact = Exact::new(index.options().spec, &data);
     assert_eq!(found[..5], exact.nearest(query, 5, |n| n.is_multiple_of(20)));
-    let (found, visits) = filtered(&mut index, ScanOptions { max_visits: 100, ..scan });
+    let (found, visits, ended) = filtered(&mut index, ScanOptions { max_visits: 100, ..scan });
     assert!(found.len() < 20 && visits < 200, "{} rows of {visits} vertices", found.len());
-    let (_, small) = filtered(&mut index, ScanOptions { memory: 1, ..scan });
+    assert_eq!(ended, Some(Limit::Visits));
+    let (_, small, ended) = filtered(&mut index, ScanOptions { memory: 1, ..scan });
     assert!(small < 80, "{small}");
+    assert_eq!(ended, Some(Limit::Memory));
+    // Nothing has ended what was not asked to go on.
+    let mut first = index.scan(Some(Value::F32(query)), ScanOptions { max_visits: 30, ..scan }).unwrap();
+    assert!((0..3).all(|_| first.next_row().unwrap().is_some()) && first.ended_by().is_none());
+}
+
+#[test]
+fn the_first_ef_rows_are_found_whatever_the_budget() {
+    let data = vectors(1000, DIMS, 3);
+    for bits in [0, 1] {
+        let store = MemStore::new();
+        let mut index = built(&store, &options(spec(Metric::L2, PayloadKind::Sq8, bits, DIMS)), &data);
+        let query = vectors(1, DIMS, 6).remove(0);
+        for order in [Order::Off, Order::Relaxed] {
+            let scan = ScanOptions { ef: 100, order, ..ScanOptions::default() };
+            let all = rows(&mut index, &query, scan, 100);
+            assert_eq!(all.len(), 100);
+            for spent in [ScanOptions { max_visits: 1, ..scan }, ScanOptions { memory: 1, ..scan }] {
+                let found = rows(&mut index, &query, spent, 100);
+                assert!(found == all, "{order:?}, {bits} bits: {} rows", found.len());
+                let mut unordered = index.scan(None, spent).unwrap();
+                assert!((0..100).all(|_| unordered.next_row().unwrap().is_some()), "{order:?}, {bits} bits");
+            }
+        }
+    }
 }
 
 #[test]

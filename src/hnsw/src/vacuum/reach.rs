@@ -3,10 +3,11 @@
 //! Pruning keeps a graph together as far as one list can know. Over many turnovers that is not far enough: now and then a vertex,
 //! or a cluster of them, loses the last link that leads to it. A walk from the entry point over level 0 finds them.
 
-use crate::Result;
 use crate::format::{Link, List, NODES, vertices};
 use crate::grow::push;
 use crate::index::{Index, read_meta};
+use crate::search::damaged;
+use crate::{Error, Result};
 use kite_pages::{At, PageStore};
 
 /// A vertex, and whether the walk has come by. One that was taken out of the graph leads nowhere.
@@ -62,7 +63,12 @@ impl<S: PageStore> Index<'_, S> {
             let Known { vertex, dead, reached, .. } = vertices.known[at];
             if !(dead || reached) {
                 self.store.check_interrupts()?;
-                linked += u64::from(self.relink(vertex)?);
+                let relinked = self.relink(vertex).map_err(|error| match error {
+                    // Its own payload; those that it is compared with have been named.
+                    Error::Codecs(error) => damaged(vertex.block())(error).into(),
+                    error => error,
+                })?;
+                linked += u64::from(relinked);
                 // What this one leads to is reached with it.
                 self.walk(vertices, vertex)?;
             }

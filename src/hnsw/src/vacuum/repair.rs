@@ -14,7 +14,7 @@ use crate::payloads::{Fate, Payloads, fetch};
 use crate::pool::Candidate;
 use crate::search::damaged;
 use crate::{Error, Result};
-use kite_pages::{At, PageStore, PageTxn, View};
+use kite_pages::{At, BlockNo, PageStore, PageTxn, View};
 
 /// How often a list that others change meanwhile is tried before its dead links are merely dropped.
 const ATTEMPTS: usize = 8;
@@ -44,7 +44,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             }
             self.gather.read(self.index, self.enough(broken.seen.level))?;
             let repaired = self.repaired(&broken).map_err(|error| match error {
-                Error::Codecs(error) => damaged(list.block())(error).into(),
+                Error::Codecs(error) => damaged(self.block_of_damage(&broken))(error).into(),
                 error => error,
             })?;
             if self.index.rewrite(broken.owner, list, &broken.seen, &repaired)? {
@@ -147,6 +147,17 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             capacity = capacity_for(entries.len(), slots);
         }
         Ok(ListBuf { frame: self.index.meta.frame, capacity, entries, ..*seen })
+    }
+
+    /// The block of the vertex among those at hand whose payload cannot be compared, not even with itself.
+    #[cold]
+    fn block_of_damage(&self, broken: &Broken) -> BlockNo {
+        let is_damaged = |number: u32| {
+            let payload = self.gather.payloads.get(number);
+            self.index.scorer.between(payload, payload).is_err()
+        };
+        let met = self.gather.met.iter().find(|met| met.payload.is_some_and(is_damaged));
+        met.map_or(broken.owner.block(), |met| met.link.block())
     }
 
     fn choose(&self, broken: &Broken) -> Result<Vec<Candidate>> {

@@ -1,6 +1,7 @@
 //! `kite.index_info` and `kite.index_check`: an index seen from outside.
 
 use crate::am::error::OrRaise;
+use crate::am::scans::Scans;
 use crate::am::store::PgStore;
 use crate::am::{Refusal, catalog};
 use crate::call::Call;
@@ -15,15 +16,20 @@ use pgrx::{
 use serde_json::{Value, json};
 use std::ffi::CStr;
 
+/// What a role must be granted on the table. A constant, since the types of the two differ from PostgreSQL 16 on only.
+const SELECT: pg_sys::AclMode = pg_sys::ACL_SELECT as pg_sys::AclMode;
+
 export! {
     "kite_index_info" => index_info,
     "kite_index_check" => index_check,
 }
 
 fn index_info(call: &Call) -> Result<Datum> {
-    let index = Opened::new(argument(call), pg_sys::AccessShareLock);
+    let oid = argument(call);
+    let index = Opened::new(oid, pg_sys::AccessShareLock);
     // SAFETY: the index is open for as long as the store is used.
-    let info = unsafe { info(&PgStore::new(index.index)).or_raise(index.index) };
+    let mut info = unsafe { info(&PgStore::new(index.index)).or_raise(index.index) };
+    info["scans"] = scans_json(Scans::of(oid));
     Ok(JsonB(info).into_datum().unwrap_or_else(Datum::null))
 }
 
@@ -157,8 +163,7 @@ fn readable_table(index: Oid) -> Oid {
             .raise();
         }
         let table = pg_sys::IndexGetRelation(index, false);
-        let access =
-            pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), pg_sys::ACL_SELECT as pg_sys::AclMode);
+        let access = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), SELECT);
         if access != pg_sys::AclResult::ACLCHECK_OK {
             pg_sys::aclcheck_error(access, pg_sys::ObjectType::OBJECT_TABLE, pg_sys::get_rel_name(table));
         }
@@ -224,6 +229,16 @@ fn options_json(options: &Options) -> Value {
         "type": spec.vector_type.to_string(),
         "metric": spec.metric.to_string(),
         "dimensions": spec.dims,
+    })
+}
+
+/// What became of the scans of this session.
+fn scans_json(scans: Scans) -> Value {
+    let Scans { started, ended_by_max_scan_tuples, ended_by_memory } = scans;
+    json!({
+        "started": started,
+        "ended_by_max_scan_tuples": ended_by_max_scan_tuples,
+        "ended_by_memory": ended_by_memory,
     })
 }
 

@@ -2,11 +2,12 @@
 
 use crate::am::cache::Remembered;
 use crate::am::error::{OrRaise, damage, name_of};
+use crate::am::scans::Scans;
 use crate::am::store::PgStore;
 use crate::am::tid;
 use crate::am::value::{Detoasted, refuse};
 use crate::guc;
-use kite_hnsw::{Distance, Row, ScanOptions};
+use kite_hnsw::{Distance, Limit, Row, ScanOptions};
 use pgrx::pg_sys::{
     self, Datum, IndexScanDesc, Relation, ScanDirection, ScanKey, SnapshotType, panic::ErrorReport,
 };
@@ -24,6 +25,8 @@ struct State {
     store: Option<Box<PgStore>>,
     /// Blocks that the table has had.
     table_blocks: u32,
+    /// Whether it has been told that a limit has ended the search.
+    told: bool,
 }
 
 impl State {
@@ -31,6 +34,7 @@ impl State {
         self.scan = None;
         self.store = None;
         self.table_blocks = 0;
+        self.told = false;
     }
 }
 
@@ -87,7 +91,12 @@ pub(super) unsafe extern "C-unwind" fn next(scan: IndexScanDesc, direction: Scan
             start(state, scan);
         }
         let Some(rows) = &mut state.scan else { return false };
-        let Some(row) = rows.next_row().or_raise(index) else { return false };
+        let row = rows.next_row().or_raise(index);
+        if let (Some(limit), false) = (rows.ended_by(), state.told) {
+            state.told = true;
+            tell_of_end(index, limit, rows.visits());
+        }
+        let Some(row) = row else { return false };
         if row.tid.block() >= state.table_blocks {
             let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
             state.table_blocks = pg_sys::RelationGetNumberOfBlocksInFork((*scan).heapRelation, fork);
@@ -182,6 +191,22 @@ unsafe fn refuse_row(index: Relation, block: u32) -> ! {
     unreachable!("an ERROR does not return")
 }
 
+/// Counts a search that a limit has ended, and says so to whoever listens at DEBUG1.
+#[cold]
+unsafe fn tell_of_end(index: Relation, limit: Limit, visits: usize) {
+    // SAFETY: the caller passes an open relation.
+    let (name, oid) = unsafe { (name_of(index), (*index).rd_id) };
+    Scans::count_end(oid, limit);
+    let (why, setting) = match limit {
+        Limit::Visits => ("hnsw.max_scan_tuples", "hnsw.max_scan_tuples"),
+        Limit::Memory => ("memory", "hnsw.scan_mem_multiplier or work_mem"),
+    };
+    let message = format!("scan of index \"{name}\" ended by {why} after {visits} vertices");
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "pgkite")
+        .set_hint(format!("Increase {setting} to scan more."))
+        .report(PgLogLevel::DEBUG1);
+}
+
 /// Tells the executor of a row, and what is known of its distance.
 unsafe fn hand_out(scan: IndexScanDesc, row: Row) {
     // SAFETY: the scan is one of ours, with arrays of as many values as it has order-by keys.
@@ -206,10 +231,16 @@ unsafe fn hand_out(scan: IndexScanDesc, row: Row) {
     }
 }
 
-/// `pgstat_count_index_scan`
+/// `pgstat_count_index_scan`, and what this session counts itself.
 unsafe fn count_scan(index: Relation) {
     // SAFETY: the relation is open; its counters are there or NULL.
     unsafe {
+        Scans::count((*index).rd_id);
+        // A session's counters of a relation come with the first count; that this may be one is for whoever counts to know.
+        #[cfg(not(feature = "pg14"))]
+        if (*index).pgstat_info.is_null() && (*index).pgstat_enabled {
+            pg_sys::pgstat_assoc_relation(index);
+        }
         if let Some(info) = (*index).pgstat_info.as_mut() {
             #[cfg(any(feature = "pg14", feature = "pg15"))]
             {

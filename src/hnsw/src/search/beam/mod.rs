@@ -13,6 +13,7 @@ mod lag;
 
 use super::probe::{Limits, Probe, Sink};
 use super::ranked::Ranked;
+use super::scan::Limit;
 use super::seen::Seen;
 use crate::Result;
 use crate::format::{Link, Shape};
@@ -120,10 +121,12 @@ impl Beam {
     /// Searches until no node waits that could be among the `ef` nearest. The limits end it earlier only where it would go on
     /// for the sake of a filter, or where none is nearer than the next: the nearest `ef` are had whatever the limits.
     pub(crate) fn run<S: PageStore>(&mut self, probe: &Probe<'_, S>, sink: &mut impl Sink) -> Result<()> {
+        let enough = self.visits + self.limits.ef;
         while self.expand(probe, sink)? {
             probe.store.check_interrupts()?;
-            let goes_on = self.resumed || !self.is_full() || !probe.query.orders();
-            if sink.is_done() || goes_on && self.is_spent(sink.bytes()) {
+            // Who is not full after so many goes on for the sake of a filter, or past vertices that are dead.
+            let goes_on = self.resumed || self.visits >= enough && !(self.is_full() && probe.query.orders());
+            if sink.is_done() || goes_on && self.spent(sink.bytes()).is_some() {
                 break;
             }
         }
@@ -161,9 +164,18 @@ impl Beam {
         self.run(probe, sink)
     }
 
-    /// Whether the limits are reached, where the sink takes so many bytes.
-    pub(crate) fn is_spent(&self, beside: usize) -> bool {
-        self.visits >= self.limits.visits || self.bytes().saturating_add(beside) > self.limits.memory
+    /// The limit that is reached, where the sink takes so many bytes.
+    pub(crate) fn spent(&self, beside: usize) -> Option<Limit> {
+        if self.visits >= self.limits.visits {
+            Some(Limit::Visits)
+        } else {
+            (self.bytes().saturating_add(beside) > self.limits.memory).then_some(Limit::Memory)
+        }
+    }
+
+    /// Whether vertices are known that were not looked into.
+    pub(crate) fn could_go_on(&self) -> bool {
+        !(self.frontier.is_empty() && self.later.is_empty())
     }
 
     /// How it is bounded.

@@ -1,6 +1,7 @@
 //! Vacuum against exact search, and the states that it may leave.
 
 mod crashes;
+mod damage;
 mod inserts;
 pub(crate) mod mixed;
 
