@@ -121,7 +121,7 @@ fn an_engine_may_be_somebodys_running_server() -> Result<()> {
 }
 
 #[test]
-fn filters_inserts_and_pages_of_a_table_without_index() -> Result<()> {
+fn filters_inserts_updates_and_pages_of_a_table_without_index() -> Result<()> {
     let exact = [small(), vec!["--repeats", "2", "--arm", "pgkite:exact"]].concat();
     let (records, _) = bench("filter", &exact)?;
     let passes = of_kind(&records, "filter");
@@ -138,6 +138,19 @@ fn filters_inserts_and_pages_of_a_table_without_index() -> Result<()> {
     assert_eq!(inserts.len(), 8);
     assert_eq!(inserts[7]["recall_after"], 1.0);
     assert!(inserts.iter().all(|insert| insert["wal_bytes"].as_u64() > Some(50 * 128)), "{inserts:?}");
+
+    let words = ["--rows", "50", "--writers", "1,2", "--never-hot"];
+    let (records, printed) = bench("update", &[&exact[..], &words].concat())?;
+    let updates = of_kind(&records, "update");
+    assert_eq!(updates.len(), 4);
+    for update in &updates {
+        assert_eq!((&update["hot_share"], &update["index_bytes_after"]), (&0.0.into(), &0.into()));
+        // At least a new version of the row, whose vector of 32 dimensions is a part of it.
+        assert!(update["wal_bytes"].as_u64() > Some(50 * 128), "{update}");
+    }
+    assert_eq!((&updates[0]["recall_before"], &updates[3]["recall_after"]), (&1.0.into(), &1.0.into()));
+    assert_eq!((&updates[1]["recall_before"], &updates[2]["recall_after"]), (&Value::Null, &Value::Null));
+    assert!(printed.contains("### Updating another column"), "{printed}");
 
     let (records, _) = bench("cold", &[&exact[..], &["--cache", "256kB"]].concat())?;
     let cold = of_kind(&records, "cold");
@@ -171,6 +184,15 @@ fn an_index_is_built_vacuumed_and_loaded_through() -> Result<()> {
             assert!(vacuum[recall].as_f64() > Some(0.9), "{vacuum}");
         }
     }
+
+    let (records, _) = bench("update", &[&words[..], &["--rows", "100", "--writers", "1,2"]].concat())?;
+    let updates = of_kind(&records, "update");
+    assert_eq!(updates.len(), 4);
+    assert!(
+        updates.iter().all(|update| update["index_bytes_before"].as_u64() > Some(100_000)),
+        "{updates:?}"
+    );
+    assert!(updates[3]["recall_after"].as_f64() > Some(0.9), "{updates:?}");
 
     let (records, _) = bench("empty-first", &words)?;
     let (builds, passes) = (of_kind(&records, "build"), of_kind(&records, "pass"));
