@@ -162,6 +162,31 @@ fn filters_inserts_updates_and_pages_of_a_table_without_index() -> Result<()> {
 }
 
 #[test]
+fn columns_of_other_types_are_searched() -> Result<()> {
+    for data in
+        ["generated:2kx64,element=bit", "generated:sparse:500x2000", "generated:2kx32,element=halfvec"]
+    {
+        let data = format!("{data},queries=20");
+        let arms =
+            ["--arm", "pgkite:exact", "--arm", "pgkite:hnsw,sweep=default/100", "--arm", "pgkite:halfvec"];
+        let (records, printed) =
+            bench("ann", &[&["--data", &data, "--repeats", "1"], &arms[..], &small()[2..]].concat())?;
+        let passes = of_kind(&records, "pass");
+        let of = |arm: &str| passes.iter().filter(|pass| pass["arm"] == arm).collect::<Vec<_>>();
+        let (exact, hnsw) = (of("pgkite:exact"), of("pgkite:hnsw"));
+        assert_eq!((exact.len(), hnsw.len()), (1, 2), "{records:?}");
+        assert_eq!(exact[0]["recall"], 1.0, "{data}");
+        assert!(hnsw[1]["recall"].as_f64() > Some(0.9), "{data}: {hnsw:?}");
+        assert_eq!((&hnsw[0]["value"], &hnsw[1]["value"]), (&Value::Null, &100.0.into()));
+        // The one that casts vectors is told apart, and the run goes on.
+        let unable = of_kind(&records, "unable");
+        assert!(unable.len() == 1 && unable[0]["arm"] == "pgkite:halfvec", "{data}: {unable:?}");
+        assert!(printed.contains("**pgkite:halfvec** is not able to compete"), "{printed}");
+    }
+    Ok(())
+}
+
+#[test]
 fn an_index_is_built_vacuumed_and_loaded_through() -> Result<()> {
     let Some(peer) = pgvector("indexes in the bench") else { return Ok(()) };
     let words =
@@ -175,6 +200,13 @@ fn an_index_is_built_vacuumed_and_loaded_through() -> Result<()> {
         }
     }
     assert!(printed.contains("pgvector:hnsw"), "{printed}");
+
+    // More dimensions than it has an index for.
+    let wide = ["--data", "generated:50x2500,queries=5", "--arm", "pgvector:exact"];
+    let (records, printed) = bench("ann", &[&words[2..], &wide[..]].concat())?;
+    let why = of_kind(&records, "unable")[0]["why"].as_str().unwrap_or_default();
+    assert!(why.contains("2000 dimensions") && printed.contains(why), "{printed}");
+    assert!(of_kind(&records, "pass").iter().all(|pass| pass["arm"] == "pgvector:exact"), "{records:?}");
 
     let (records, _) = bench("vacuum", &words)?;
     let vacuums = of_kind(&records, "vacuum");

@@ -11,9 +11,10 @@ const VERSION: u64 = 1;
 
 /// Different vectors of a set of duplicates.
 const DISTINCT: u64 = 200;
-/// Clusters, and the deviation of their vectors along each axis, where the centres fill a cube of side 1.
+/// Clusters, whose centres fill a cube.
 const CLUSTERS: u64 = 50;
-const TIGHT: f32 = 1e-3;
+/// How tight they are where nothing is said.
+pub(super) const TIGHT: u32 = 1000;
 
 /// What generated vectors are like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,14 +25,15 @@ pub(super) enum Shape {
     Uniform,
     /// Two hundred vectors, each many times; queries lie between them.
     Duplicates,
-    /// Fifty clusters, far from each other.
-    Clusters,
+    /// Fifty clusters, far from each other. Along each axis their vectors deviate by the cube's side over `tight`.
+    Clusters { tight: u32 },
     /// Weights of terms: [`sparse`].
     Sparse,
 }
 
 impl Shape {
-    const ALL: [Self; 5] = [Self::Embeddings, Self::Uniform, Self::Duplicates, Self::Clusters, Self::Sparse];
+    const ALL: [Self; 5] =
+        [Self::Embeddings, Self::Uniform, Self::Duplicates, Self::Clusters { tight: TIGHT }, Self::Sparse];
 
     /// What stands before the number of rows.
     pub(super) fn prefix(self) -> &'static str {
@@ -39,7 +41,7 @@ impl Shape {
             Self::Embeddings => "",
             Self::Uniform => "uniform:",
             Self::Duplicates => "duplicates:",
-            Self::Clusters => "clusters:",
+            Self::Clusters { .. } => "clusters:",
             Self::Sparse => "sparse:",
         }
     }
@@ -55,7 +57,7 @@ impl Shape {
     pub(super) fn usual(self) -> (Element, Metric) {
         match self {
             Self::Embeddings => (Element::Vector, Metric::Cosine),
-            Self::Uniform | Self::Duplicates | Self::Clusters => (Element::Vector, Metric::L2),
+            Self::Uniform | Self::Duplicates | Self::Clusters { .. } => (Element::Vector, Metric::L2),
             Self::Sparse => (Element::Sparsevec, Metric::Cosine),
         }
     }
@@ -94,7 +96,14 @@ struct Shaped {
 impl Shaped {
     /// The n-th vector of a kind: nothing else decides what it is.
     fn point(&self, kind: Kind, n: u64, out: &mut [f32]) {
-        let path = [self.seed, self.shape as u64];
+        let shape = match self.shape {
+            Shape::Embeddings => 0,
+            Shape::Uniform => 1,
+            Shape::Duplicates => 2,
+            Shape::Clusters { .. } => 3,
+            Shape::Sparse => 4,
+        };
+        let path = [self.seed, shape];
         let of = |part: u64, n: u64| Stream::new(&[path[0], path[1], part, n]);
         let fill = |mut stream: Stream, out: &mut [f32]| {
             out.iter_mut().for_each(|x| *x = stream.unit() as f32);
@@ -104,10 +113,10 @@ impl Shaped {
         match self.shape {
             Shape::Duplicates if kind == Kind::Row => fill(of(common, of(own, n).bits() % DISTINCT), out),
             Shape::Embeddings | Shape::Uniform | Shape::Duplicates => fill(of(own, n), out),
-            Shape::Clusters => {
+            Shape::Clusters { tight } => {
                 let mut stream = of(own, n);
                 fill(of(common, stream.bits() % CLUSTERS), out);
-                out.iter_mut().for_each(|x| *x += TIGHT * stream.normal());
+                out.iter_mut().for_each(|x| *x += stream.normal() / tight as f32);
             }
             Shape::Sparse => sparse::point(&path, kind, n, out),
         }
@@ -219,6 +228,11 @@ mod tests {
         for near in distances(&data, 100) {
             // Forty rows, more or less, are of the query's own cluster.
             assert!(near[9] < 0.02 && near[99] > 1.0, "{near:?}");
+        }
+        // Distances within a cluster grow with its deviation.
+        let wide = open("generated:clusters:2kx32,queries=20,tight=100");
+        for (near, wide) in distances(&data, 10).iter().zip(distances(&wide, 10)) {
+            assert!((9.9..10.1).contains(&(wide[9] / near[9])), "{near:?} {wide:?}");
         }
     }
 

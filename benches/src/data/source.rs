@@ -1,7 +1,7 @@
 //! What a command line says of a data set.
 
 use super::flat::Number;
-use super::shape::Shape;
+use super::shape::{Shape, TIGHT};
 use super::typed::Typed;
 use super::{Dataset, Rows, hdf5, npy, vecs};
 use crate::metric::{Element, Metric};
@@ -19,7 +19,7 @@ const QUERIES: usize = 1000;
 /// - `debian` or `debian=FOLDER`: the real set. Without a folder it is sought where `KITE_DATA` says, else in
 ///   `../shared/data/debian-packages` beside the workspace.
 /// - `generated:[SHAPE:]ROWSxDIMS[,seed=N]`: generated vectors; ROWS may end in `k` or `m`. Without a shape they are like a
-///   model's embeddings; `uniform`, `duplicates`, `clusters` and `sparse` are others.
+///   model's embeddings; `uniform`, `duplicates`, `clusters` (with `,tight=N`) and `sparse` are others.
 /// - `FILE.npy`, `FILE.fvecs`, `FILE.bvecs` or `FILE.hdf5`, with `,queries=FILE` where queries lie in another file. An HDF5 file
 ///   carries queries in its dataset `test`; from the others the last 1,000 rows are held out where no file is named.
 ///
@@ -200,6 +200,9 @@ impl FromStr for Source {
                 ("queries", _) => queries = Some(count(value)?),
                 ("element", _) => element = Some(choice(value, "element type")?),
                 ("metric", _) => metric = Some(choice(value, "metric")?),
+                ("tight", Origin::Generated { shape: Shape::Clusters { tight }, .. }) => {
+                    *tight = u32::try_from(count(value)?)?;
+                }
                 ("seed", Origin::Generated { seed, .. }) => {
                     *seed = value.parse().with_context(|| format!("seed {value} is no number"))?;
                 }
@@ -249,6 +252,11 @@ impl Display for Source {
                 if *seed != 1 {
                     write!(out, ",seed={seed}")?;
                 }
+                if let Shape::Clusters { tight } = shape
+                    && *tight != TIGHT
+                {
+                    write!(out, ",tight={tight}")?;
+                }
             }
             Origin::File { path, queries } => {
                 write!(out, "{}", path.display())?;
@@ -293,6 +301,8 @@ mod tests {
             ("sift.fvecs,metric=L1", "sift.fvecs,metric=l1"),
             ("glove.hdf5", "glove.hdf5"),
             ("generated:uniform:10000x3", "generated:uniform:10kx3"),
+            ("generated:clusters:10kx64,tight=1k", "generated:clusters:10kx64"),
+            ("generated:clusters:10kx64,tight=30,seed=2", "generated:clusters:10kx64,seed=2,tight=30"),
             ("generated:sparse:5x30k,metric=ip", "generated:sparse:5x30000,metric=ip"),
             ("debian,metric=jaccard,element=bit", "debian,element=bit,metric=jaccard"),
         ] {
@@ -309,6 +319,7 @@ mod tests {
             ("generated:99999999999999999mx3", "from 1 on"),
             ("generated:5x3,seed=x", "seed x"),
             ("debian,seed=3", "no option seed"),
+            ("generated:uniform:5x3,tight=3", "no option tight"),
             ("debian,queries=a.npy", "from 1 on"),
             ("a.npy,metric=euclid", "no metric: l2, ip, "),
             ("a.npy,element=float", "no element type: vector, halfvec, bit, sparsevec"),
