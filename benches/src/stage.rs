@@ -31,6 +31,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) journal: Journal,
     pub(crate) servers: BTreeMap<&'static str, Server>,
     pub(crate) arms: Vec<Act>,
+    /// Tables named so far: that of an arm that left the stage is not given again.
+    tables: usize,
 }
 
 /// An arm on the stage.
@@ -80,7 +82,7 @@ impl<'a> Stage<'a> {
         }
         let run = journal.run(facts, &settings, common.k, common.repeats, absent);
         journal.write(&Record::Run(run))?;
-        let mut stage = Self { common, data, journal, servers: BTreeMap::new(), arms: Vec::new() };
+        let mut stage = Self { common, data, journal, servers: BTreeMap::new(), arms: Vec::new(), tables: 0 };
         for arm in common.arms()? {
             if !stage.servers.contains_key(arm.kind.name) && !arm.kind.in_process() {
                 let mut server = match common.peer(arm.kind) {
@@ -97,7 +99,8 @@ impl<'a> Stage<'a> {
 
     /// Brings an arm onto the stage and into the journal. One that has no index for such a column is only noted.
     pub(crate) fn enter(&mut self, arm: &Arm) -> Result<()> {
-        let table = format!("items_{}", self.arms.len() + 1);
+        self.tables += 1;
+        let table = format!("items_{}", self.tables);
         let (arm, column) = (arm.resolved(self.data.len()), self.data.column());
         let index = match arm.kind.home {
             Home::InProcess => None,
