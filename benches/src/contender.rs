@@ -1,7 +1,7 @@
 //! An arm that is asked: through sessions on its server, or in process.
 
 use crate::data::Dataset;
-use crate::engine::Server;
+use crate::engine::{DEFAULT, Server};
 use crate::inprocess::InProcess;
 use crate::plan;
 use crate::sessions::{Answers, Parameters, Sessions};
@@ -25,12 +25,12 @@ impl Contender {
         queries: usize,
         clients: usize,
     ) -> Result<Self> {
-        let order = act.arm.order(data.dims(), data.metric());
+        let order = act.arm.order(data.column());
         let statement = format!("SELECT id FROM {} ORDER BY {order} LIMIT {k}", act.table);
         let sessions = Sessions::open(server, clients, &act.arm.set_up(), &statement)
             .with_context(|| format!("cannot open sessions for {}", act.name))?;
-        let queries =
-            data.queries().take(queries).map(|query| vec![act.arm.method.element.bind(query)]).collect();
+        let element = act.arm.method.searched(data.element());
+        let queries = data.queries().take(queries).map(|query| vec![element.bind(query)]).collect();
         let settings = act.arm.swept.clone();
         Ok(Self::Server { sessions, statement, queries, settings })
     }
@@ -48,11 +48,12 @@ impl Contender {
         }
     }
 
-    /// Sets the swept parameter, where there is one.
+    /// Sets the swept parameter, where there is one; `default` leaves it to the engine.
     pub(crate) fn set(&mut self, to: &str) -> Result<()> {
         match self {
             Self::Server { sessions, settings, .. } => settings.iter().try_for_each(|name| {
-                sessions.all(&format!("SET {name} = '{to}'")).with_context(|| format!("{name} = {to}"))
+                let value = if to == DEFAULT { "DEFAULT".into() } else { format!("'{to}'") };
+                sessions.all(&format!("SET {name} TO {value}")).with_context(|| format!("{name} = {to}"))
             }),
             Self::Library { value, .. } => {
                 to.clone_into(value);

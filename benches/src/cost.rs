@@ -8,7 +8,7 @@ use crate::report;
 use crate::settings::Settings;
 use crate::stats::{line, median};
 use crate::table::{Shape, Storage};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -83,7 +83,8 @@ fn measure(engines: &mut [Engine], shape: Shape, data: &Dataset, options: &Optio
     let query: Vec<&(dyn postgres::types::ToSql + Sync)> =
         query.iter().map(std::convert::AsRef::as_ref).collect();
     let distance = nanoseconds("embedding <-> $1 < -1", &query)? - plain;
-    let cell = Cell { bench: "cost", shape, bytes: shape.element.bytes(shape.dims), plain, distance };
+    let bytes = shape.element.bytes(shape.dims).context("values of one length")?;
+    let cell = Cell { bench: "cost", shape, bytes, plain, distance };
     eprintln!("{cell:?}");
     Ok(cell)
 }
@@ -137,7 +138,7 @@ mod tests {
         // Made from 20 ns a call, 0.1 ns a byte, 500 ns a value and 200 ns a chunk; 40 ns a plain row.
         let cell = |dims: usize, storage: Storage| {
             let shape = Shape { element: Element::Vector, dims, storage };
-            let bytes = shape.element.bytes(dims);
+            let bytes = shape.element.bytes(dims).unwrap();
             let toast = if storage == Storage::Toasted { 500.0 + 200.0 * chunks(bytes) } else { 0.0 };
             let distance = 20.0 + 0.1 * bytes as f64 + toast;
             Cell { bench: "cost", shape, bytes, plain: 40.0 + dims as f64 / 100.0 - 0.32, distance }

@@ -102,9 +102,10 @@ fn ask(stage: &mut Stage<'_>, n: usize, repeat: usize, cell: &Cell<'_>, truth: &
         "SELECT id FROM {} WHERE {} BETWEEN $2 AND $3 ORDER BY {} LIMIT {}",
         act.table,
         cell.column,
-        act.arm.order(stage.data.dims(), stage.metric()),
+        act.arm.order(stage.data.column()),
         stage.common.k
     );
+    let element = act.arm.method.searched(stage.data.element());
     let queries: Vec<Parameters> = stage
         .data
         .queries()
@@ -113,7 +114,7 @@ fn ask(stage: &mut Stage<'_>, n: usize, repeat: usize, cell: &Cell<'_>, truth: &
         .map(|(n, query)| -> Parameters {
             let (low, high) = cell.filter.window(n);
             let ends = [low.cast_signed(), high.cast_signed()];
-            vec![act.arm.method.element.bind(query), Box::new(ends[0]), Box::new(ends[1])]
+            vec![element.bind(query), Box::new(ends[0]), Box::new(ends[1])]
         })
         .collect();
     let mut set_up = act.arm.set_up();

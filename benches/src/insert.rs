@@ -1,22 +1,19 @@
 //! `insert`: rows into a table whose index is built.
 
-use crate::building::wal_position;
 use crate::common::Common;
 use crate::data::{Dataset, Filter};
 use crate::engine::{Server, turns};
 use crate::interrupt;
-use crate::judge::quality;
-use crate::metric::Element;
 use crate::progress::Progress;
 use crate::record::{self, Record};
 use crate::stage::{Stage, on_all_data};
+use crate::steady;
+use crate::writers::{Written, together};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use postgres::types::ToSql;
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::sync::Barrier;
-use std::time::Instant;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -58,7 +55,8 @@ fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
         stage.load(n, 0..before, None)?;
         stage.build(n, 0)?;
     }
-    let mut recalls = recalls(stage, Some(before))?;
+    let first = Filter::rows_where(data, format!("first {before}"), |row| row < before);
+    let mut recalls = steady::recalls(stage, Some(&first))?;
     let progress = Progress::new(&format!("inserting into {}", data.name()));
     let mut at = before;
     for repeat in 0..common.repeats {
@@ -69,10 +67,10 @@ fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
             for n in turns(stage.arms.len(), repeat + step) {
                 interrupt::check()?;
                 let act = &stage.arms[n];
-                let (seconds, wal_bytes) =
+                let Written { seconds, wal_bytes } =
                     insert(stage.server(act)?, &act.table, data, rows.clone(), (writers, batch))
                         .with_context(|| format!("{writers} writers into {}", act.name))?;
-                let after = if last { Some(recall(stage, n, None)?) } else { None };
+                let after = if last { Some(steady::recall(stage, n, None)?) } else { None };
                 stage.journal.write(&Record::Insert(record::Insert {
                     run: stage.journal.run_id().into(),
                     arm: stage.arms[n].name.clone(),
@@ -94,83 +92,31 @@ fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn recalls(stage: &mut Stage<'_>, rows: Option<usize>) -> Result<Vec<Option<f64>>> {
-    (0..stage.arms.len()).map(|n| recall(stage, n, rows).map(Some)).collect()
-}
-
-/// Recall among the first so many rows, or all, at the arm's steady value.
-fn recall(stage: &mut Stage<'_>, n: usize, rows: Option<usize>) -> Result<f64> {
-    let filter = rows.map(|rows| Filter::rows_where(stage.data, format!("first {rows}"), |row| row < rows));
-    let truth = stage.truth(filter.as_ref())?;
-    let mut contender = stage.contender(n, 1)?;
-    contender.command("SET enable_seqscan = off")?;
-    let value = stage.arms[n].arm.steady().to_owned();
-    contender.set(&value)?;
-    let answers = contender.pass(1, stage.budget())?;
-    Ok(quality(&answers, stage.data, stage.metric(), &truth, stage.common.k)?.recall)
-}
-
-/// Inserts rows by several sessions, each its share, in statements of `batch` rows, every one a transaction. Answers the
-/// seconds from the first to the last, and the WAL that was written.
+/// Inserts rows by several sessions, each its share, in statements of `batch` rows, every one a transaction.
 fn insert(
     server: &Server,
     table: &str,
     data: &Dataset,
     rows: Range<usize>,
     (writers, batch): (usize, usize),
-) -> Result<(f64, u64)> {
+) -> Result<Written> {
     let mut vectors = Vec::with_capacity(rows.len());
     data.for_each_row(rows.clone(), |row, values| {
-        vectors.push((i32::try_from(row)?, Element::Vector.bind(values)));
+        vectors.push((i32::try_from(row)?, data.element().bind(values)));
         Ok(())
     })?;
-    let mut observer = server.connect()?;
-    let wal = wal_position(&mut observer)?;
-    let ready = Barrier::new(writers);
-    let share = vectors.len().div_ceil(writers);
-    let spans = std::thread::scope(|scope| {
-        let writing: Vec<_> = vectors
-            .chunks(share)
-            .chain(std::iter::repeat(&vectors[..0]))
-            .take(writers)
-            .map(|own| scope.spawn(|| write(server, table, own, batch, &ready)))
-            .collect();
-        writing
-            .into_iter()
-            .map(|writer| writer.join().unwrap_or_else(|_| anyhow::bail!("a writer panicked")))
-            .collect::<Result<Vec<_>>>()
-    })?;
-    let first = spans.iter().map(|span| span.0).min().context("a writer")?;
-    let last = spans.iter().map(|span| span.1).max().context("a writer")?;
-    Ok((last.duration_since(first).as_secs_f64(), wal_position(&mut observer)?.saturating_sub(wal)))
-}
-
-fn write(
-    server: &Server,
-    table: &str,
-    own: &[(i32, Box<dyn ToSql + Sync>)],
-    batch: usize,
-    ready: &Barrier,
-) -> Result<(Instant, Instant)> {
-    let prepared = server.connect().and_then(|mut client| {
-        let statement = client.prepare(&insertion(table, batch))?;
-        // The session's caches are filled as in one that has worked for a while.
-        client.query(&format!("SELECT 1 FROM {table} WHERE id < 0 LIMIT 0"), &[])?;
-        Ok((client, statement))
-    });
-    ready.wait();
-    let (mut client, statement) = prepared?;
-    let start = Instant::now();
-    for rows in own.chunks(batch) {
-        let parameters: Vec<&(dyn ToSql + Sync)> =
-            rows.iter().flat_map(|(id, vector)| [id as &(dyn ToSql + Sync), vector.as_ref()]).collect();
-        if rows.len() == batch {
-            client.execute(&statement, &parameters)?;
-        } else {
-            client.execute(&insertion(table, rows.len()), &parameters)?;
+    together(server, (table, &insertion(table, batch)), &vectors, writers, |client, statement, own| {
+        for rows in own.chunks(batch) {
+            let parameters: Vec<&(dyn ToSql + Sync)> =
+                rows.iter().flat_map(|(id, vector)| [id as &(dyn ToSql + Sync), vector.as_ref()]).collect();
+            if rows.len() == batch {
+                client.execute(statement, &parameters)?;
+            } else {
+                client.execute(&insertion(table, rows.len()), &parameters)?;
+            }
         }
-    }
-    Ok((start, Instant::now()))
+        Ok(())
+    })
 }
 
 fn insertion(table: &str, rows: usize) -> String {

@@ -2,7 +2,7 @@
 
 use crate::data::{Attributes, Dataset};
 use crate::interrupt;
-use crate::metric::Element;
+use crate::metric::Column;
 use crate::progress::Progress;
 use anyhow::{Result, ensure};
 use postgres::Client;
@@ -10,11 +10,12 @@ use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::types::ToSql;
 use std::ops::Range;
 
-/// Makes a table `(id int4, spread int4, near int4, embedding vector)` with the types' default storage. The two integers are
+/// Makes a table `(id int4, spread int4, near int4, embedding …)` with the types' default storage. The two integers are
 /// only filled where attributes are given.
-pub(crate) fn create(client: &mut Client, table: &str, dims: usize) -> Result<()> {
+pub(crate) fn create(client: &mut Client, table: &str, column: Column) -> Result<()> {
     client.batch_execute(&format!(
-        "DROP TABLE IF EXISTS {table}; CREATE TABLE {table} (id int4, spread int4, near int4, embedding vector({dims}))"
+        "DROP TABLE IF EXISTS {table}; CREATE TABLE {table} (id int4, spread int4, near int4, embedding {})",
+        column.sql()
     ))?;
     Ok(())
 }
@@ -43,7 +44,7 @@ pub(crate) fn copy(
         let of = |values: &[u32]| values.get(row).map(|value| value.cast_signed());
         let (spread, near) =
             (attributes.and_then(|all| of(all.uncorrelated())), attributes.and_then(|all| of(all.near())));
-        let embedding = Element::Vector.bind(values);
+        let embedding = data.element().bind(values);
         let fields: [&(dyn ToSql + Sync); 4] = [&id, &spread, &near, embedding.as_ref()];
         writer.write(&fields)?;
         if row.is_multiple_of(1000) {

@@ -38,8 +38,11 @@ mod sessions;
 mod settings;
 mod stage;
 mod stats;
+mod steady;
 mod table;
+mod update;
 mod vacuum;
+mod writers;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -59,6 +62,8 @@ enum Command {
     Build(build::Options),
     /// Rows a second into a built index
     Insert(insert::Options),
+    /// Another column of indexed rows updated
+    Update(update::Options),
     /// VACUUM after many deletes
     Vacuum(vacuum::Options),
     /// A condition beside the order, and what the planner makes of it
@@ -84,6 +89,7 @@ fn main() -> Result<()> {
         Command::Ann(options) => ann::run(&options),
         Command::Build(options) => build::run(&options),
         Command::Insert(options) => insert::run(&options),
+        Command::Update(options) => update::run(&options),
         Command::Vacuum(options) => vacuum::run(&options),
         Command::Filter(options) => filter::run(&options),
         Command::Cold(options) => cold::run(&options),

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use half::f16;
-use pgvector::{HalfVector, Vector};
+use pgvector::{Bit, HalfVector, SparseVector, Vector};
 use postgres::types::ToSql;
 use serde::Serialize;
 
@@ -14,6 +14,10 @@ pub(crate) enum Element {
     Vector,
     /// Half precision.
     Halfvec,
+    /// Bits, which are the numbers 0 and 1 here.
+    Bit,
+    /// Single precision, with few elements that are not zero.
+    Sparsevec,
 }
 
 impl Element {
@@ -21,16 +25,30 @@ impl Element {
         match self {
             Self::Vector => "vector",
             Self::Halfvec => "halfvec",
+            Self::Bit => "bit",
+            Self::Sparsevec => "sparsevec",
         }
     }
 
-    /// Bytes of a stored value, its varlena header of 4 included.
-    pub(crate) fn bytes(self, dims: usize) -> usize {
-        let element = match self {
-            Self::Vector => size_of::<f32>(),
-            Self::Halfvec => size_of::<f16>(),
+    /// The metrics that its columns can be searched by, the usual one first.
+    pub(crate) fn metrics(self) -> &'static [Metric] {
+        match self {
+            Self::Vector | Self::Halfvec | Self::Sparsevec => {
+                &[Metric::Cosine, Metric::L2, Metric::Ip, Metric::L1]
+            }
+            Self::Bit => &[Metric::Hamming, Metric::Jaccard],
+        }
+    }
+
+    /// Bytes of a stored value, its varlena header of 4 included; none where they depend on the value.
+    pub(crate) fn bytes(self, dims: usize) -> Option<usize> {
+        let elements = match self {
+            Self::Vector => dims * size_of::<f32>(),
+            Self::Halfvec => dims * size_of::<f16>(),
+            Self::Bit => dims.div_ceil(8),
+            Self::Sparsevec => return None,
         };
-        8 + dims * element
+        Some(8 + elements)
     }
 
     /// The value as a parameter in binary.
@@ -38,16 +56,40 @@ impl Element {
         match self {
             Self::Vector => Box::new(Vector::from(values.to_vec())),
             Self::Halfvec => Box::new(HalfVector::from_f32_slice(values)),
+            Self::Bit => Box::new(Bit::new(&values.iter().map(|&x| x > 0.0).collect::<Vec<_>>())),
+            Self::Sparsevec => Box::new(SparseVector::from_dense(values)),
+        }
+    }
+
+    /// Makes the numbers what the column holds of them: of bits, whether a number is positive.
+    pub(crate) fn round(self, values: &mut [f32]) {
+        match self {
+            Self::Vector | Self::Sparsevec => {}
+            Self::Halfvec => values.iter_mut().for_each(|x| *x = f16::from_f32(*x).to_f32()),
+            Self::Bit => values.iter_mut().for_each(|x| *x = f32::from(u8::from(*x > 0.0))),
         }
     }
 
     /// What the column holds of these numbers.
     pub(crate) fn stored(self, values: &[f32]) -> Vec<f64> {
-        let round = |&value: &f32| match self {
-            Self::Vector => f64::from(value),
-            Self::Halfvec => f16::from_f32(value).to_f64(),
-        };
-        values.iter().map(round).collect()
+        let mut values = values.to_vec();
+        self.round(&mut values);
+        values.into_iter().map(f64::from).collect()
+    }
+}
+
+/// A column of vectors, and what it is searched by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) element: Element,
+    pub(crate) dims: usize,
+    pub(crate) metric: Metric,
+}
+
+impl Column {
+    /// Its type, such as `vector(384)`.
+    pub(crate) fn sql(self) -> String {
+        format!("{}({})", self.element.sql(), self.dims)
     }
 }
 
@@ -66,6 +108,12 @@ pub(crate) enum Metric {
     /// Taxicab distance.
     #[serde(rename = "<+>")]
     L1,
+    /// Bits that differ.
+    #[serde(rename = "<~>")]
+    Hamming,
+    /// One minus the share that both have of the bits that either has.
+    #[serde(rename = "<%>")]
+    Jaccard,
 }
 
 impl Metric {
@@ -75,6 +123,8 @@ impl Metric {
             Self::Ip => "<#>",
             Self::Cosine => "<=>",
             Self::L1 => "<+>",
+            Self::Hamming => "<~>",
+            Self::Jaccard => "<%>",
         }
     }
 
@@ -85,7 +135,11 @@ impl Metric {
             Self::L2 => sum(a, b, |a, b| (a - b) * (a - b)).sqrt(),
             Self::Ip => -dot(a, b),
             Self::Cosine => 1.0 - dot(a, b) / (dot(a, a).sqrt() * dot(b, b).sqrt()),
-            Self::L1 => sum(a, b, |a, b| (a - b).abs()),
+            Self::L1 | Self::Hamming => sum(a, b, |a, b| (a - b).abs()),
+            Self::Jaccard => match dot(a, b) {
+                0.0 => 1.0,
+                both => 1.0 - both / (dot(a, a) + dot(b, b) - both),
+            },
         }
     }
 }
@@ -117,9 +171,28 @@ mod tests {
     }
 
     #[test]
+    fn bits_by_hand() {
+        let (a, b) = ([1.0, 1.0, 0.0, 1.0], [1.0, 0.0, 1.0, 1.0]);
+        assert_eq!([Metric::Hamming, Metric::Jaccard].map(|metric| metric.exact(&a, &b)), [2.0, 0.5]);
+        // Without a bit in common, and without any bit at all.
+        assert_eq!(Metric::Jaccard.exact(&[1.0, 0.0], &[0.0, 1.0]), 1.0);
+        assert_eq!(Metric::Jaccard.exact(&[0.0], &[0.0]), 1.0);
+    }
+
+    #[test]
     fn sizes_and_rounding() {
-        assert_eq!((Element::Vector.bytes(768), Element::Halfvec.bytes(384)), (3080, 776));
+        let bytes = [(Element::Vector, 768), (Element::Halfvec, 384), (Element::Bit, 1025)];
+        assert_eq!(bytes.map(|(element, dims)| element.bytes(dims)), [Some(3080), Some(776), Some(137)]);
+        assert_eq!(Element::Sparsevec.bytes(9), None);
         assert_eq!(Element::Vector.stored(&[0.1]), [f64::from(0.1_f32)]);
         assert_eq!(Element::Halfvec.stored(&[1.0 + f32::EPSILON]), [1.0]);
+        assert_eq!(Element::Bit.stored(&[0.1, -3.0, 0.0, 7.0]), [1.0, 0.0, 0.0, 1.0]);
+        assert_eq!(Element::Sparsevec.stored(&[0.0, 0.5]), [0.0, 0.5]);
+    }
+
+    #[test]
+    fn columns_have_types() {
+        let column = Column { element: Element::Bit, dims: 1024, metric: Metric::Hamming };
+        assert_eq!(column.sql(), "bit(1024)");
     }
 }

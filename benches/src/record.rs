@@ -18,10 +18,12 @@ use std::path::Path;
 pub(crate) enum Record {
     Run(Run),
     Arm(Arm),
+    Unable(Unable),
     Pass(Pass),
     Floor(Floor),
     Build(Build),
     Insert(Insert),
+    Update(Update),
     Vacuum(Vacuum),
     Filter(FilterPass),
     Cold(Cold),
@@ -90,6 +92,15 @@ pub(crate) struct Arm {
     /// Server settings other than those of the run.
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, String>,
+}
+
+/// An arm that was asked for and does not compete: its engine has no such index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Unable {
+    pub(crate) run: String,
+    pub(crate) arm: String,
+    /// In the engine's own words where it was asked.
+    pub(crate) why: String,
 }
 
 /// All queries, once, at one value of the swept setting.
@@ -180,6 +191,26 @@ pub(crate) struct Insert {
     /// WAL records, where they were counted.
     #[serde(default)]
     pub(crate) wal_records: Option<u64>,
+    pub(crate) recall_before: Option<f64>,
+    pub(crate) recall_after: Option<f64>,
+}
+
+/// Another column of indexed rows set to something else, a row a statement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Update {
+    pub(crate) run: String,
+    pub(crate) arm: String,
+    pub(crate) repeat: usize,
+    pub(crate) writers: usize,
+    /// Rows updated by all writers, none of them twice in a run.
+    pub(crate) rows: usize,
+    pub(crate) seconds: f64,
+    pub(crate) rows_per_second: f64,
+    pub(crate) wal_bytes: u64,
+    /// Share of the new versions that lie on the page of the old one and that no index hears of.
+    pub(crate) hot_share: Option<f64>,
+    pub(crate) index_bytes_before: u64,
+    pub(crate) index_bytes_after: u64,
     pub(crate) recall_before: Option<f64>,
     pub(crate) recall_after: Option<f64>,
 }

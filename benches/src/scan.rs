@@ -10,7 +10,7 @@ use crate::report;
 use crate::settings::{Machine, Settings};
 use crate::stats::{Ratio, Summary};
 use crate::table::{Placement, Shape, Storage};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -96,6 +96,14 @@ struct Circumstances<'a> {
 pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!(options.rows >= options.k && options.k > 0, "--rows must be at least --k, and --k at least 1");
     ensure!(options.queries > 0 && options.repeats > 0, "--queries and --repeats must be at least 1");
+    for element in &options.types {
+        let dense = [Element::Vector, Element::Halfvec].contains(element);
+        ensure!(dense, "--types: {} is not scanned here, only vector and halfvec", element.sql());
+        let unknown = options.metrics.iter().find(|metric| !element.metrics().contains(metric));
+        if let Some(metric) = unknown {
+            bail!("--metrics: {} has no operator {}", element.sql(), metric.operator());
+        }
+    }
     let settings = Settings::for_scans();
     let mut engines = Engine::with_peers(&options.peer, &settings)?;
     let facts: Vec<Facts> = engines.iter().map(|engine| engine.facts.clone()).collect();

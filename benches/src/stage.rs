@@ -14,10 +14,15 @@ use crate::record::{self, BuildMode, DataFacts, Record};
 use crate::rounds::on_each;
 use anyhow::{Context, Result, bail};
 use kite_cluster::workspace_root;
+use postgres::error::SqlState;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Errors of CREATE INDEX that say that the engine has no such index.
+const UNABLE: [SqlState; 3] =
+    [SqlState::PROGRAM_LIMIT_EXCEEDED, SqlState::FEATURE_NOT_SUPPORTED, SqlState::UNDEFINED_OBJECT];
 
 /// Everything that a bench of indexes works with.
 pub(crate) struct Stage<'a> {
@@ -26,6 +31,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) journal: Journal,
     pub(crate) servers: BTreeMap<&'static str, Server>,
     pub(crate) arms: Vec<Act>,
+    /// Tables named so far: that of an arm that left the stage is not given again.
+    tables: usize,
 }
 
 /// An arm on the stage.
@@ -75,7 +82,7 @@ impl<'a> Stage<'a> {
         }
         let run = journal.run(facts, &settings, common.k, common.repeats, absent);
         journal.write(&Record::Run(run))?;
-        let mut stage = Self { common, data, journal, servers: BTreeMap::new(), arms: Vec::new() };
+        let mut stage = Self { common, data, journal, servers: BTreeMap::new(), arms: Vec::new(), tables: 0 };
         for arm in common.arms()? {
             if !stage.servers.contains_key(arm.kind.name) && !arm.kind.in_process() {
                 let mut server = match common.peer(arm.kind) {
@@ -90,14 +97,24 @@ impl<'a> Stage<'a> {
         Ok(stage)
     }
 
-    /// Brings an arm onto the stage and into the journal.
+    /// Brings an arm onto the stage and into the journal. One that has no index for such a column is only noted.
     pub(crate) fn enter(&mut self, arm: &Arm) -> Result<()> {
-        let table = format!("items_{}", self.arms.len() + 1);
-        let arm = arm.resolved(self.data.len());
+        self.tables += 1;
+        let table = format!("items_{}", self.tables);
+        let (arm, column) = (arm.resolved(self.data.len()), self.data.column());
         let index = match arm.kind.home {
             Home::InProcess => None,
-            Home::Server { .. } => arm.create_index(&table, self.data.dims(), self.data.metric())?,
+            Home::Server { .. } => arm.create_index(&table, column),
         };
+        let unable = match (arm.unable(column), &index) {
+            (None, Some(index)) => self.refusal(&arm, &table, index)?,
+            (unable, _) => unable,
+        };
+        if let Some(why) = unable {
+            eprintln!("{arm} is left out on {}: {why}", self.data.name());
+            let (run, arm) = (self.journal.run_id().into(), arm.to_string());
+            return self.journal.write(&Record::Unable(record::Unable { run, arm, why }));
+        }
         let library = match arm.kind.home {
             Home::InProcess => Some(self.library(arm.kind)?),
             Home::Server { .. } => None,
@@ -132,6 +149,18 @@ impl<'a> Stage<'a> {
         }))?;
         self.arms.push(act);
         Ok(())
+    }
+
+    /// What the engine says where it has no such index: a column of the type is indexed while it is empty.
+    fn refusal(&self, arm: &Arm, table: &str, index: &str) -> Result<Option<String>> {
+        let server = self.servers.get(arm.kind.name).with_context(|| format!("{arm} has no server"))?;
+        let mut client = server.connect()?;
+        items::create(&mut client, table, self.data.column())?;
+        let answer = client.batch_execute(index);
+        client.batch_execute(&format!("DROP TABLE {table}"))?;
+        let error = answer.as_ref().err().and_then(postgres::Error::as_db_error);
+        // What else is wrong shows when the index is built.
+        Ok(error.filter(|error| UNABLE.contains(error.code())).map(|error| error.message().into()))
     }
 
     fn library(&self, kind: &Kind) -> Result<InProcess> {
@@ -187,7 +216,7 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         let mut client = self.server(act)?.connect()?;
-        items::create(&mut client, &act.table, self.data.dims())?;
+        items::create(&mut client, &act.table, self.data.column())?;
         items::copy(&mut client, &act.table, self.data, rows, attributes)?;
         items::settle(&mut client, &act.table)
     }

@@ -44,7 +44,8 @@ impl Shape {
     }
 
     fn padded(&self) -> bool {
-        self.storage == Storage::Toasted && self.element.bytes(self.dims) <= NEEDS_PADDING
+        self.storage == Storage::Toasted
+            && self.element.bytes(self.dims).is_some_and(|bytes| bytes <= NEEDS_PADDING)
     }
 
     fn create(&self) -> String {
@@ -106,7 +107,7 @@ impl Shape {
             None => 0,
         };
         // The varlena header of 4 stays behind.
-        let value = self.element.bytes(self.dims);
+        let value = self.element.bytes(self.dims).context("values of one length")?;
         let wanted = match self.storage {
             Storage::Inline => 0,
             Storage::Toasted => rows * (value - 4 + if self.padded() { PADDING } else { 0 }),

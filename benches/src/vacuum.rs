@@ -4,10 +4,9 @@ use crate::building::{sizes, wal_position};
 use crate::common::Common;
 use crate::data::{Filter, Truth};
 use crate::engine::turns;
-use crate::interrupt;
-use crate::judge::{quality, times};
 use crate::record::{self, Record};
 use crate::stage::{Stage, on_all_data};
+use crate::steady::ask;
 use anyhow::{Result, ensure};
 use clap::Args;
 use std::time::Instant;
@@ -64,7 +63,7 @@ fn arm(
     share: f64,
     [all, left]: &[Truth; 2],
 ) -> Result<record::Vacuum> {
-    let (before, time_before) = ask(stage, n, all)?;
+    let (before, times_before) = ask(stage, n, all)?;
     let (name, table) = (stage.arms[n].name.clone(), stage.arms[n].table.clone());
     let mut client = stage.server(&stage.arms[n])?.connect()?;
     let gone = client.execute(
@@ -82,7 +81,7 @@ fn arm(
     client.batch_execute(&format!("VACUUM (INDEX_CLEANUP ON) {table}"))?;
     let seconds = start.elapsed().as_secs_f64();
     let wal_bytes = wal_position(&mut client)?.saturating_sub(wal);
-    let (after, time_after) = ask(stage, n, left)?;
+    let (after, times_after) = ask(stage, n, left)?;
     Ok(record::Vacuum {
         run: stage.journal.run_id().into(),
         arm: name,
@@ -95,23 +94,12 @@ fn arm(
         lists_repaired: None,
         wal_bytes: Some(wal_bytes),
         value: crate::ann::number(stage.arms[n].arm.steady()),
-        recall_before: before,
-        recall_deleted: deleted,
-        recall_after: after,
-        mean_us_before: time_before,
-        mean_us_after: time_after,
+        recall_before: before.recall,
+        recall_deleted: deleted.recall,
+        recall_after: after.recall,
+        mean_us_before: times_before.mean,
+        mean_us_after: times_after.mean,
     })
-}
-
-/// Recall and mean time at the arm's steady value.
-fn ask(stage: &mut Stage<'_>, n: usize, truth: &Truth) -> Result<(f64, f64)> {
-    interrupt::check()?;
-    let mut contender = stage.contender(n, 1)?;
-    contender.command("SET enable_seqscan = off")?;
-    let value = stage.arms[n].arm.steady().to_owned();
-    contender.set(&value)?;
-    let answers = contender.pass(1, stage.budget())?;
-    Ok((quality(&answers, stage.data, stage.metric(), truth, stage.common.k)?.recall, times(&answers).mean))
 }
 
 #[cfg(test)]

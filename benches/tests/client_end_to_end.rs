@@ -121,7 +121,7 @@ fn an_engine_may_be_somebodys_running_server() -> Result<()> {
 }
 
 #[test]
-fn filters_inserts_and_pages_of_a_table_without_index() -> Result<()> {
+fn filters_inserts_updates_and_pages_of_a_table_without_index() -> Result<()> {
     let exact = [small(), vec!["--repeats", "2", "--arm", "pgkite:exact"]].concat();
     let (records, _) = bench("filter", &exact)?;
     let passes = of_kind(&records, "filter");
@@ -139,12 +139,50 @@ fn filters_inserts_and_pages_of_a_table_without_index() -> Result<()> {
     assert_eq!(inserts[7]["recall_after"], 1.0);
     assert!(inserts.iter().all(|insert| insert["wal_bytes"].as_u64() > Some(50 * 128)), "{inserts:?}");
 
+    let words = ["--rows", "50", "--writers", "1,2", "--never-hot"];
+    let (records, printed) = bench("update", &[&exact[..], &words].concat())?;
+    let updates = of_kind(&records, "update");
+    assert_eq!(updates.len(), 4);
+    for update in &updates {
+        assert_eq!((&update["hot_share"], &update["index_bytes_after"]), (&0.0.into(), &0.into()));
+        // At least a new version of the row, whose vector of 32 dimensions is a part of it.
+        assert!(update["wal_bytes"].as_u64() > Some(50 * 128), "{update}");
+    }
+    assert_eq!((&updates[0]["recall_before"], &updates[3]["recall_after"]), (&1.0.into(), &1.0.into()));
+    assert_eq!((&updates[1]["recall_before"], &updates[2]["recall_after"]), (&Value::Null, &Value::Null));
+    assert!(printed.contains("### Updating another column"), "{printed}");
+
     let (records, _) = bench("cold", &[&exact[..], &["--cache", "256kB"]].concat())?;
     let cold = of_kind(&records, "cold");
     let pages = |what: &str| cold[0][what].as_f64().unwrap_or(0.0);
     // All of the table, which is larger than the cache, for each query: some 320 kB.
     assert!(pages("heap_reads") > 5.0 && pages("heap_reads") + pages("heap_hits") > 35.0, "{cold:?}");
     assert_eq!(cold[0]["index_reads"], 0.0);
+    Ok(())
+}
+
+#[test]
+fn columns_of_other_types_are_searched() -> Result<()> {
+    for data in
+        ["generated:2kx64,element=bit", "generated:sparse:500x2000", "generated:2kx32,element=halfvec"]
+    {
+        let data = format!("{data},queries=20");
+        let arms =
+            ["--arm", "pgkite:exact", "--arm", "pgkite:hnsw,sweep=default/100", "--arm", "pgkite:halfvec"];
+        let (records, printed) =
+            bench("ann", &[&["--data", &data, "--repeats", "1"], &arms[..], &small()[2..]].concat())?;
+        let passes = of_kind(&records, "pass");
+        let of = |arm: &str| passes.iter().filter(|pass| pass["arm"] == arm).collect::<Vec<_>>();
+        let (exact, hnsw) = (of("pgkite:exact"), of("pgkite:hnsw"));
+        assert_eq!((exact.len(), hnsw.len()), (1, 2), "{records:?}");
+        assert_eq!(exact[0]["recall"], 1.0, "{data}");
+        assert!(hnsw[1]["recall"].as_f64() > Some(0.9), "{data}: {hnsw:?}");
+        assert_eq!((&hnsw[0]["value"], &hnsw[1]["value"]), (&Value::Null, &100.0.into()));
+        // The one that casts vectors is told apart, and the run goes on.
+        let unable = of_kind(&records, "unable");
+        assert!(unable.len() == 1 && unable[0]["arm"] == "pgkite:halfvec", "{data}: {unable:?}");
+        assert!(printed.contains("**pgkite:halfvec** is not able to compete"), "{printed}");
+    }
     Ok(())
 }
 
@@ -163,6 +201,13 @@ fn an_index_is_built_vacuumed_and_loaded_through() -> Result<()> {
     }
     assert!(printed.contains("pgvector:hnsw"), "{printed}");
 
+    // More dimensions than it has an index for.
+    let wide = ["--data", "generated:50x2500,queries=5", "--arm", "pgvector:exact"];
+    let (records, printed) = bench("ann", &[&words[2..], &wide[..]].concat())?;
+    let why = of_kind(&records, "unable")[0]["why"].as_str().unwrap_or_default();
+    assert!(why.contains("2000 dimensions") && printed.contains(why), "{printed}");
+    assert!(of_kind(&records, "pass").iter().all(|pass| pass["arm"] == "pgvector:exact"), "{records:?}");
+
     let (records, _) = bench("vacuum", &words)?;
     let vacuums = of_kind(&records, "vacuum");
     assert_eq!(vacuums.len(), 2);
@@ -172,13 +217,26 @@ fn an_index_is_built_vacuumed_and_loaded_through() -> Result<()> {
         }
     }
 
-    let (records, _) = bench("empty-first", &words)?;
+    let (records, _) = bench("update", &[&words[..], &["--rows", "100", "--writers", "1,2"]].concat())?;
+    let updates = of_kind(&records, "update");
+    assert_eq!(updates.len(), 4);
+    assert!(
+        updates.iter().all(|update| update["index_bytes_before"].as_u64() > Some(100_000)),
+        "{updates:?}"
+    );
+    assert!(updates[3]["recall_after"].as_f64() > Some(0.9), "{updates:?}");
+
+    // An arm without an index leaves, and its table is no other's.
+    let exact = ["--arm", "pgvector:exact"];
+    let (records, _) = bench("empty-first", &[&words[..6], &exact[..], &words[6..]].concat())?;
     let (builds, passes) = (of_kind(&records, "build"), of_kind(&records, "pass"));
     assert_eq!((builds.len(), passes.len()), (2, 8));
     assert_eq!((&builds[0]["mode"], &builds[1]["mode"]), (&"after-load".into(), &"empty-first".into()));
     for pass in passes {
         assert!(pass["recall"].as_f64() > Some(0.7), "{pass}");
-        assert!(pass["plan"].as_str().is_some_and(|plan| plan.contains("Index Scan using items_")), "{pass}");
+        let table = if pass["arm"] == "pgvector:hnsw" { "items_2" } else { "items_3" };
+        let index = format!("Index Scan using {table}_index");
+        assert!(pass["plan"].as_str().is_some_and(|plan| plan.contains(&index)), "{pass}");
     }
     Ok(())
 }

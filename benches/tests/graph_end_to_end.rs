@@ -71,7 +71,8 @@ fn upkeep_is_measured() -> Result<()> {
 
     let (records, _) = graph(FEW, &["vacuum"])?;
     let vacuums = of_kind(&records, "vacuum");
-    assert_eq!(vacuums.len(), 2, "one for each width: {records:?}");
+    // One for each width, until nothing is missed at one.
+    assert!(!vacuums.is_empty(), "{records:?}");
     for vacuum in vacuums {
         let [before, after] = ["recall_before", "recall_after"].map(|name| figure(vacuum, name));
         assert!(after > before - 0.03 && figure(vacuum, "lists_repaired") > 100.0, "{vacuum}");

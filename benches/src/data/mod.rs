@@ -15,16 +15,20 @@ mod npy;
 mod order;
 mod parallel;
 mod recall;
+mod search;
+mod shape;
 mod source;
+mod sparse;
 mod store;
 mod truth;
+mod typed;
 mod vecs;
 
 pub(crate) use attributes::{Attributes, Correlation, Filter};
 pub(crate) use source::Source;
 pub(crate) use truth::Truth;
 
-use crate::metric::Metric;
+use crate::metric::{Column, Element, Metric};
 use anyhow::{Context, Result, ensure};
 use hash::Hash;
 use std::fmt::Debug;
@@ -51,6 +55,7 @@ trait Rows: Debug + Send + Sync {
 #[derive(Debug)]
 pub(crate) struct Dataset {
     name: String,
+    element: Element,
     metric: Metric,
     rows: Box<dyn Rows>,
     /// The rows that count: the first so many.
@@ -61,7 +66,13 @@ pub(crate) struct Dataset {
 
 impl Dataset {
     /// The first `len` rows, in memory if there is room.
-    fn new(name: String, metric: Metric, rows: Box<dyn Rows>, len: usize, queries: Vec<f32>) -> Result<Self> {
+    fn new(
+        name: String,
+        (element, metric): (Element, Metric),
+        rows: Box<dyn Rows>,
+        len: usize,
+        queries: Vec<f32>,
+    ) -> Result<Self> {
         let dims = rows.dims();
         ensure!(dims > 0 && len > 0, "{name} holds no rows");
         ensure!(len <= rows.len(), "{name} holds {} rows instead of {len}", rows.len());
@@ -71,7 +82,7 @@ impl Dataset {
         hash.text(&name).number(dims as u64).number(len as u64).floats(&queries);
         rows.identify(&mut hash).with_context(|| format!("cannot tell what {name} holds"))?;
         let rows = memory::kept(rows, len).with_context(|| format!("cannot read {name}"))?;
-        Ok(Self { name, metric, rows, len, queries, fingerprint: hash.hex() })
+        Ok(Self { name, element, metric, rows, len, queries, fingerprint: hash.hex() })
     }
 
     /// Generated rows and queries: the same for the same numbers.
@@ -89,8 +100,18 @@ impl Dataset {
         self.metric
     }
 
+    /// The type of the column that the rows are meant for, whose values they have.
+    pub(crate) fn element(&self) -> Element {
+        self.element
+    }
+
     pub(crate) fn dims(&self) -> usize {
         self.rows.dims()
+    }
+
+    /// What a table has to hold the rows, and what it is searched by.
+    pub(crate) fn column(&self) -> Column {
+        Column { element: self.element, dims: self.dims(), metric: self.metric }
     }
 
     /// The number of rows.
@@ -178,7 +199,7 @@ mod tests {
     /// Rows and queries as they are given, and no more than that.
     pub(super) fn of(rows: Box<dyn Rows>, queries: Vec<f32>, metric: Metric) -> Dataset {
         let (len, fingerprint) = (rows.len(), "test".into());
-        Dataset { name: "test".into(), metric, rows, len, queries, fingerprint }
+        Dataset { name: "test".into(), element: Element::Vector, metric, rows, len, queries, fingerprint }
     }
 
     pub(super) fn by_hand(dims: usize, rows: Vec<f32>, queries: Vec<f32>, metric: Metric) -> Dataset {

@@ -53,10 +53,10 @@ impl Truth {
 fn tolerance(metric: Metric, distance: f64) -> f64 {
     match metric {
         // One minus a number near one: the error is that of the one, however small the distance.
-        Metric::Cosine => SAME * distance.abs().max(1.0),
+        Metric::Cosine | Metric::Jaccard => SAME * distance.abs().max(1.0),
         // Differences of equal numbers are zero in any precision, so near zero the error goes to zero as well. Of an inner
         // product near zero it does not, but there the nearest rows have large ones.
-        Metric::L2 | Metric::L1 | Metric::Ip => SAME * distance.abs(),
+        Metric::L2 | Metric::L1 | Metric::Ip | Metric::Hamming => SAME * distance.abs(),
     }
 }
 
@@ -158,6 +158,8 @@ mod tests {
         assert_eq!(judge(Metric::L2, 0.0, 5e-7), 0.0);
         assert_eq!(judge(Metric::L2, 500.0, 500.0004), 1.0);
         assert_eq!(judge(Metric::L2, 500.0, 500.001), 0.0);
+        assert_eq!(judge(Metric::Hamming, 0.0, 1.0), 0.0);
+        assert_eq!(judge(Metric::Jaccard, 0.0, 5e-7), 1.0);
         assert_eq!(judge(Metric::Ip, -200.0, -199.9999), 1.0);
         assert_eq!(judge(Metric::Ip, -200.0, -199.999), 0.0);
         // As an index leaves out rows of length zero, one that it answers is not near.

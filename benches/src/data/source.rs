@@ -1,9 +1,10 @@
 //! What a command line says of a data set.
 
 use super::flat::Number;
-use super::generator::Generator;
+use super::shape::{Shape, TIGHT};
+use super::typed::Typed;
 use super::{Dataset, Rows, hdf5, npy, vecs};
-use crate::metric::Metric;
+use crate::metric::{Element, Metric};
 use anyhow::{Context, Error, Result, bail, ensure};
 use clap::ValueEnum;
 use std::fmt::{self, Display, Formatter};
@@ -17,36 +18,39 @@ const QUERIES: usize = 1000;
 ///
 /// - `debian` or `debian=FOLDER`: the real set. Without a folder it is sought where `KITE_DATA` says, else in
 ///   `../shared/data/debian-packages` beside the workspace.
-/// - `generated:ROWSxDIMS[,seed=N]`: generated vectors; ROWS may end in `k` or `m`.
+/// - `generated:[SHAPE:]ROWSxDIMS[,seed=N]`: generated vectors; ROWS may end in `k` or `m`. Without a shape they are like a
+///   model's embeddings; `uniform`, `duplicates`, `clusters` (with `,tight=N`) and `sparse` are others.
 /// - `FILE.npy`, `FILE.fvecs`, `FILE.bvecs` or `FILE.hdf5`, with `,queries=FILE` where queries lie in another file. An HDF5 file
 ///   carries queries in its dataset `test`; from the others the last 1,000 rows are held out where no file is named.
 ///
-/// Each may be followed by `,rows=N` (the first N rows), `,queries=N` (N queries) and `,metric=l2|ip|cosine|l1`.
+/// Each may be followed by `,rows=N` (the first N rows), `,queries=N` (N queries), `,element=vector|halfvec|bit|sparsevec` (the
+/// column's type, to which rows and queries are rounded) and `,metric=l2|ip|cosine|l1`, of bits `hamming|jaccard`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {
     origin: Origin,
     rows: Option<usize>,
     queries: Option<usize>,
+    element: Option<Element>,
     metric: Option<Metric>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Origin {
     Debian(Option<PathBuf>),
-    Generated { rows: usize, dims: usize, seed: u64 },
+    Generated { shape: Shape, rows: usize, dims: usize, seed: u64 },
     File { path: PathBuf, queries: Option<PathBuf> },
 }
 
 impl Source {
     /// Generated vectors.
     pub(super) fn generated(rows: usize, queries: usize, dims: usize, seed: u64) -> Self {
-        let origin = Origin::Generated { rows, dims, seed };
-        Self { origin, rows: None, queries: Some(queries), metric: None }
+        let origin = Origin::Generated { shape: Shape::Embeddings, rows, dims, seed };
+        Self { origin, rows: None, queries: Some(queries), element: None, metric: None }
     }
 
     /// Opens what is named, and reads it where it fits into memory.
     pub(crate) fn open(&self) -> Result<Dataset> {
-        let Parts { rows, queries, metric, held_out } = self.parts()?;
+        let Parts { rows, queries, element, metric, held_out } = self.parts()?;
         let dims = rows.dims();
         let mut queries = queries;
         let there = rows.len();
@@ -66,7 +70,21 @@ impl Source {
         let usable = if held_out { there - queries.len() / dims } else { there };
         let len = self.rows.unwrap_or(usable);
         ensure!(len <= usable, "{self} has {usable} rows");
-        Dataset::new(self.to_string(), self.metric.unwrap_or(metric), rows, len, queries)
+        let element = self.element.unwrap_or(element);
+        let usual = if element.metrics().contains(&metric) { metric } else { element.metrics()[0] };
+        let metric = self.metric.unwrap_or(usual);
+        ensure!(
+            element.metrics().contains(&metric),
+            "{self}: {} has no operator {}",
+            element.sql(),
+            metric.operator()
+        );
+        let rows = match element {
+            Element::Vector => rows,
+            _ => Box::new(Typed { rows, element }),
+        };
+        element.round(&mut queries);
+        Dataset::new(self.to_string(), (element, metric), rows, len, queries)
     }
 
     fn parts(&self) -> Result<Parts> {
@@ -80,12 +98,13 @@ impl Source {
                 };
                 let rows = open("base.f16.npy")?;
                 let queries = all(&open("queries.f16.npy")?, rows.dims())?;
-                Ok(Parts { rows: Box::new(rows), queries, metric: Metric::Cosine, held_out: false })
+                let (element, metric) = (Element::Vector, Metric::Cosine);
+                Ok(Parts { rows: Box::new(rows), queries, element, metric, held_out: false })
             }
-            &Origin::Generated { rows, dims, seed } => {
-                let generator = Generator::new(rows, dims, seed)?;
-                let queries = generator.queries(self.queries.unwrap_or(QUERIES));
-                Ok(Parts { rows: Box::new(generator), queries, metric: Metric::Cosine, held_out: false })
+            &Origin::Generated { shape, rows, dims, seed } => {
+                let (element, metric) = shape.usual();
+                let (rows, queries) = shape.generate((rows, dims), self.queries.unwrap_or(QUERIES), seed)?;
+                Ok(Parts { rows, queries, element, metric, held_out: false })
             }
             Origin::File { path, queries } => {
                 let mut parts = file(path)?;
@@ -104,6 +123,7 @@ impl Source {
 struct Parts {
     rows: Box<dyn Rows>,
     queries: Vec<f32>,
+    element: Element,
     metric: Metric,
     /// Queries are to be taken from the rows.
     held_out: bool,
@@ -111,7 +131,9 @@ struct Parts {
 
 /// Opens one file by the ending of its name.
 fn file(path: &Path) -> Result<Parts> {
-    let parts = |rows: Box<dyn Rows>, metric| Parts { rows, queries: Vec::new(), metric, held_out: true };
+    let element = Element::Vector;
+    let parts =
+        |rows: Box<dyn Rows>, metric| Parts { rows, queries: Vec::new(), element, metric, held_out: true };
     Ok(match ending(path) {
         "npy" => parts(Box::new(npy::open(path)?), Metric::Cosine),
         "fvecs" => parts(Box::new(vecs::open(path, Number::F32)?), Metric::L2),
@@ -119,7 +141,7 @@ fn file(path: &Path) -> Result<Parts> {
         "hdf5" | "h5" => {
             let hdf5::Parts { train, test, metric } = hdf5::open(path)?;
             let metric = metric.unwrap_or(Metric::Cosine);
-            Parts { rows: Box::new(train), queries: test, metric, held_out: false }
+            Parts { rows: Box::new(train), queries: test, element, metric, held_out: false }
         }
         _ => bail!("{} ends in none of .npy, .fvecs, .bvecs and .hdf5", path.display()),
     })
@@ -149,9 +171,11 @@ impl FromStr for Source {
         let head = parts.next().unwrap_or_default();
         let mut origin = match head.split_once(':') {
             Some(("generated", size)) => {
-                let (rows, dims) =
-                    size.split_once('x').with_context(|| format!("{head} is not generated:ROWSxDIMS"))?;
-                Origin::Generated { rows: count(rows)?, dims: count(dims)?, seed: 1 }
+                let (shape, size) = Shape::split(size);
+                let (rows, dims) = size
+                    .split_once('x')
+                    .with_context(|| format!("{head} is not generated:[SHAPE:]ROWSxDIMS"))?;
+                Origin::Generated { shape, rows: count(rows)?, dims: count(dims)?, seed: 1 }
             }
             _ if head == "debian" => Origin::Debian(None),
             _ => match head.strip_prefix("debian=") {
@@ -160,12 +184,12 @@ impl FromStr for Source {
                     Origin::File { path: head.into(), queries: None }
                 }
                 None => bail!(
-                    "{head} is no data set: debian, debian=FOLDER, generated:ROWSxDIMS or a file that ends in .npy, \
+                    "{head} is no data set: debian, debian=FOLDER, generated:[SHAPE:]ROWSxDIMS or a file that ends in .npy, \
                      .fvecs, .bvecs or .hdf5"
                 ),
             },
         };
-        let (mut rows, mut queries, mut metric) = (None, None, None);
+        let (mut rows, mut queries, mut element, mut metric) = (None, None, None, None);
         for part in parts {
             let (key, value) = part.split_once('=').with_context(|| format!("{part} is not KEY=VALUE"))?;
             match (key, &mut origin) {
@@ -174,11 +198,10 @@ impl FromStr for Source {
                     *queries = Some(value.into());
                 }
                 ("queries", _) => queries = Some(count(value)?),
-                ("metric", _) => {
-                    metric = Some(
-                        Metric::from_str(value, true)
-                            .map_err(|_| anyhow::anyhow!("{value} is no metric: l2, ip, cosine or l1"))?,
-                    );
+                ("element", _) => element = Some(choice(value, "element type")?),
+                ("metric", _) => metric = Some(choice(value, "metric")?),
+                ("tight", Origin::Generated { shape: Shape::Clusters { tight }, .. }) => {
+                    *tight = u32::try_from(count(value)?)?;
                 }
                 ("seed", Origin::Generated { seed, .. }) => {
                     *seed = value.parse().with_context(|| format!("seed {value} is no number"))?;
@@ -186,8 +209,17 @@ impl FromStr for Source {
                 _ => bail!("{head} has no option {key}"),
             }
         }
-        Ok(Self { origin, rows, queries, metric })
+        Ok(Self { origin, rows, queries, element, metric })
     }
+}
+
+/// One of the names that a type has.
+fn choice<T: ValueEnum>(name: &str, what: &str) -> Result<T> {
+    T::from_str(name, true).map_err(|_| {
+        let names = T::value_variants().iter().filter_map(T::to_possible_value);
+        let names: Vec<String> = names.map(|value| value.get_name().into()).collect();
+        anyhow::anyhow!("{name} is no {what}: {}", names.join(", "))
+    })
 }
 
 /// A number from 1 that may end in `k` (thousand) or `m` (million).
@@ -215,10 +247,15 @@ impl Display for Source {
         match &self.origin {
             Origin::Debian(None) => write!(out, "debian")?,
             Origin::Debian(Some(folder)) => write!(out, "debian={}", folder.display())?,
-            Origin::Generated { rows, dims, seed } => {
-                write!(out, "generated:{}x{dims}", short(*rows))?;
+            Origin::Generated { shape, rows, dims, seed } => {
+                write!(out, "generated:{}{}x{dims}", shape.prefix(), short(*rows))?;
                 if *seed != 1 {
                     write!(out, ",seed={seed}")?;
+                }
+                if let Shape::Clusters { tight } = shape
+                    && *tight != TIGHT
+                {
+                    write!(out, ",tight={tight}")?;
                 }
             }
             Origin::File { path, queries } => {
@@ -234,10 +271,14 @@ impl Display for Source {
         if let Some(queries) = self.queries {
             write!(out, ",queries={}", short(queries))?;
         }
-        match self.metric.and_then(|metric| metric.to_possible_value()) {
-            Some(metric) => write!(out, ",metric={}", metric.get_name()),
-            None => Ok(()),
+        let element = self.element.and_then(|element| element.to_possible_value());
+        let metric = self.metric.and_then(|metric| metric.to_possible_value());
+        for (key, value) in [("element", element), ("metric", metric)] {
+            if let Some(value) = value {
+                write!(out, ",{key}={}", value.get_name())?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -259,6 +300,11 @@ mod tests {
             ("a/b.npy,queries=c.npy,queries=20,rows=1K", "a/b.npy,queries=c.npy,rows=1k,queries=20"),
             ("sift.fvecs,metric=L1", "sift.fvecs,metric=l1"),
             ("glove.hdf5", "glove.hdf5"),
+            ("generated:uniform:10000x3", "generated:uniform:10kx3"),
+            ("generated:clusters:10kx64,tight=1k", "generated:clusters:10kx64"),
+            ("generated:clusters:10kx64,tight=30,seed=2", "generated:clusters:10kx64,seed=2,tight=30"),
+            ("generated:sparse:5x30k,metric=ip", "generated:sparse:5x30000,metric=ip"),
+            ("debian,metric=jaccard,element=bit", "debian,element=bit,metric=jaccard"),
         ] {
             let source: Source = text.parse().unwrap();
             assert_eq!(source.to_string(), canonical);
@@ -273,8 +319,11 @@ mod tests {
             ("generated:99999999999999999mx3", "from 1 on"),
             ("generated:5x3,seed=x", "seed x"),
             ("debian,seed=3", "no option seed"),
+            ("generated:uniform:5x3,tight=3", "no option tight"),
             ("debian,queries=a.npy", "from 1 on"),
-            ("a.npy,metric=hamming", "no metric"),
+            ("a.npy,metric=euclid", "no metric: l2, ip, "),
+            ("a.npy,element=float", "no element type: vector, halfvec, bit, sparsevec"),
+            ("generated:round:5x3", "from 1 on"),
             ("a.npy,rows", "KEY=VALUE"),
         ] {
             let error = format!("{:#}", text.parse::<Source>().unwrap_err());
@@ -308,6 +357,8 @@ mod tests {
             (format!("{other},queries={base}.npy"), "cannot open"),
             ("generated:10x2,rows=11".into(), "has 10 rows"),
             ("debian=nowhere".into(), "KITE_DATA"),
+            ("generated:10x2,metric=hamming".into(), "vector has no operator <~>"),
+            ("generated:10x2,element=bit,metric=l2".into(), "bit has no operator <->"),
         ] {
             let error = format!("{:#}", open(text.clone()).unwrap_err());
             assert!(error.contains(why), "{text}: {error}");

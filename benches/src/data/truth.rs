@@ -3,16 +3,13 @@
 use super::attributes::Filter;
 use super::hash::Hash;
 use super::nearest::{Nearest, Neighbour};
-use super::{Dataset, parallel, store, widen};
+use super::search::Search;
+use super::{Dataset, parallel, store};
 use crate::metric::Metric;
 use anyhow::{Context, Result, ensure};
 use kite_cluster::workspace_root;
-use kite_kernels::kernels;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Values of the rows that all queries are compared with before the next rows: they stay in a core's second cache.
-const TILE: usize = 1 << 15;
 
 /// The k nearest rows of each query, by distance and then by row number.
 ///
@@ -117,117 +114,10 @@ impl Truth {
     }
 }
 
-/// What is fixed while rows are compared.
-struct Search<'a> {
-    data: &'a Dataset,
-    metric: Metric,
-    filter: Option<&'a Filter>,
-    raw: fn(&[f32], &[f32]) -> f32,
-    exact: Vec<Vec<f64>>,
-    norms: Vec<f64>,
-    /// More than a sum in single precision is off by, relative to the magnitudes that it sums.
-    error: f64,
-}
-
-struct State {
-    nearest: Vec<Nearest>,
-    block: Vec<f32>,
-    factors: Vec<f32>,
-}
-
-impl<'a> Search<'a> {
-    fn new(data: &'a Dataset, metric: Metric, filter: Option<&'a Filter>) -> Self {
-        let set = &kernels().f32;
-        let raw = match metric {
-            Metric::L2 => set.l2_squared,
-            Metric::Ip | Metric::Cosine => set.dot,
-            Metric::L1 => set.l1,
-        };
-        let exact = data.queries().map(widen).collect();
-        let norms = data.queries().map(|query| (set.norm_squared)(query).sqrt()).collect();
-        // Of a kernel's sum, and of the few operations behind it.
-        let error = (data.dims() + 16) as f64 * f64::from(f32::EPSILON) / 2.0;
-        Self { data, metric, filter, raw, exact, norms, error }
-    }
-
-    fn start(&self, k: usize) -> State {
-        let nearest = vec![Nearest::new(k); self.exact.len()];
-        State { nearest, block: Vec::new(), factors: Vec::new() }
-    }
-
-    fn block(&self, State { nearest, block, factors }: &mut State, first: usize) {
-        let dims = self.data.dims();
-        let longest = self.factors(block, factors);
-        let rows = (TILE / dims).max(1);
-        for (n, (tile, factors)) in block.chunks(rows * dims).zip(factors.chunks(rows)).enumerate() {
-            for (query, nearest) in nearest.iter_mut().enumerate() {
-                self.tile(query, nearest, (first + n * rows, tile, factors), longest);
-            }
-        }
-    }
-
-    /// What the raw number of each row is multiplied by to grow with the distance: NaN for a row that has none. Answers the
-    /// length of the longest row.
-    fn factors(&self, block: &[f32], factors: &mut Vec<f32>) -> f64 {
-        factors.clear();
-        let mut longest = 0.0_f64;
-        factors.extend(block.chunks_exact(self.data.dims()).map(|row| match self.metric {
-            Metric::L2 | Metric::L1 => 1.0,
-            Metric::Ip | Metric::Cosine => {
-                let norm = (kernels().f32.norm_squared)(row).sqrt();
-                longest = longest.max(norm);
-                match self.metric {
-                    Metric::Cosine if norm == 0.0 => f32::NAN,
-                    Metric::Cosine => (-1.0 / norm) as f32,
-                    _ => -1.0,
-                }
-            }
-        }));
-        longest
-    }
-
-    fn tile(
-        &self,
-        query: usize,
-        nearest: &mut Nearest,
-        (first, tile, factors): (usize, &[f32], &[f32]),
-        longest: f64,
-    ) {
-        let values = self.data.query(query);
-        let mut limit = self.limit(query, nearest.limit(), longest);
-        for (n, (row, factor)) in tile.chunks_exact(self.data.dims()).zip(factors).enumerate() {
-            let id = first + n;
-            if self.filter.is_some_and(|filter| !filter.passes(query, id)) {
-                continue;
-            }
-            // Also false for NaN.
-            if (self.raw)(values, row) * factor <= limit {
-                let distance = self.metric.exact(&self.exact[query], &widen(row));
-                if nearest.offer(Neighbour { distance, id: id as u32 }) {
-                    limit = self.limit(query, nearest.limit(), longest);
-                }
-            }
-        }
-    }
-
-    /// The raw number times factor that a row at this distance may have at most; NaN where a query has no distances.
-    fn limit(&self, query: usize, distance: f64, longest: f64) -> f32 {
-        let (norm, error) = (self.norms[query], self.error);
-        let limit = match self.metric {
-            Metric::L2 => distance * distance * (1.0 + error),
-            Metric::L1 => distance * (1.0 + error),
-            Metric::Ip => distance + norm * longest * error,
-            Metric::Cosine if norm == 0.0 => f64::NAN,
-            Metric::Cosine => (distance - 1.0 + 2.0 * error) * norm,
-        };
-        limit as f32
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::by_hand;
-    use super::super::{Correlation, Source};
+    use super::super::{Correlation, Source, widen};
     use super::*;
     use crate::data::Attributes;
     use std::cell::RefCell;

@@ -1,16 +1,19 @@
 //! What competes in a run: an engine, one of its indexes with options, and the parameter that is swept.
 
 use super::known::{KNOWN, Kind, Method, Style, kind};
-use crate::metric::Metric;
+use crate::metric::Column;
 use anyhow::{Context, Error, Result, bail, ensure};
 use std::fmt;
 use std::str::FromStr;
 
+/// The value that leaves a swept setting as the engine has it.
+pub(crate) const DEFAULT: &str = "default";
+
 /// `ENGINE:METHOD[,option=value…]`, for example
 /// `pgvector:hnsw,m=16,hnsw.iterative_scan=strict_order,sweep=20/40/80`.
 ///
-/// A key with a dot in it is a session setting, `sweep` lists the values of the parameter that trades recall for time (of
-/// another one than usual as `sweep=vchordrq.epsilon:0.5/1/1.9`), `as` gives the arm another name, and any other key is an
+/// A key with a dot in it is a session setting, `sweep` lists the values of the parameter that trades recall for time
+/// (`default` is the engine's own; of another one than usual as `sweep=vchordrq.epsilon:0.5/1/1.9`), `as` gives the arm another name, and any other key is an
 /// option of the index. A value for each level of an index is written with `+`: `lists=70+4900,sweep=8+60/16+120`.
 #[derive(Debug, Clone)]
 pub(crate) struct Arm {
@@ -146,19 +149,34 @@ impl Arm {
         self.swept.first().map(String::as_str)
     }
 
+    /// Why the arm cannot compete on such a column, as far as that is known without asking the engine.
+    pub(crate) fn unable(&self, column: Column) -> Option<String> {
+        let Column { element, metric, .. } = column;
+        let Arm { kind, method, .. } = self;
+        if !method.elements.contains(&element) {
+            Some(format!("{}:{} is not for {}", kind.name, method.name, element.sql()))
+        } else if !method.metrics.contains(&metric) {
+            Some(format!("{}:{} is not for {}", kind.name, method.name, metric.operator()))
+        } else {
+            None
+        }
+    }
+
     /// The CREATE INDEX statement on `table`, where the method has an index.
-    pub(crate) fn create_index(&self, table: &str, dims: usize, metric: Metric) -> Result<Option<String>> {
-        let Some(access_method) = self.method.access_method else { return Ok(None) };
-        ensure!(self.method.metrics.contains(&metric), "{self} has no index for {}", metric.operator());
-        let key = match self.method.element {
-            crate::metric::Element::Vector => "embedding".into(),
-            halfvec @ crate::metric::Element::Halfvec => format!("(embedding::{}({dims}))", halfvec.sql()),
+    pub(crate) fn create_index(&self, table: &str, column: Column) -> Option<String> {
+        let access_method = self.method.access_method?;
+        let key = match self.cast(column) {
+            None => "embedding".into(),
+            Some(cast) => format!("(embedding::{cast})"),
         };
-        let opclass = self.method.opclass(metric);
+        let opclass = self.method.opclass(column);
         let with = self.with();
-        Ok(Some(format!(
-            "CREATE INDEX {table}_index ON {table} USING {access_method} ({key} {opclass}){with}"
-        )))
+        Some(format!("CREATE INDEX {table}_index ON {table} USING {access_method} ({key} {opclass}){with}"))
+    }
+
+    /// The type that the column is cast to, where it is.
+    fn cast(&self, column: Column) -> Option<String> {
+        self.method.cast.map(|element| Column { element, ..column }.sql())
     }
 
     fn with(&self) -> String {
@@ -193,13 +211,11 @@ impl Arm {
     }
 
     /// The searched-for order of `table`'s rows, of the parameter `$1`.
-    pub(crate) fn order(&self, dims: usize, metric: Metric) -> String {
-        let operator = metric.operator();
-        match self.method.element {
-            crate::metric::Element::Vector => format!("embedding {operator} $1"),
-            halfvec @ crate::metric::Element::Halfvec => {
-                format!("embedding::{0}({dims}) {operator} $1::{0}({dims})", halfvec.sql())
-            }
+    pub(crate) fn order(&self, column: Column) -> String {
+        let operator = column.metric.operator();
+        match self.cast(column) {
+            None => format!("embedding {operator} $1"),
+            Some(cast) => format!("embedding::{cast} {operator} $1::{cast}"),
         }
     }
 }
@@ -207,9 +223,14 @@ impl Arm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::{Element, Metric};
 
     fn arm(text: &str) -> Arm {
         text.parse().unwrap()
+    }
+
+    fn column(dims: usize, metric: Metric) -> Column {
+        Column { element: Element::Vector, dims, metric }
     }
 
     #[test]
@@ -219,28 +240,51 @@ mod tests {
         assert_eq!(hnsw.to_string(), "pgvector:hnsw,m=24,hnsw.iterative_scan=strict_order");
         assert_eq!(hnsw.session, [("hnsw.iterative_scan".to_owned(), "strict_order".to_owned())]);
         assert_eq!(
-            hnsw.create_index("items", 3, Metric::Cosine).unwrap().unwrap(),
+            hnsw.create_index("items", column(3, Metric::Cosine)).unwrap(),
             "CREATE INDEX items_index ON items USING hnsw (embedding vector_cosine_ops) WITH (m = '24')"
         );
         assert_eq!(arm("pgvector:hnsw,as=theirs").to_string(), "theirs");
         let exact = arm("pgkite:exact");
         assert_eq!((exact.parameter(), exact.values.len()), (None, 1));
-        assert_eq!(exact.create_index("items", 3, Metric::L2).unwrap(), None);
+        assert_eq!(exact.create_index("items", column(3, Metric::L2)), None);
     }
 
     #[test]
     fn a_cast_is_indexed_and_searched() {
         let half = arm("pgvector:halfvec");
-        let index = half.create_index("t", 384, Metric::L2).unwrap().unwrap();
+        let index = half.create_index("t", column(384, Metric::L2)).unwrap();
         assert!(index.ends_with("USING hnsw ((embedding::halfvec(384)) halfvec_l2_ops)"), "{index}");
-        assert_eq!(half.order(384, Metric::L2), "embedding::halfvec(384) <-> $1::halfvec(384)");
-        assert!(arm("pgvector:ivfflat").create_index("t", 3, Metric::L1).is_err());
+        assert_eq!(half.order(column(384, Metric::L2)), "embedding::halfvec(384) <-> $1::halfvec(384)");
+    }
+
+    #[test]
+    fn what_an_arm_is_not_for_is_known() {
+        let unable = |text: &str, element, metric| arm(text).unable(Column { element, dims: 9, metric });
+        assert_eq!(unable("pgvector:hnsw", Element::Bit, Metric::Jaccard), None);
+        assert_eq!(unable("pgkite:exact", Element::Sparsevec, Metric::L1), None);
+        for (text, element, metric, why) in [
+            ("pgvector:ivfflat", Element::Vector, Metric::L1, "pgvector:ivfflat is not for <+>"),
+            ("pgvector:ivfflat", Element::Sparsevec, Metric::L2, "pgvector:ivfflat is not for sparsevec"),
+            ("pgvector:halfvec", Element::Halfvec, Metric::L2, "pgvector:halfvec is not for halfvec"),
+            ("hnswlib:hnsw", Element::Bit, Metric::Hamming, "hnswlib:hnsw is not for bit"),
+        ] {
+            assert_eq!(unable(text, element, metric).as_deref(), Some(why));
+        }
+    }
+
+    #[test]
+    fn columns_of_other_types_are_indexed_and_searched_as_they_are() {
+        let bits = Column { element: Element::Bit, dims: 1024, metric: Metric::Hamming };
+        let hnsw = arm("pgvector:hnsw");
+        let index = hnsw.create_index("t", bits).unwrap();
+        assert!(index.ends_with("USING hnsw (embedding bit_hamming_ops)"), "{index}");
+        assert_eq!(hnsw.order(bits), "embedding <~> $1");
     }
 
     #[test]
     fn toml_options() {
         let vchord = arm("vchord:vchordrq,lists=70+4900,residual_quantization=true,build_threads=2");
-        let index = vchord.create_index("t", 3, Metric::L2).unwrap().unwrap();
+        let index = vchord.create_index("t", column(3, Metric::L2)).unwrap();
         let expected = "WITH (options = $$\nresidual_quantization = true\n[build.internal]\nlists = [70, 4900]\nbuild_threads = 2\n$$)";
         assert!(index.ends_with(expected), "{index}");
     }

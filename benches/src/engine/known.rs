@@ -1,6 +1,6 @@
 //! The engines that the bench knows: what is created on their servers, and how their indexes are asked for.
 
-use crate::metric::{Element, Metric};
+use crate::metric::{Column, Element, Metric};
 
 /// The name of the engine that this workspace builds.
 pub(crate) const OWN: &str = "pgkite";
@@ -30,8 +30,10 @@ pub(crate) struct Method {
     pub(crate) name: &'static str,
     /// The access method; none: an exact search without an index.
     pub(crate) access_method: Option<&'static str>,
-    /// What is indexed: the column, or its cast.
-    pub(crate) element: Element,
+    /// What is indexed: the column's cast to this, or the column.
+    pub(crate) cast: Option<Element>,
+    /// Types that can be indexed, or cast.
+    pub(crate) elements: &'static [Element],
     pub(crate) metrics: &'static [Metric],
     pub(crate) style: Style,
     pub(crate) sweep: Option<Sweep>,
@@ -59,10 +61,14 @@ pub(crate) struct Sweep {
     pub(crate) steady: &'static str,
 }
 
-use Element::{Halfvec, Vector};
-use Metric::{Cosine, Ip, L1, L2};
+use Element::{Bit, Halfvec, Sparsevec, Vector};
+use Metric::{Cosine, Hamming, Ip, Jaccard, L1, L2};
 
-const ALL: &[Metric] = &[L2, Ip, Cosine, L1];
+const TYPES: &[Element] = &[Vector, Halfvec, Bit, Sparsevec];
+/// What libraries and some extensions know.
+const PLAIN: &[Element] = &[Vector];
+const ALL: &[Metric] = &[L2, Ip, Cosine, L1, Hamming, Jaccard];
+const LISTS: &[Metric] = &[L2, Ip, Cosine, Hamming];
 const COMMON: &[Metric] = &[L2, Ip, Cosine];
 const EF: &[&str] = &["10", "16", "24", "40", "64", "100", "160", "250", "400", "600", "1000"];
 const PROBES: &[&str] = &["1", "2", "4", "6", "8", "12", "16", "24", "40", "64", "100", "160"];
@@ -79,7 +85,8 @@ const fn exact() -> Method {
     Method {
         name: "exact",
         access_method: None,
-        element: Vector,
+        cast: None,
+        elements: TYPES,
         metrics: ALL,
         style: Style::Reloptions,
         sweep: None,
@@ -89,32 +96,38 @@ const fn exact() -> Method {
 const fn index(
     name: &'static str,
     access_method: &'static str,
-    element: Element,
+    elements: &'static [Element],
     metrics: &'static [Metric],
     style: Style,
-    setting: &'static str,
-    values: &'static [&'static str],
+    (setting, values): (&'static str, &'static [&'static str]),
 ) -> Method {
     // A good recall on most data: what happens to it shows better there than near 1.
     let steady = values[values.len() / 2];
     let sweep = Some(Sweep { setting, also: &[], values, steady });
-    Method { name, access_method: Some(access_method), element, metrics, style, sweep }
+    Method { name, access_method: Some(access_method), cast: None, elements, metrics, style, sweep }
+}
+
+/// The same index of vectors cast to half precision.
+const fn halved(name: &'static str, method: Method) -> Method {
+    Method { name, cast: Some(Halfvec), elements: PLAIN, ..method }
 }
 
 /// Indexes by the names and settings that pgvector gave them.
-const fn hnsw(name: &'static str, element: Element) -> Method {
-    index(name, "hnsw", element, ALL, Style::Reloptions, "hnsw.ef_search", EF)
-}
-
-const fn ivfflat(name: &'static str, element: Element) -> Method {
-    index(name, "ivfflat", element, COMMON, Style::Reloptions, "ivfflat.probes", PROBES)
-}
+const HNSW: Method = index("hnsw", "hnsw", TYPES, ALL, Style::Reloptions, ("hnsw.ef_search", EF));
+const IVFFLAT: Method = index(
+    "ivfflat",
+    "ivfflat",
+    &[Vector, Halfvec, Bit],
+    LISTS,
+    Style::Reloptions,
+    ("ivfflat.probes", PROBES),
+);
 
 const PGKITE: &[Method] = &[
-    hnsw("hnsw", Vector),
-    hnsw("halfvec", Halfvec),
-    index("ivf", "ivf", Vector, ALL, Style::Reloptions, "ivfflat.probes", PROBES),
-    ivfflat("ivfflat", Vector),
+    HNSW,
+    halved("halfvec", HNSW),
+    index("ivf", "ivf", TYPES, ALL, Style::Reloptions, ("ivfflat.probes", PROBES)),
+    IVFFLAT,
     exact(),
 ];
 
@@ -136,13 +149,7 @@ pub(crate) const KNOWN: &[Kind] = &[
         name: "pgvector",
         usual: &["pgvector:hnsw", "pgvector:halfvec", "pgvector:ivfflat,lists=auto"],
         home: Home::Server { extensions: &["vector"], preload: None },
-        methods: &[
-            hnsw("hnsw", Vector),
-            hnsw("halfvec", Halfvec),
-            ivfflat("ivfflat", Vector),
-            ivfflat("ivfflat-halfvec", Halfvec),
-            exact(),
-        ],
+        methods: &[HNSW, halved("halfvec", HNSW), IVFFLAT, halved("ivfflat-halfvec", IVFFLAT), exact()],
     },
     Kind {
         name: "vchord",
@@ -152,8 +159,8 @@ pub(crate) const KNOWN: &[Kind] = &[
         ],
         home: Home::Server { extensions: &["vector", "vchord"], preload: Some("vchord") },
         methods: &[
-            index("vchordrq", "vchordrq", Vector, COMMON, VCHORD, "vchordrq.probes", PROBES),
-            index("vchordg", "vchordg", Vector, COMMON, VCHORD, "vchordg.ef_search", VCHORDG),
+            index("vchordrq", "vchordrq", &[Vector, Halfvec], COMMON, VCHORD, ("vchordrq.probes", PROBES)),
+            index("vchordg", "vchordg", &[Vector, Halfvec], COMMON, VCHORD, ("vchordg.ef_search", VCHORDG)),
         ],
     },
     Kind {
@@ -163,26 +170,25 @@ pub(crate) const KNOWN: &[Kind] = &[
         methods: &[index(
             "diskann",
             "diskann",
-            Vector,
+            PLAIN,
             COMMON,
             Style::Reloptions,
-            "diskann.query_rescore",
-            RESCORE,
+            ("diskann.query_rescore", RESCORE),
         )],
     },
     Kind {
         name: "hnswlib",
         usual: &["hnswlib:hnsw,m=16,ef_construction=64"],
         home: Home::InProcess,
-        methods: &[index("hnsw", "hnsw", Vector, COMMON, Style::Reloptions, "ef", EF)],
+        methods: &[index("hnsw", "hnsw", PLAIN, COMMON, Style::Reloptions, ("ef", EF))],
     },
     Kind {
         name: "faiss",
         usual: &["faiss:hnsw,m=16,ef_construction=64"],
         home: Home::InProcess,
         methods: &[
-            index("hnsw", "hnsw", Vector, COMMON, Style::Reloptions, "ef", EF),
-            index("ivfflat", "ivfflat", Vector, COMMON, Style::Reloptions, "nprobe", PROBES),
+            index("hnsw", "hnsw", PLAIN, COMMON, Style::Reloptions, ("ef", EF)),
+            index("ivfflat", "ivfflat", PLAIN, COMMON, Style::Reloptions, ("nprobe", PROBES)),
         ],
     },
 ];
@@ -210,15 +216,22 @@ impl Sweep {
 }
 
 impl Method {
-    /// The operator class for a metric, by the names that all engines took over from pgvector.
-    pub(crate) fn opclass(&self, metric: Metric) -> String {
-        let metric = match metric {
+    /// The type of what is indexed and searched with, where the column is of this type.
+    pub(crate) fn searched(&self, column: Element) -> Element {
+        self.cast.unwrap_or(column)
+    }
+
+    /// The operator class for a column, by the names that all engines took over from pgvector.
+    pub(crate) fn opclass(&self, column: Column) -> String {
+        let metric = match column.metric {
             L2 => "l2",
             Ip => "ip",
             Cosine => "cosine",
             L1 => "l1",
+            Hamming => "hamming",
+            Jaccard => "jaccard",
         };
-        format!("{}_{metric}_ops", self.element.sql())
+        format!("{}_{metric}_ops", self.searched(column.element).sql())
     }
 }
 
@@ -244,8 +257,13 @@ mod tests {
     #[test]
     fn opclasses() {
         let pgvector = kind("pgvector").unwrap();
-        assert_eq!(pgvector.method("hnsw").unwrap().opclass(Cosine), "vector_cosine_ops");
-        assert_eq!(pgvector.method("halfvec").unwrap().opclass(L1), "halfvec_l1_ops");
+        let opclass = |method: &str, element, metric| {
+            pgvector.method(method).unwrap().opclass(Column { element, dims: 8, metric })
+        };
+        assert_eq!(opclass("hnsw", Vector, Cosine), "vector_cosine_ops");
+        assert_eq!(opclass("halfvec", Vector, L1), "halfvec_l1_ops");
+        assert_eq!(opclass("hnsw", Bit, Jaccard), "bit_jaccard_ops");
+        assert_eq!(opclass("hnsw", Sparsevec, Ip), "sparsevec_ip_ops");
         assert!(kind("milvus").is_none() && pgvector.method("diskann").is_none());
     }
 }

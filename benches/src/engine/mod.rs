@@ -5,7 +5,7 @@ mod known;
 mod peer;
 mod server;
 
-pub(crate) use arm::Arm;
+pub(crate) use arm::{Arm, DEFAULT};
 pub(crate) use known::{Home, KNOWN, Kind, OWN};
 pub(crate) use peer::{Peer, Place};
 pub(crate) use server::{Facts, Server};

@@ -39,6 +39,8 @@ pub(super) fn spec(set: &Set<'_>, payload: PayloadKind, code_bits: u8) -> Spec {
         metric::Metric::Ip => Metric::InnerProduct,
         metric::Metric::Cosine => Metric::Cosine,
         metric::Metric::L1 => Metric::L1,
+        metric::Metric::Hamming => Metric::Hamming,
+        metric::Metric::Jaccard => Metric::Jaccard,
     };
     Spec { vector_type: VectorType::Vector, metric, payload, code_bits, dims: set.rows.dims }
 }

@@ -6,12 +6,13 @@ use super::set::Set;
 use crate::data::{Dataset, Truth};
 use crate::engine::OWN;
 use crate::journal::Journal;
+use crate::metric::Element;
 use crate::progress::Progress;
 use crate::record::{Arm, Build, BuildMode, DataFacts, GraphPass, Record};
 use crate::rounds::on_each;
 use crate::settings::{Settings, load_average};
 use crate::stats::quantiles;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
 
 /// One data set, with its journal.
@@ -37,6 +38,13 @@ pub(super) fn on_all_data(
 }
 
 fn read<'a>(data: &'a Dataset, common: &Common) -> Result<Set<'a>> {
+    let element = data.element();
+    ensure!(
+        element == Element::Vector,
+        "{}: layouts of a graph are made for vector, not for {}",
+        data.name(),
+        element.sql()
+    );
     let progress = Progress::new(&format!("exact answers for {}", data.name()));
     let say = |done, total| progress.say("", done, total);
     let truth = Truth::cached(data, data.metric(), common.k, None, &say)?;

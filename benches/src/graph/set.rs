@@ -4,7 +4,7 @@ use crate::data::{Dataset, Truth};
 use crate::judge::{Quality, quality};
 use crate::metric::Metric;
 use crate::sessions::Answers;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use kite_kernels::{Kernels, kernels};
 
 /// Rows and queries, of unit length where the metric is cosine, and the right answers.
@@ -31,7 +31,7 @@ impl<'a> Set<'a> {
         })?;
         let mut asked = Vectors { dims: data.dims(), values: Vec::new() };
         data.queries().take(queries).for_each(|query| asked.values.extend_from_slice(query));
-        let ranking = Ranking::new(data.metric());
+        let ranking = Ranking::new(data.metric())?;
         if data.metric() == Metric::Cosine {
             rows.normalize();
             asked.normalize();
@@ -89,14 +89,15 @@ pub(super) struct Ranking {
 }
 
 impl Ranking {
-    fn new(metric: Metric) -> Self {
+    fn new(metric: Metric) -> Result<Self> {
         let kernels = kernels();
         let (raw, factor) = match metric {
             Metric::L2 => (kernels.f32.l2_squared, 1.0),
             Metric::Ip | Metric::Cosine => (kernels.f32.dot, -1.0),
             Metric::L1 => (kernels.f32.l1, 1.0),
+            Metric::Hamming | Metric::Jaccard => bail!("no layout is made for bits"),
         };
-        Self { metric, kernels, raw, factor }
+        Ok(Self { metric, kernels, raw, factor })
     }
 
     /// Smaller where the row is nearer. Under cosine distance both must have unit length.
@@ -110,7 +111,9 @@ impl Ranking {
         match self.metric {
             Metric::L2 => f64::from((self.raw)(query, row)).sqrt(),
             Metric::Cosine => kite_vectors::dense::cosine_distance(&self.kernels.f32, query, row),
-            Metric::Ip | Metric::L1 => f64::from(self.factor * (self.raw)(query, row)),
+            Metric::Ip | Metric::L1 | Metric::Hamming | Metric::Jaccard => {
+                f64::from(self.factor * (self.raw)(query, row))
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::curve::{Cost, Curve, clients, curves};
 use super::gather::{Entrant, Section};
 use super::{NONE, measured, number, table, with_spread};
+use crate::engine::DEFAULT;
 use crate::front::Estimate;
 use std::fmt::Write as _;
 
@@ -168,6 +169,7 @@ fn points(curves: &[Curve<'_>]) -> String {
     let mut rows = Vec::new();
     for curve in curves {
         let front = curve.front(Cost::Mean);
+        let without = if curve.swept() { DEFAULT } else { "" };
         for setting in curve.settings() {
             let (recall, mean) = (setting.median(|pass| pass.recall), setting.median(|pass| pass.mean_us));
             let kept = front.points().iter().any(|point| (point.recall, point.cost) == (recall, mean));
@@ -175,7 +177,7 @@ fn points(curves: &[Curve<'_>]) -> String {
             let short = setting.passes.iter().map(|pass| pass.short).max().unwrap_or(0);
             rows.push(vec![
                 curve.entrant.label.clone(),
-                setting.value.map_or_else(String::new, |value| value.to_string()),
+                setting.value.map_or_else(|| without.into(), |value| value.to_string()),
                 format!("{recall:.4}{}", if kept { " *" } else { "" }),
                 format!("{worst:.2}"),
                 short.to_string(),

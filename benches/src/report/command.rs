@@ -66,8 +66,9 @@ pub(super) fn markdown(all: &Gathered, title: &str, baseline: Option<&str>, fold
     if let Some(wanted) = baseline {
         let labels =
             || all.sections.iter().flat_map(|section| &section.entrants).map(|entrant| &entrant.label);
+        let unable = || all.sections.iter().flat_map(|section| section.unable.keys());
         ensure!(
-            labels().any(|label| label.starts_with(wanted)),
+            labels().chain(unable()).any(|label| label.starts_with(wanted)),
             "no arm's name begins with {wanted:?}; there are: {}",
             labels().map(String::as_str).collect::<Vec<_>>().join(", ")
         );
@@ -81,6 +82,7 @@ pub(super) fn markdown(all: &Gathered, title: &str, baseline: Option<&str>, fold
             graph::markdown(section),
             upkeep::builds(section, baseline),
             upkeep::inserts(section, baseline),
+            upkeep::updates(section, baseline),
             upkeep::vacuums(section),
             filter::markdown(section),
             upkeep::colds(section),
@@ -109,6 +111,8 @@ pub(super) fn metric(section: &Section) -> &str {
         "<#>" => "ip",
         "<=>" => "cosine",
         "<+>" => "l1",
+        "<~>" => "hamming",
+        "<%>" => "jaccard",
         other => other,
     }
 }

@@ -1,7 +1,9 @@
 //! Puts journals together: which measurements may stand in one table, and which are repeats of each other.
 
 use crate::engine::OWN;
-use crate::record::{Arm, Build, Cold, DataFacts, FilterPass, GraphPass, Insert, Pass, Record, Run, Vacuum};
+use crate::record::{
+    Arm, Build, Cold, DataFacts, FilterPass, GraphPass, Insert, Pass, Record, Run, Update, Vacuum,
+};
 use crate::stats::median;
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +24,8 @@ pub(super) struct Section {
     pub(super) k: usize,
     machine: (String, usize),
     pub(super) entrants: Vec<Entrant>,
+    /// Arms that could not compete, and why.
+    pub(super) unable: BTreeMap<String, String>,
     /// Microseconds that half of the statements that do nothing stay below, by run, engine and clients: a mean of so short a
     /// time is made by what else the machine does.
     floors: BTreeMap<(String, String, usize), Vec<f64>>,
@@ -37,6 +41,7 @@ pub(super) struct Entrant {
     pub(super) passes: Vec<Pass>,
     pub(super) builds: Vec<Build>,
     pub(super) inserts: Vec<Insert>,
+    pub(super) updates: Vec<Update>,
     pub(super) vacuums: Vec<Vacuum>,
     pub(super) filters: Vec<FilterPass>,
     pub(super) colds: Vec<Cold>,
@@ -189,6 +194,7 @@ impl Gathered {
                 k,
                 machine: machine.clone(),
                 entrants: Vec::new(),
+                unable: BTreeMap::new(),
                 floors: BTreeMap::new(),
             });
             self.sections.len() - 1
@@ -210,6 +216,9 @@ impl Gathered {
                 });
                 places.insert(key, (section, n));
             }
+            Record::Unable(unable) => {
+                self.sections[section].unable.insert(unable.arm, unable.why);
+            }
             Record::Floor(floor) => {
                 let floors = &mut self.sections[section].floors;
                 floors.entry((floor.run, floor.engine, floor.clients)).or_default().push(floor.p50_us);
@@ -217,6 +226,7 @@ impl Gathered {
             Record::Pass(pass) => self.entrant(places, &pass.run, &pass.arm)?.passes.push(pass),
             Record::Build(build) => self.entrant(places, &build.run, &build.arm)?.builds.push(build),
             Record::Insert(insert) => self.entrant(places, &insert.run, &insert.arm)?.inserts.push(insert),
+            Record::Update(update) => self.entrant(places, &update.run, &update.arm)?.updates.push(update),
             Record::Vacuum(vacuum) => self.entrant(places, &vacuum.run, &vacuum.arm)?.vacuums.push(vacuum),
             Record::Filter(filter) => self.entrant(places, &filter.run, &filter.arm)?.filters.push(filter),
             Record::Cold(cold) => self.entrant(places, &cold.run, &cold.arm)?.colds.push(cold),
@@ -241,6 +251,7 @@ impl Entrant {
             passes: Vec::new(),
             builds: Vec::new(),
             inserts: Vec::new(),
+            updates: Vec::new(),
             vacuums: Vec::new(),
             filters: Vec::new(),
             colds: Vec::new(),
@@ -253,10 +264,12 @@ fn run_of(record: &Record) -> &str {
     match record {
         Record::Run(of) => &of.run,
         Record::Arm(of) => &of.run,
+        Record::Unable(of) => &of.run,
         Record::Pass(of) => &of.run,
         Record::Floor(of) => &of.run,
         Record::Build(of) => &of.run,
         Record::Insert(of) => &of.run,
+        Record::Update(of) => &of.run,
         Record::Vacuum(of) => &of.run,
         Record::Filter(of) => &of.run,
         Record::Cold(of) => &of.run,

@@ -58,6 +58,9 @@ pub(super) fn arms(section: &Section) -> String {
         parts.extend(entrant.arm.in_process.then(|| "in a process of its own, without a server".into()));
         let _ = writeln!(text, "- **{}**: {}", entrant.label, parts.join("; "));
     }
+    for (arm, why) in &section.unable {
+        let _ = writeln!(text, "- **{arm}** is not able to compete: {why}");
+    }
     text
 }
 

@@ -203,12 +203,39 @@ fn the_head_says_what_was_compared() {
 }
 
 #[test]
+fn who_is_not_able_is_told_apart() {
+    let unable = r#"{"kind":"unable","run":"a","arm":"pgvector:ivfflat","why":"column cannot have more than 2000 dimensions"}"#;
+    let text = report(&[&format!("{}{unable}\n", one_run("a", FIRST, "f"))], Some("pgvector:ivf"));
+    let line =
+        "- **pgvector:ivfflat** is not able to compete: column cannot have more than 2000 dimensions\n";
+    assert!(text.contains(line), "{text}");
+    // It stands in no table, and the usual baseline takes its place.
+    assert_eq!(text.matches("pgvector:ivfflat").count(), 1, "{text}");
+    assert!(text.contains("as a multiple of pgvector:hnsw,m=16's"), "{text}");
+    // Nobody is left.
+    report(&[&format!("{}{unable}\n", start("b", FIRST, "g").replace("\"b\"", "\"a\""))], None);
+}
+
+#[test]
+fn a_default_is_named() {
+    let mut text = start("a", FIRST, "f");
+    text += &pass("a", "pgvector:hnsw,m=16", "null", 1, (0, 0.91, 100.0));
+    text += &pass("a", "pgkite:exact", "null", 1, (0, 1.0, 100.0));
+    let text = report(&[&text], None);
+    let title = "Every measured point";
+    assert_eq!(cells(&text, title, "pgvector:hnsw,m=16")[..2], ["default", "0.9100 *"]);
+    assert_eq!(cells(&text, title, "pgkite:exact")[0], "");
+}
+
+#[test]
 fn upkeep_is_compared() {
     let mut text = start("a", FIRST, "f");
     for (arm, seconds, rate) in [("pgvector:hnsw,m=16", 10.0, 200.0), ("pgkite:graph", 4.0, 500.0)] {
         text += &format!(
             r#"{{"kind":"build","run":"a","arm":"{arm}","repeat":0,"seconds":{seconds},"peak_memory_bytes":null,"index_bytes":2097152,"heap_bytes":1048576,"toast_bytes":0,"wal_bytes":524288,"workers":2,"mode":"after-load","rows":100}}
 {{"kind":"insert","run":"a","arm":"{arm}","repeat":0,"writers":4,"batch":100,"rows":50,"seconds":1,"rows_per_second":{rate},"wal_bytes":5000,"wal_records":500,"recall_before":0.97,"recall_after":null}}
+{{"kind":"update","run":"a","arm":"{arm}","repeat":0,"writers":1,"rows":50,"seconds":1,"rows_per_second":{rate},"wal_bytes":5000,"hot_share":0.02,"index_bytes_before":2097152,"index_bytes_after":2107152,"recall_before":0.97,"recall_after":null}}
+{{"kind":"update","run":"a","arm":"{arm}","repeat":0,"writers":4,"rows":50,"seconds":1,"rows_per_second":7,"wal_bytes":50,"hot_share":null,"index_bytes_before":8192,"index_bytes_after":8192,"recall_before":null,"recall_after":0.96}}
 {{"kind":"vacuum","run":"a","arm":"{arm}","repeat":0,"deleted_share":0.2,"seconds":3,"index_bytes_before":2097152,"index_bytes_after":1048576,"index_bytes_refilled":3145728,"lists_repaired":100000,"wal_bytes":null,"value":80,"recall_before":0.97,"recall_deleted":0.9,"recall_after":0.96,"mean_us_before":100,"mean_us_after":90}}
 {{"kind":"cold","run":"a","arm":"{arm}","value":80,"shared_buffers":"16MB","recall":0.97,"queries":10,"index_reads":30,"index_hits":70,"heap_reads":5,"heap_hits":5,"toast_reads":0,"toast_hits":0,"mean_us":1234}}
 "#
@@ -222,6 +249,18 @@ fn upkeep_is_compared() {
     assert_eq!(
         cells(&text, "### Inserting", "pgkite:graph"),
         ["pgvector:hnsw,m=16", "4", "100", "500.0", "2.50", "100.0", "10.0", "0.9700", "–"]
+    );
+    let title = "### Updating another column of indexed rows";
+    assert_eq!(
+        cells(&text, title, "pgkite:graph"),
+        ["pgvector:hnsw,m=16", "1", "500.0", "2.50", "2 %", "100.0", "200.0", "0.9700", "–"]
+    );
+    // More writers are compared with as many of the baseline's.
+    let (_, four) = text.split_once(title).unwrap_or_default();
+    let (_, four) = four.split_once("| pgkite:graph ").unwrap_or_default();
+    assert_eq!(
+        cells(four, "", "pgkite:graph"),
+        ["pgvector:hnsw,m=16", "4", "7.00", "1.00", "–", "1.00", "0.000", "–", "0.9600"]
     );
     assert_eq!(
         cells(&text, "### Deleting", "pgkite:graph"),

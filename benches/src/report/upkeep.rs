@@ -3,8 +3,9 @@
 use super::ann::baseline;
 use super::gather::{Entrant, Section};
 use super::{NONE, grouped, measured, number, table};
-use crate::record::{Build, BuildMode, Cold, Insert, Vacuum};
+use crate::record::{Build, BuildMode, Cold, Insert, Update, Vacuum};
 use crate::stats::median;
+use std::collections::BTreeSet;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -115,6 +116,54 @@ pub(super) fn inserts(section: &Section, wanted: Option<&str>) -> String {
         String::new()
     } else {
         part("Inserting into a built index", &table(2, &header, &rows))
+    }
+}
+
+/// Another column of rows updated, a row a statement; empty where none was.
+pub(super) fn updates(section: &Section, wanted: Option<&str>) -> String {
+    let entrants = section.having(|entrant| &entrant.updates);
+    let writers: BTreeSet<usize> =
+        entrants.iter().flat_map(|entrant| &entrant.updates).map(|update| update.writers).collect();
+    let mut rows = Vec::new();
+    for writers in writers {
+        let groups = with_any(&entrants, |entrant| &entrant.updates, |update| update.writers == writers);
+        let Some((base, named)) = base(&groups, wanted, |update| update.rows_per_second) else { continue };
+        for (entrant, updates) in &groups {
+            let rates = all(updates, |update| Some(update.rows_per_second));
+            let each = |bytes: fn(&Update) -> f64| {
+                measured(&all(updates, |update| Some(bytes(update) / update.rows as f64)))
+            };
+            let hot = all(updates, |update| update.hot_share);
+            rows.push(vec![
+                entrant.label.clone(),
+                named.clone(),
+                writers.to_string(),
+                measured(&rates),
+                format!("{:.2}", median(&rates) / base),
+                if hot.is_empty() { NONE.into() } else { format!("{:.0} %", 100.0 * median(&hot)) },
+                each(|update| update.wal_bytes as f64),
+                each(|update| update.index_bytes_after as f64 - update.index_bytes_before as f64),
+                recall(&all(updates, |update| update.recall_before)),
+                recall(&all(updates, |update| update.recall_after)),
+            ]);
+        }
+    }
+    let header = [
+        "arm",
+        "baseline",
+        "writers",
+        "rows/s",
+        "× baseline",
+        "HOT",
+        "WAL bytes/row",
+        "index bytes/row",
+        "recall before",
+        "after",
+    ];
+    if rows.is_empty() {
+        String::new()
+    } else {
+        part("Updating another column of indexed rows", &table(2, &header, &rows))
     }
 }
 

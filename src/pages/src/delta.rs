@@ -107,7 +107,8 @@ mod tests {
     /// What Postgres does with a delta at recovery.
     fn apply(page: &mut Page, mut delta: &[u8]) {
         while let [a, b, c, d, rest @ ..] = delta {
-            let (at, len) = (usize::from(u16::from_ne_bytes([*a, *b])), usize::from(u16::from_ne_bytes([*c, *d])));
+            let (at, len) =
+                (usize::from(u16::from_ne_bytes([*a, *b])), usize::from(u16::from_ne_bytes([*c, *d])));
             page.bytes_mut()[at..at + len].copy_from_slice(&rest[..len]);
             delta = &rest[len..];
         }

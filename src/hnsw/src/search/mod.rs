@@ -15,12 +15,8 @@ pub(crate) use beam::Beam;
 pub(crate) use descend::descend;
 pub(crate) use probe::{Limits, Probe, Sink, damaged};
 pub(crate) use ranked::Ranked;
-<<<<<<< HEAD
-pub use scan::{Distance, Order, Row, Scan, ScanOptions};
-pub(crate) use seen::Seen;
-=======
 pub use scan::{Distance, Limit, Order, Row, Scan, ScanOptions};
->>>>>>> s13-am
+pub(crate) use seen::Seen;
 
 #[cfg(test)]
 mod tests;

@@ -124,7 +124,11 @@ impl<'s> PgTxn<'s> {
                         let flags = (pg_sys::REGBUF_STANDARD | whole) as u8;
                         pg_sys::XLogRegisterBuffer(id, held.locked.buffer(), flags);
                         if !held.new {
-                            pg_sys::XLogRegisterBufData(id, delta.as_ptr().cast_mut().cast(), delta.len() as _);
+                            pg_sys::XLogRegisterBufData(
+                                id,
+                                delta.as_ptr().cast_mut().cast(),
+                                delta.len() as _,
+                            );
                         }
                     }
                     let end = pg_sys::XLogInsert(pg_sys::RmgrIds::RM_GENERIC_ID as u8, 0);

@@ -1,0 +1,80 @@
+//! Sessions that write at the same time.
+
+use crate::building::wal_position;
+use crate::engine::Server;
+use crate::pin;
+use anyhow::{Context, Result, ensure};
+use postgres::{Client, Statement};
+use std::sync::Barrier;
+use std::time::Instant;
+
+/// What all writers together took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    /// From the first statement to the end of the last.
+    pub(crate) seconds: f64,
+    pub(crate) wal_bytes: u64,
+}
+
+/// Divides `work` among sessions, which prepare the statement and look at the table once, so that their caches are filled as in
+/// sessions that have worked for a while. Then all of them begin at the same time.
+pub(crate) fn together<T: Sync>(
+    server: &Server,
+    (table, statement): (&str, &str),
+    work: &[T],
+    writers: usize,
+    write: impl Fn(&mut Client, &Statement, &[T]) -> Result<()> + Sync,
+) -> Result<Written> {
+    ensure!(writers > 0, "somebody has to write (--writers)");
+    let mut observer = server.connect()?;
+    let wal = wal_position(&mut observer)?;
+    let ready = Barrier::new(writers);
+    let share = work.len().div_ceil(writers).max(1);
+    let one = |n: usize, own: &[T]| {
+        let prepared = open(server, n, table, statement);
+        // Reached by every writer, whatever happened to it.
+        ready.wait();
+        let (mut client, statement) = prepared?;
+        let start = Instant::now();
+        write(&mut client, &statement, own)?;
+        let end = Instant::now();
+        // Counts of rows reach the others at once. Servers before 15 have no such function, and are a second late.
+        client.batch_execute("SELECT pg_stat_force_next_flush()").ok();
+        Ok((start, end))
+    };
+    let spans = std::thread::scope(|scope| {
+        let one = &one;
+        let writing: Vec<_> = work
+            .chunks(share)
+            .chain(std::iter::repeat(&work[..0]))
+            .take(writers)
+            .enumerate()
+            .map(|(n, own)| scope.spawn(move || one(n, own)))
+            .collect();
+        writing
+            .into_iter()
+            .map(|writer| writer.join().unwrap_or_else(|_| anyhow::bail!("a writer panicked")))
+            .collect::<Result<Vec<_>>>()
+    })?;
+    let first = spans.iter().map(|span| span.0).min().context("a writer")?;
+    let last = spans.iter().map(|span| span.1).max().context("a writer")?;
+    Ok(Written {
+        seconds: last.duration_since(first).as_secs_f64(),
+        wal_bytes: wal_position(&mut observer)?.saturating_sub(wal),
+    })
+}
+
+/// The n-th session, on the same processor as its writer where servers are pinned.
+fn open(server: &Server, n: usize, table: &str, statement: &str) -> Result<(Client, Statement)> {
+    let mut client = server.connect()?;
+    if server.pinned {
+        let core = pin::core(n)?;
+        let backend: i32 = client.query_one("SELECT pg_backend_pid()", &[])?.get(0);
+        pin::process(backend, core)
+            .and_then(|()| pin::process(0, core))
+            .context("cannot pin a writer (--pin)")?;
+    }
+    let statement = client.prepare(statement)?;
+    client.query(&format!("SELECT 1 FROM {table} WHERE id < 0 LIMIT 0"), &[])?;
+    Ok((client, statement))
+}
