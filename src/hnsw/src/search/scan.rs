@@ -9,7 +9,7 @@ use crate::format::{META_BLOCK, Meta, VertexBuf};
 use crate::grow::push;
 use crate::index::{Index, read_meta};
 use crate::{Error, Result};
-use kite_codecs::{PreparedQuery, Value};
+use kite_codecs::{Metric, PreparedQuery, Value};
 use kite_pages::{Ahead, ItemPointer, PageStore};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -100,6 +100,8 @@ pub struct Scan<'s, S> {
     state: State,
     /// Whether it has gone on after the first batch.
     resumed: bool,
+    /// The most that a bound was below what its key stands for, in the operator's unit.
+    gap: f64,
     /// What has ended it, if vertices were left to look at.
     ended_by: Option<Limit>,
 }
@@ -175,6 +177,7 @@ impl<'s, S: PageStore> Scan<'s, S> {
             last: f64::NEG_INFINITY,
             state: State::Begin,
             resumed: false,
+            gap: 0.0,
             ended_by: None,
         }
     }
@@ -234,16 +237,25 @@ impl<'s, S: PageStore> Scan<'s, S> {
         }
     }
 
+    /// What a key stands for in the operator's unit.
+    fn value(&self, key: f32) -> f64 {
+        match self.probe.scorer.spec().metric {
+            Metric::L2 => f64::from(key.max(0.0)).sqrt(),
+            _ => f64::from(key),
+        }
+    }
+
     /// Whether rows may be near enough to come before what is at hand.
     ///
     /// Under strict order those would come too late and be lost. So rows are held back until the frontier has passed them by more
-    /// than estimates are mostly off. The first batch is what `ef` asks for; but its farther half takes part in the next one.
+    /// than estimates are mostly off, and by the most that a bound has been below its key. The first batch is what `ef` asks for; but its farther half takes part in the next one.
     fn must_search(&self) -> bool {
         let at_hand = self.batch.len();
         match (self.state, self.options.order) {
             (State::End, _) => false,
             (State::Going, Order::Strict) => {
-                let ahead = |ready: &Ready| ready.ranked.key() > self.beam.passed();
+                let passed = self.value(self.beam.passed()) - self.gap;
+                let ahead = |ready: &Ready| ready.bound > passed;
                 at_hand <= self.ef() / 2 || (self.resumed && self.batch.front().is_some_and(ahead))
             }
             _ => at_hand == 0,
@@ -293,6 +305,13 @@ impl<'s, S: PageStore> Scan<'s, S> {
         let found = &self.found;
         let ready = |&ranked: &Ranked| Ready { bound: found.bound(ranked.node()), ranked };
         let mut batch: Vec<Ready> = best.iter().map(ready).collect();
+        for ready in &batch {
+            let gap = self.value(ready.ranked.key()) - ready.bound;
+            // Nothing is known of a bound that is no number: to wait for it would be to read the whole index.
+            if gap.is_finite() {
+                self.gap = self.gap.max(gap);
+            }
+        }
         batch.sort_by(|a, b| a.bound.total_cmp(&b.bound));
         if batch.first().is_some_and(|nearest| nearest.bound > self.options.within) {
             self.state = State::End;

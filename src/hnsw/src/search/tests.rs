@@ -205,3 +205,23 @@ fn without_rows_or_order() {
 fn rows_are_numbered() {
     assert!((0..1000).all(|n| number(tid(n)) == n));
 }
+
+/// Rows are held back by their keys and handed out by their bounds, which are below those by as much as the payload is off: that
+/// differs from row to row, and in few dimensions many rows are nearer to each other.
+#[test]
+fn rows_whose_payloads_are_off_by_more_are_not_late() {
+    let mut rng = fastrand::Rng::with_seed(10);
+    let data: Vec<Vec<f32>> = (0..30_000).map(|_| (0..3).map(|_| rng.f32()).collect()).collect();
+    let store = MemStore::new();
+    let options = Options { m: 16, ..options(spec(Metric::L2, PayloadKind::Sq8, 0, 3)) };
+    let mut index = built(&store, &options, &data);
+    let scan = ScanOptions {
+        ef: 40,
+        order: Order::Strict,
+        max_visits: usize::MAX,
+        memory: usize::MAX,
+        ..ScanOptions::default()
+    };
+    let found = rows(&mut index, &data[0], scan, usize::MAX).len();
+    assert!(found >= 29_970, "{found}");
+}
