@@ -71,8 +71,12 @@ fn upkeep_is_measured() -> Result<()> {
 
     let (records, _) = graph(FEW, &["vacuum"])?;
     let vacuums = of_kind(&records, "vacuum");
-    // One for each width, until nothing is missed at one.
-    assert!(!vacuums.is_empty(), "{records:?}");
+    // One for each width, unless nothing is missed at the first.
+    let perfect = |vacuum: &Value| {
+        ["recall_before", "recall_deleted", "recall_after"].iter().any(|name| figure(vacuum, name) == 1.0)
+    };
+    let wanted = if vacuums.first().is_some_and(|&vacuum| perfect(vacuum)) { 1 } else { 2 };
+    assert_eq!(vacuums.len(), wanted, "{records:?}");
     for vacuum in vacuums {
         let [before, after] = ["recall_before", "recall_after"].map(|name| figure(vacuum, name));
         assert!(after > before - 0.03 && figure(vacuum, "lists_repaired") > 100.0, "{vacuum}");

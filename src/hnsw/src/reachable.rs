@@ -91,17 +91,18 @@ impl<S: PageStore> Index<'_, S> {
     }
 }
 
-/// A set of places that may take another one for its own, one in some twenty for the links of a list (Bloom, 1970).
+/// A set of places, or of numbers, that may take another one for its own, one in some twenty for the links of a list (Bloom, 1970).
 #[derive(Debug, Default)]
-struct Filter([u64; 32]);
+pub(crate) struct Filter([u64; 32]);
 
 impl Filter {
-    fn add(&mut self, place: u64) {
+    pub(crate) fn add(&mut self, place: u64) {
         let (word, bit) = Self::at(place);
         self.0[word] |= bit;
     }
 
-    fn may_have(&self, place: u64) -> bool {
+    #[inline]
+    pub(crate) fn may_have(&self, place: u64) -> bool {
         let (word, bit) = Self::at(place);
         self.0[word] & bit != 0
     }

@@ -1,14 +1,15 @@
 //! A way to every node.
 //!
 //! A full list drops links, and with few links a node may lose all that lead to it: of 5,000 random vectors of 100 dimensions a fifth
-//! with m = 4, two percent with m = 8. A node's own links lead to nodes that entered before it, so that all of them lead to the
-//! entry point sooner or later.
+//! with m = 4, two percent with m = 8 (counted by hand). The other way round nothing was seen to be lost: a node's own links lead to
+//! nodes that entered before it.
 
 use super::memory::{Counted, Memory};
 use super::search::Searcher;
 use super::{Distances, Graph, Host, Stopped};
 use crate::Result;
 use crate::pool::Candidate;
+use crate::reachable::Filter;
 
 /// Nodes between two looks at the host.
 const LOOK: usize = 1 << 12;
@@ -58,10 +59,13 @@ fn lead(graph: &Graph, from: u32, to: u32, links: &mut Vec<u32>) -> bool {
     if links.len() < graph.capacity(0) {
         links.push(to);
     } else {
-        let led_to = |&place: &usize| {
-            links.iter().any(|&other| graph.links(other, 0).any(|beyond| beyond == links[place]))
-        };
-        let Some(spare) = (0..links.len()).rev().find(led_to) else { return false };
+        // Few of the links of its neighbours lead to others of them.
+        let mut own = Filter::default();
+        links.iter().for_each(|&link| own.add(u64::from(link)));
+        let beyond = links.iter().flat_map(|&other| graph.links(other, 0));
+        let led_to = beyond.filter(|&node| own.may_have(u64::from(node)));
+        let last = led_to.filter_map(|node| links.iter().position(|&link| link == node)).max();
+        let Some(spare) = last else { return false };
         links[spare] = to;
     }
     graph.set_links(from, 0, links);

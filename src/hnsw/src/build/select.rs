@@ -15,8 +15,7 @@ const ALPHA: f32 = 1.025;
 /// are to each other, so that the heuristic would leave them a link to that row and no other, and that row has no slots for all of
 /// them.
 const FEW: usize = 8;
-/// The part of the slots that is enough where links would be few. Filling all would add a quarter to the index of 200,000 × 768 and two
-/// fifths to that of 1,000,000 × 128 for 0.001 of recall.
+/// The part of the slots that is enough where links would be few. What all of them would cost stands in the README.
 const ENOUGH: usize = 4;
 /// In small lists so many are.
 const ENOUGH_LINKS: usize = 8;

@@ -106,10 +106,11 @@ impl<'s> PgTxn<'s> {
             return;
         }
         let work = || {
-            // SAFETY: the buffers are locked exclusively by us, so that nothing else borrows their pages, and all is as
-            // `src/backend/access/transam/README` asks of a change: within a critical section the pages are changed and marked, then
-            // logged, then have the position of the record. Nothing here fails but by ending the server, as it must. Deltas live until
-            // the record is in the WAL, and there are at most as many blocks as every record has room for.
+            // As `src/backend/access/transam/README` asks of a change: within a critical section the pages are changed and marked, then
+            // logged, then have the position of the record. Nothing here fails but by ending the server, as it must.
+            //
+            // SAFETY: the buffers are locked exclusively by us, so that nothing else borrows their pages. Deltas live until the record is
+            // in the WAL, and there are at most as many blocks as every record has room for.
             unsafe {
                 let critical = &raw mut pg_sys::CritSectionCount;
                 critical.write_volatile(critical.read_volatile() + 1);
