@@ -44,5 +44,15 @@ impl From<Stopped> for Error {
     }
 }
 
+impl From<kite_build::Error> for Error {
+    fn from(error: kite_build::Error) -> Self {
+        match error {
+            kite_build::Error::OutOfMemory { bytes } => Self::OutOfMemory { bytes },
+            kite_build::Error::Interrupted => Self::Interrupted,
+            kite_build::Error::Scratch(kind) => Self::Scratch(kind),
+        }
+    }
+}
+
 /// The outcome of an operation on an index.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -7,7 +7,6 @@ mod build;
 mod check;
 mod error;
 mod format;
-mod grow;
 mod index;
 mod info;
 mod insert;
@@ -21,6 +20,8 @@ mod search;
 mod testing;
 mod vacuum;
 mod visited;
+
+use kite_pages::grow;
 
 pub use build::{
     Builder, Built, Choice, Distances, Graph, Host, Parameters, Phase, Resources, Scratch, ScratchFile,

@@ -18,6 +18,7 @@ mod edit;
 mod error;
 #[cfg(feature = "testing")]
 mod fault;
+pub mod grow;
 mod item;
 #[cfg(feature = "testing")]
 mod mem;

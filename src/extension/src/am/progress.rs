@@ -17,24 +17,32 @@ pub(crate) enum Phase {
     Linking,
     /// Pages are written.
     Writing,
+    /// Centroids are found.
+    Clustering,
+    /// Vectors are assigned to lists.
+    Assigning,
 }
 
 impl Phase {
-    const ALL: [(Self, &CStr); 5] = [
+    const ALL: [(Self, &CStr); 7] = [
         (Self::Initializing, c"initializing"),
         (Self::Loading, c"loading tuples"),
         (Self::Dividing, c"dividing"),
         (Self::Linking, c"linking"),
         (Self::Writing, c"writing pages"),
+        (Self::Clustering, c"performing k-means"),
+        (Self::Assigning, c"assigning tuples"),
     ];
 }
 
-impl From<kite_hnsw::Phase> for Phase {
-    fn from(phase: kite_hnsw::Phase) -> Self {
+impl From<kite_build::Phase> for Phase {
+    fn from(phase: kite_build::Phase) -> Self {
         match phase {
-            kite_hnsw::Phase::Dividing => Self::Dividing,
-            kite_hnsw::Phase::Linking => Self::Linking,
-            kite_hnsw::Phase::Writing => Self::Writing,
+            kite_build::Phase::Dividing => Self::Dividing,
+            kite_build::Phase::Linking => Self::Linking,
+            kite_build::Phase::Writing => Self::Writing,
+            kite_build::Phase::Clustering => Self::Clustering,
+            kite_build::Phase::Assigning => Self::Assigning,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::part::Setting;
 use super::parts::{self, Spilled};
 use super::rows::Equals;
 use super::write::{Plan, write};
-use super::{Choice, Graph, Host, Parameters, Phase, Scratch};
+use super::{Choice, Graph, Host, Parameters, Phase, Resources, Scratch};
 use crate::format::{Meta, Shape, VertexBuf};
 use crate::index::highest;
 use crate::{Options, Result};
@@ -18,15 +18,6 @@ use kite_pages::{BlockNo, ItemPointer, MAX_ITEM, PageStore};
 
 /// What arrays grow by at least, all of them together.
 const GRAIN: usize = 4096;
-
-/// What a build may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resources {
-    /// Threads that work, besides the calling one, which waits for them. With one, only the calling thread works.
-    pub threads: usize,
-    /// Bytes that may be taken (`maintenance_work_mem`).
-    pub memory: usize,
-}
 
 /// What was built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

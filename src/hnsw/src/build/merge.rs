@@ -1,10 +1,11 @@
 //! The lists of all parts, put together while the pages are written.
 
+use super::ScratchFile;
 use super::part::{Linked, Setting, level_of};
-use super::scratch::ScratchFile;
-use super::spool::{Extra, Near, RowSpool, read_whole};
+use super::spool::{Extra, Near, RowSpool};
 use super::write::{Neighbours, Outgoing, Source};
 use crate::Result;
+use kite_build::read_whole;
 use zerocopy::{FromZeros, IntoBytes};
 
 /// The vertices of an index that was linked in parts. They come part by part.

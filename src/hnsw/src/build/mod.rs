@@ -8,7 +8,6 @@ mod distances;
 mod divide;
 mod graph;
 mod link;
-mod memory;
 mod merge;
 mod nodes;
 mod order;
@@ -17,22 +16,20 @@ mod part;
 mod parts;
 mod reach;
 mod rows;
-mod scratch;
 mod search;
 mod select;
 mod spool;
-mod threads;
 mod write;
 
-pub use builder::{Builder, Built, Resources};
+pub use builder::{Builder, Built};
 pub use graph::Graph;
+pub use kite_build::{Host, Phase, Resources, Scratch, ScratchFile, Stopped, TempFiles};
 pub(crate) use link::level;
 pub use link::link;
-pub use scratch::{Scratch, ScratchFile, TempFiles};
 pub use select::Choice;
 pub(crate) use select::select_by;
 
-use std::collections::TryReserveError;
+use kite_build::{memory, threads};
 
 /// The nodes to be linked, by number, and how far they are from each other.
 pub trait Distances: Sync {
@@ -53,58 +50,9 @@ pub trait Distances: Sync {
     fn prefetch(&self, node: u32);
 }
 
-/// Where the build runs.
-pub trait Host {
-    /// Asked often, by the thread that called.
-    ///
-    /// # Errors
-    /// When the build is to end.
-    fn go_on(&self) -> Result<(), Stopped>;
-
-    /// Told what begins.
-    fn phase(&self, _: Phase) {}
-
-    /// Told how many nodes are linked so far. Beyond memory the number begins anew with every part, and some count twice.
-    fn linked(&self, _: usize) {}
-
-    /// Told how many pages are written so far.
-    fn written(&self, _: kite_pages::BlockNo) {}
-
-    /// Calls `spawn`, which starts threads: a server process lets them inherit that all signals are blocked.
-    fn spawning(&self, spawn: impl FnOnce()) {
-        spawn();
-    }
-}
-
-/// What a build does, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Rows that did not fit memory are divided.
-    Dividing,
-    /// Vectors are linked.
-    Linking,
-    /// Pages are written.
-    Writing,
-}
-
-/// Why a build ended without a graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stopped {
-    /// The host said so.
-    Interrupted,
-    /// There is no room for the links.
-    OutOfMemory,
-}
-
 impl From<crate::Error> for Stopped {
     fn from(error: crate::Error) -> Self {
         if error == crate::Error::Interrupted { Self::Interrupted } else { Self::OutOfMemory }
-    }
-}
-
-impl From<TryReserveError> for Stopped {
-    fn from(_: TryReserveError) -> Self {
-        Self::OutOfMemory
     }
 }
 

@@ -53,7 +53,7 @@ impl Nodes {
         if let Some((_, rows)) = &mut self.linking {
             rows.reserve_exact(vectors, 0)?;
         }
-        self.tids.reserve_exact(vectors)
+        Ok(self.tids.reserve_exact(vectors)?)
     }
 
     /// Bytes that a vector takes: its payload, of the given length, and what it is linked by.
@@ -86,12 +86,12 @@ impl Nodes {
 
     fn push_plain(&mut self, payload: &[u8], tid: ItemPointer) -> Result<()> {
         self.payloads.push(payload)?;
-        self.tids.push(tid)
+        Ok(self.tids.push(tid)?)
     }
 
     /// Adds a further row of a vector.
     pub(super) fn push_row(&mut self, node: u32, tid: ItemPointer) -> Result<()> {
-        self.more.push((node, tid))
+        Ok(self.more.push((node, tid))?)
     }
 
     /// By what they are linked.

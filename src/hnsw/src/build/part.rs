@@ -6,9 +6,9 @@ use super::link::{self, Slots, link_levels};
 use super::memory::{Counted, Memory};
 use super::nodes::Nodes;
 use super::rows::Equals;
-use super::scratch::{Scratch, ScratchFile};
 use super::spool::{Extra, ListSpool, Lists, Near, RowHead};
 use super::{Distances, Graph, Host, Parameters};
+use super::{Scratch, ScratchFile};
 use crate::Result;
 use crate::format::HIGHEST;
 use kite_codecs::Scorer;
@@ -58,7 +58,7 @@ impl Part {
     /// Makes room for so many rows.
     pub(super) fn reserve(&mut self, rows: usize, bytes: usize) -> Result<()> {
         self.nodes.reserve_exact(rows, bytes)?;
-        self.known.reserve_exact(rows)
+        Ok(self.known.reserve_exact(rows)?)
     }
 
     /// Adds a row; `own` if this part is what it belongs to first of all.

@@ -33,10 +33,10 @@ impl Rows {
     /// Makes room for so many payloads of so many bytes together.
     pub(super) fn reserve_exact(&mut self, rows: usize, bytes: usize) -> Result<()> {
         match self.fixed {
-            Some(len) => self.words.reserve_exact(rows * len.div_ceil(8)),
+            Some(len) => Ok(self.words.reserve_exact(rows * len.div_ceil(8))?),
             None => {
                 self.places.reserve_exact(rows)?;
-                self.words.reserve_exact(bytes.div_ceil(8) + rows)
+                Ok(self.words.reserve_exact(bytes.div_ceil(8) + rows)?)
             }
         }
     }

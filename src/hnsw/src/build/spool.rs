@@ -1,7 +1,8 @@
 //! Rows and lists in temporary files.
 
-use super::scratch::ScratchFile;
-use crate::{Error, Result};
+use super::ScratchFile;
+use crate::Result;
+use kite_build::{expect, read_whole, refill};
 use kite_pages::ItemPointer;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian};
 
@@ -55,7 +56,7 @@ impl<F: ScratchFile> RowSpool<F> {
     }
 
     pub(super) fn rewind(&mut self) -> Result<()> {
-        self.file.rewind()
+        Ok(self.file.rewind()?)
     }
 
     /// The next row, whose payload replaces what `payload` held; `None` at the end.
@@ -64,8 +65,7 @@ impl<F: ScratchFile> RowSpool<F> {
         if !read_whole(&mut self.file, head.as_mut_bytes())? {
             return Ok(None);
         }
-        resize(payload, head.len.get() as usize)?;
-        expect(&mut self.file, payload)?;
+        refill(&mut self.file, payload, head.len.get() as usize)?;
         Ok(Some(head))
     }
 }
@@ -176,7 +176,7 @@ impl<F: ScratchFile> ListSpool<F> {
             self.lists.append(&(list.len() as u16).to_le_bytes())?;
             self.lists.append(list.as_slice().as_bytes())?;
         }
-        self.codes.append(&of.codes)
+        Ok(self.codes.append(&of.codes)?)
     }
 
     /// Goes to the begin, to read lists with or without codes.
@@ -215,30 +215,8 @@ impl<F: ScratchFile> ListSpool<F> {
         }
         into.codes.clear();
         if self.with_codes {
-            resize(&mut into.codes, count * self.size)?;
-            expect(&mut self.codes, &mut into.codes)?;
+            refill(&mut self.codes, &mut into.codes, count * self.size)?;
         }
         Ok(())
     }
-}
-
-fn resize(bytes: &mut Vec<u8>, len: usize) -> Result<()> {
-    bytes.clear();
-    bytes.try_reserve(len).map_err(|_| Error::OutOfMemory { bytes: len })?;
-    bytes.resize(len, 0);
-    Ok(())
-}
-
-/// Fills `bytes`. `false` at the end of the file.
-pub(super) fn read_whole(file: &mut impl ScratchFile, bytes: &mut [u8]) -> Result<bool> {
-    match file.read(bytes)? {
-        0 if !bytes.is_empty() => Ok(false),
-        read if read == bytes.len() => Ok(true),
-        _ => Err(Error::Scratch(std::io::ErrorKind::UnexpectedEof)),
-    }
-}
-
-/// Fills `bytes`, which are there.
-fn expect(file: &mut impl ScratchFile, bytes: &mut [u8]) -> Result<()> {
-    if read_whole(file, bytes)? { Ok(()) } else { Err(Error::Scratch(std::io::ErrorKind::UnexpectedEof)) }
 }

@@ -1,7 +1,7 @@
 //! What a build asks of the server: whether to go on, threads that get no signals, temporary files.
 
 use crate::am::progress;
-use kite_hnsw::{Error, Host, Phase, Result, Scratch, ScratchFile, Stopped};
+use kite_build::{Error, Host, Phase, Result, Scratch, ScratchFile, Stopped};
 use pgrx::pg_sys::{self, BufFile, MemoryContext};
 use std::any::Any;
 use std::cell::RefCell;

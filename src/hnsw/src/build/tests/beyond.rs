@@ -98,8 +98,8 @@ fn the_host_ends_it_in_parts_as_well() {
 struct Failing(Rc<Cell<usize>>);
 
 impl Failing {
-    fn step(&self) -> Result<()> {
-        let left = self.0.get().checked_sub(1).ok_or(Error::Scratch(ErrorKind::StorageFull))?;
+    fn step(&self) -> kite_build::Result<()> {
+        let left = self.0.get().checked_sub(1).ok_or(kite_build::Error::Scratch(ErrorKind::StorageFull))?;
         self.0.set(left);
         Ok(())
     }
@@ -116,26 +116,26 @@ struct FailingFile {
 impl Scratch for Failing {
     type File = FailingFile;
 
-    fn file(&mut self) -> Result<FailingFile> {
+    fn file(&mut self) -> kite_build::Result<FailingFile> {
         self.step()?;
         Ok(FailingFile { failing: self.clone(), bytes: Vec::new(), at: 0 })
     }
 }
 
 impl ScratchFile for FailingFile {
-    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+    fn append(&mut self, bytes: &[u8]) -> kite_build::Result<()> {
         self.failing.step()?;
         self.bytes.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn rewind(&mut self) -> Result<()> {
+    fn rewind(&mut self) -> kite_build::Result<()> {
         self.failing.step()?;
         self.at = 0;
         Ok(())
     }
 
-    fn read(&mut self, bytes: &mut [u8]) -> Result<usize> {
+    fn read(&mut self, bytes: &mut [u8]) -> kite_build::Result<usize> {
         self.failing.step()?;
         let read = bytes.len().min(self.bytes.len() - self.at);
         bytes[..read].copy_from_slice(&self.bytes[self.at..self.at + read]);

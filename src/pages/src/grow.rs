@@ -1,6 +1,6 @@
 //! Collections whose size the pages decide: they ask for memory, and report where it cannot be had.
 
-use kite_pages::{Error, Result};
+use crate::{Error, Result};
 use std::collections::BinaryHeap;
 
 /// Adds an item.
@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 /// # Errors
 /// [`Error::OutOfMemory`].
 #[inline]
-pub(crate) fn push<T>(items: &mut Vec<T>, item: T) -> Result<()> {
+pub fn push<T>(items: &mut Vec<T>, item: T) -> Result<()> {
     items.try_reserve(1).map_err(|_| refused::<T>(items.len(), 1))?;
     items.push(item);
     Ok(())
@@ -19,7 +19,7 @@ pub(crate) fn push<T>(items: &mut Vec<T>, item: T) -> Result<()> {
 /// # Errors
 /// [`Error::OutOfMemory`].
 #[inline]
-pub(crate) fn extend<T: Copy>(items: &mut Vec<T>, more: &[T]) -> Result<()> {
+pub fn extend<T: Copy>(items: &mut Vec<T>, more: &[T]) -> Result<()> {
     items.try_reserve(more.len()).map_err(|_| refused::<T>(items.len(), more.len()))?;
     items.extend_from_slice(more);
     Ok(())
@@ -30,7 +30,7 @@ pub(crate) fn extend<T: Copy>(items: &mut Vec<T>, more: &[T]) -> Result<()> {
 /// # Errors
 /// [`Error::OutOfMemory`].
 #[inline]
-pub(crate) fn lengthen<T: Copy>(items: &mut Vec<T>, len: usize, item: T) -> Result<()> {
+pub fn lengthen<T: Copy>(items: &mut Vec<T>, len: usize, item: T) -> Result<()> {
     let more = len.saturating_sub(items.len());
     items.try_reserve(more).map_err(|_| refused::<T>(items.len(), more))?;
     items.extend(std::iter::repeat_n(item, more));
@@ -42,7 +42,7 @@ pub(crate) fn lengthen<T: Copy>(items: &mut Vec<T>, len: usize, item: T) -> Resu
 /// # Errors
 /// [`Error::OutOfMemory`].
 #[inline]
-pub(crate) fn push_heap<T: Ord>(heap: &mut BinaryHeap<T>, item: T) -> Result<()> {
+pub fn push_heap<T: Ord>(heap: &mut BinaryHeap<T>, item: T) -> Result<()> {
     heap.try_reserve(1).map_err(|_| refused::<T>(heap.len(), 1))?;
     heap.push(item);
     Ok(())

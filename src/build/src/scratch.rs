@@ -39,12 +39,6 @@ pub trait ScratchFile {
     fn read(&mut self, bytes: &mut [u8]) -> Result<usize>;
 }
 
-impl From<std::io::Error> for Error {
-    fn from(error: std::io::Error) -> Self {
-        Self::Scratch(error.kind())
-    }
-}
-
 /// Files in a folder of the operating system.
 #[derive(Debug, Clone)]
 pub struct TempFiles {
@@ -130,4 +124,35 @@ impl ScratchFile for TempFile {
         }
         Ok(done)
     }
+}
+
+/// Fills `bytes`. `false` at the end of the file.
+///
+/// # Errors
+/// Those of the file system, and a file that ends in the middle.
+pub fn read_whole(file: &mut impl ScratchFile, bytes: &mut [u8]) -> Result<bool> {
+    match file.read(bytes)? {
+        0 if !bytes.is_empty() => Ok(false),
+        read if read == bytes.len() => Ok(true),
+        _ => Err(Error::Scratch(std::io::ErrorKind::UnexpectedEof)),
+    }
+}
+
+/// Fills `bytes`, which are there.
+///
+/// # Errors
+/// Those of the file system, and a file that ends before.
+pub fn expect(file: &mut impl ScratchFile, bytes: &mut [u8]) -> Result<()> {
+    if read_whole(file, bytes)? { Ok(()) } else { Err(Error::Scratch(std::io::ErrorKind::UnexpectedEof)) }
+}
+
+/// Replaces what `bytes` holds by the next `len` bytes of the file, which are there.
+///
+/// # Errors
+/// As [`expect`], and the end of memory.
+pub fn refill(file: &mut impl ScratchFile, bytes: &mut Vec<u8>, len: usize) -> Result<()> {
+    bytes.clear();
+    bytes.try_reserve(len).map_err(|_| Error::OutOfMemory { bytes: len })?;
+    bytes.resize(len, 0);
+    expect(file, bytes)
 }

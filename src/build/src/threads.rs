@@ -1,6 +1,6 @@
 //! Work divided among threads, while the thread that asked for it looks after interrupts.
 
-use super::{Host, Stopped};
+use crate::{Host, Stopped};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -16,7 +16,7 @@ const CHUNK: usize = 16;
 ///
 /// # Errors
 /// What the host says when it is asked whether to go on; the threads then end after the chunk at hand.
-pub(super) fn run<S: Send>(
+pub fn run<S: Send>(
     host: &impl Host,
     states: &mut [S],
     items: usize,

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 ///
 /// It counts what grows with the rows. It does not refuse: who is about to need much asks first what is left.
 #[derive(Debug, Clone)]
-pub(super) struct Memory(Arc<Count>);
+pub struct Memory(Arc<Count>);
 
 #[derive(Debug)]
 struct Count {
@@ -19,25 +19,32 @@ struct Count {
 }
 
 impl Memory {
-    pub(super) fn new(limit: usize) -> Self {
+    /// Of which so many bytes may be held.
+    pub fn new(limit: usize) -> Self {
         Self(Arc::new(Count { limit, used: AtomicUsize::new(0), peak: AtomicUsize::new(0) }))
     }
 
-    pub(super) fn limit(&self) -> usize {
+    /// The bytes that may be held.
+    #[must_use]
+    pub fn limit(&self) -> usize {
         self.0.limit
     }
 
-    pub(super) fn used(&self) -> usize {
+    /// The bytes that are held.
+    #[must_use]
+    pub fn used(&self) -> usize {
         self.0.used.load(Relaxed)
     }
 
     /// The most that was held at any time.
-    pub(super) fn peak(&self) -> usize {
+    #[must_use]
+    pub fn peak(&self) -> usize {
         self.0.peak.load(Relaxed)
     }
 
     /// Counts bytes that the caller holds elsewhere, until the charge is dropped.
-    pub(super) fn charge(&self, bytes: usize) -> Charge {
+    #[must_use]
+    pub fn charge(&self, bytes: usize) -> Charge {
         let mut charge = Charge { memory: self.clone(), bytes: 0 };
         charge.set(bytes);
         charge
@@ -46,7 +53,7 @@ impl Memory {
 
 /// Counted bytes. Given back on drop.
 #[derive(Debug)]
-pub(super) struct Charge {
+pub struct Charge {
     memory: Memory,
     bytes: usize,
 }
@@ -73,18 +80,23 @@ impl Drop for Charge {
 
 /// A `Vec` whose capacity is counted, and which reports that memory is out where a `Vec` aborts.
 #[derive(Debug)]
-pub(super) struct Counted<T> {
+pub struct Counted<T> {
     items: Vec<T>,
     charge: Charge,
 }
 
 impl<T> Counted<T> {
-    pub(super) fn new(memory: &Memory) -> Self {
+    /// No items.
+    #[must_use]
+    pub fn new(memory: &Memory) -> Self {
         Self { items: Vec::new(), charge: memory.charge(0) }
     }
 
     /// So many items, made by `item`.
-    pub(super) fn filled(memory: &Memory, len: usize, item: impl FnMut() -> T) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn filled(memory: &Memory, len: usize, item: impl FnMut() -> T) -> Result<Self> {
         let mut counted = Self::new(memory);
         counted.reserve_exact(len)?;
         counted.items.resize_with(len, item);
@@ -92,7 +104,10 @@ impl<T> Counted<T> {
     }
 
     /// Makes room for so many more, and a little beyond, since more may follow.
-    pub(super) fn reserve(&mut self, more: usize) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
         if self.items.capacity() - self.items.len() >= more {
             return Ok(());
         }
@@ -100,20 +115,29 @@ impl<T> Counted<T> {
         self.reserve_exact(more.max(self.items.len() / 8).max(16))
     }
 
-    pub(super) fn reserve_exact(&mut self, more: usize) -> Result<()> {
+    /// Makes room for so many more.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn reserve_exact(&mut self, more: usize) -> Result<()> {
         let bytes = more.saturating_mul(size_of::<T>());
         self.items.try_reserve_exact(more).map_err(|_| Error::OutOfMemory { bytes })?;
         self.charge.set(self.items.capacity() * size_of::<T>());
         Ok(())
     }
 
-    pub(super) fn push(&mut self, item: T) -> Result<()> {
+    /// Adds an item.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn push(&mut self, item: T) -> Result<()> {
         self.reserve(1)?;
         self.items.push(item);
         Ok(())
     }
 
-    pub(super) fn pop(&mut self) -> Option<T> {
+    /// Takes the last item away.
+    pub fn pop(&mut self) -> Option<T> {
         self.items.pop()
     }
 }
