@@ -7,21 +7,27 @@
 mod bit;
 mod bound;
 mod bytes;
+mod cell;
 mod codec;
 mod error;
 mod frame;
 mod full;
 mod half;
+mod pq;
 mod rabitq;
 mod rotation;
 mod scorer;
+mod space;
 mod sparse;
 mod spec;
 mod sq8;
 mod value;
 
+pub use cell::{CellCoder, CellQuery};
 pub use error::{Error, Result};
 pub use frame::Frame;
+pub use pq::{ProductCoder, ProductQuery};
 pub use scorer::{PreparedQuery, Scorer};
+pub use space::Space;
 pub use spec::{Metric, PayloadKind, Spec, VectorType};
 pub use value::{OwnedValue, Value};

@@ -182,7 +182,7 @@ fn read(factors: &[u8; FACTORS]) -> [f32; 2] {
 ///
 /// Among the vectors t·y, those with inner fields below magnitude t are nearest to r'; and for given fields, t = (y·r')/|y|² is
 /// nearest. Each step, taken in turn, makes the angle smaller or leaves it; from one deviation, four pairs of them are enough.
-fn threshold(rotated: &[f32]) -> f32 {
+pub(crate) fn threshold(rotated: &[f32]) -> f32 {
     let squared: f32 = rotated.iter().map(|x| x * x).sum();
     let mut threshold = (squared / rotated.len() as f32).sqrt();
     for _ in 0..4 {
