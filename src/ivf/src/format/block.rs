@@ -1,0 +1,308 @@
+//! A block of a list: entries of rows as arrays, since they are scanned so.
+//!
+//! ```text
+//! 0    ItemHead   tag BLOCK, flags CLOSED, owner: the anchor
+//! 12   list       u32
+//! 16   next       Link to the block behind this one
+//! 24   replaced   Link to the first of the blocks that this one took the place of, until these are freed
+//! 32   stamp      u64: when it took it
+//! 40   count      u16
+//! 42   capacity   u16
+//! 44   replaced   u16: how many
+//! 46   reserved   2 bytes, 0
+//! 48   error      f64: the sum of how far entries were from the centroid when they came
+//! 56   bodies     codes or payloads, `capacity` of them
+//!      factors    of the codes
+//!      rows       ItemPointer each: where the row's item is, if rows have one
+//!      tids       ItemPointer each
+//! ```
+//!
+//! Entries are added at the end, to blocks that are not closed. A closed block loses entries, and gets no new ones.
+
+use super::{BLOCK, Link, Shape};
+use kite_pages::{Defect, ItemHead, ItemPointer, ItemReader, ItemWriter, Stamp};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian};
+
+const CLOSED: u8 = 1;
+
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Header {
+    head: ItemHead,
+    list: little_endian::U32,
+    next: Link,
+    replaced: Link,
+    stamp: little_endian::U64,
+    count: little_endian::U16,
+    capacity: little_endian::U16,
+    replaced_count: little_endian::U16,
+    reserved: [u8; 2],
+    error: little_endian::F64,
+}
+
+pub(crate) const HEADER: usize = size_of::<Header>();
+const _: () = assert!(HEADER == 56);
+
+/// A block, taken apart. Arrays are as long as there are entries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block<'a> {
+    header: &'a Header,
+    pub(crate) entries: Entries<'a>,
+}
+
+/// Entries side by side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entries<'a> {
+    pub(crate) bodies: &'a [u8],
+    pub(crate) factors: &'a [u8],
+    /// Empty where rows have no items.
+    pub(crate) rows: &'a [ItemPointer],
+    pub(crate) tids: &'a [ItemPointer],
+}
+
+impl<'a> Block<'a> {
+    /// Takes an item apart; `None` for one of another sort.
+    #[inline]
+    pub(crate) fn parse(item: &'a [u8], shape: &Shape) -> Result<Option<Self>, Defect> {
+        if item.first() != Some(&BLOCK) {
+            return Ok(None);
+        }
+        let mut reader = ItemReader::new(item);
+        let header: &Header = reader.one()?;
+        let (count, capacity) = (usize::from(header.count.get()), usize::from(header.capacity.get()));
+        if count > capacity {
+            return Err(Defect("a block of a list has more entries than room"));
+        }
+        let bodies = reader.many::<u8>(capacity * shape.body)?;
+        let factors = reader.many::<u8>(capacity * shape.factors)?;
+        let rows = reader.many::<ItemPointer>(if shape.rows { capacity } else { 0 })?;
+        let tids = reader.many::<ItemPointer>(capacity)?;
+        let entries = Entries {
+            bodies: &bodies[..count * shape.body],
+            factors: &factors[..count * shape.factors],
+            rows: if shape.rows { &rows[..count] } else { rows },
+            tids: &tids[..count],
+        };
+        Ok(Some(Self { header, entries }))
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.header.head.generation()
+    }
+
+    /// The anchor of its list.
+    pub(crate) fn owner(&self) -> ItemPointer {
+        self.header.head.owner
+    }
+
+    pub(crate) fn list(&self) -> u32 {
+        self.header.list.get()
+    }
+
+    pub(crate) fn next(&self) -> Option<Link> {
+        self.header.next.some()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.entries.tids.len()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        usize::from(self.header.capacity.get())
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.header.head.flags & CLOSED != 0
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        !self.is_closed() && self.count() < self.capacity()
+    }
+
+    /// The blocks that it took the place of and that are not freed yet: the first, how many, and since when.
+    pub(crate) fn replaced(&self) -> Option<(Link, usize, Stamp)> {
+        let count = usize::from(self.header.replaced_count.get());
+        self.header.replaced.some().map(|link| (link, count, Stamp::from_raw(self.header.stamp.get())))
+    }
+
+    /// The sum of how far entries were from the centroid when they came.
+    pub(crate) fn error(&self) -> f64 {
+        self.header.error.get()
+    }
+}
+
+impl Entries<'_> {
+    pub(crate) fn body(&self, n: usize, shape: &Shape) -> &[u8] {
+        self.bodies.get(n * shape.body..(n + 1) * shape.body).unwrap_or_default()
+    }
+}
+
+/// A block to be written.
+#[derive(Debug, Clone)]
+pub(crate) struct BlockBuf {
+    pub(crate) generation: u32,
+    pub(crate) closed: bool,
+    pub(crate) owner: ItemPointer,
+    pub(crate) list: u32,
+    pub(crate) next: Link,
+    pub(crate) replaced: Option<(Link, usize, Stamp)>,
+    pub(crate) capacity: usize,
+    pub(crate) error: f64,
+    pub(crate) bodies: Vec<u8>,
+    pub(crate) factors: Vec<u8>,
+    pub(crate) rows: Vec<ItemPointer>,
+    pub(crate) tids: Vec<ItemPointer>,
+}
+
+impl BlockBuf {
+    /// Without entries.
+    pub(crate) fn new(owner: ItemPointer, list: u32, capacity: usize) -> Self {
+        Self {
+            generation: 0,
+            closed: false,
+            owner,
+            list,
+            next: Link::NONE,
+            replaced: None,
+            capacity,
+            error: 0.0,
+            bodies: Vec::new(),
+            factors: Vec::new(),
+            rows: Vec::new(),
+            tids: Vec::new(),
+        }
+    }
+
+    /// A copy.
+    pub(crate) fn of(block: &Block<'_>) -> Self {
+        let mut copy = Self::new(block.owner(), block.list(), block.capacity());
+        copy.generation = block.generation();
+        copy.closed = block.is_closed();
+        copy.next = block.header.next;
+        copy.replaced = block.replaced();
+        copy.add(&block.entries);
+        copy.error = block.error();
+        copy
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.tids.len()
+    }
+
+    /// Adds entries, as many as may be.
+    pub(crate) fn add(&mut self, entries: &Entries<'_>) {
+        self.bodies.extend_from_slice(entries.bodies);
+        self.factors.extend_from_slice(entries.factors);
+        self.rows.extend_from_slice(entries.rows);
+        self.tids.extend_from_slice(entries.tids);
+    }
+
+    /// Keeps the entries for which `keep` says so, by place. The error is taken to fall with their number.
+    pub(crate) fn retain(&mut self, shape: &Shape, keep: impl Fn(usize) -> bool) {
+        let before = self.count();
+        let old = std::mem::replace(self, Self { error: self.error, ..Self::new(self.owner, self.list, 0) });
+        *self = Self {
+            bodies: Vec::with_capacity(old.bodies.len()),
+            factors: Vec::with_capacity(old.factors.len()),
+            rows: Vec::with_capacity(old.rows.len()),
+            tids: Vec::with_capacity(old.tids.len()),
+            ..old.clone()
+        };
+        for n in (0..before).filter(|&n| keep(n)) {
+            self.bodies.extend_from_slice(&old.bodies[n * shape.body..(n + 1) * shape.body]);
+            self.factors.extend_from_slice(&old.factors[n * shape.factors..(n + 1) * shape.factors]);
+            if shape.rows {
+                self.rows.push(old.rows[n]);
+            }
+            self.tids.push(old.tids[n]);
+        }
+        self.error *= self.count() as f64 / before.max(1) as f64;
+    }
+
+    /// The item.
+    pub(crate) fn to_bytes(&self, shape: &Shape) -> Result<Vec<u8>, Defect> {
+        let mut item = vec![0; shape.size(self.capacity)];
+        self.write(shape, &mut item)?;
+        Ok(item)
+    }
+
+    /// Writes it to an item of the right length.
+    pub(crate) fn write(&self, shape: &Shape, item: &mut [u8]) -> Result<(), Defect> {
+        if self.count() > self.capacity || self.capacity > usize::from(u16::MAX) {
+            return Err(Defect("a block of a list has more entries than room"));
+        }
+        let (replaced, count, stamp) = self.replaced.unwrap_or((Link::NONE, 0, Stamp::from_raw(0)));
+        let mut writer = ItemWriter::new(item);
+        let flags = if self.closed { CLOSED } else { 0 };
+        writer.put(&Header {
+            head: ItemHead::new(BLOCK, flags, self.owner, self.generation),
+            list: self.list.into(),
+            next: self.next,
+            replaced,
+            stamp: stamp.to_raw().into(),
+            count: (self.count() as u16).into(),
+            capacity: (self.capacity as u16).into(),
+            replaced_count: (count as u16).into(),
+            reserved: [0; 2],
+            error: self.error.into(),
+        })?;
+        let spare = self.capacity - self.count();
+        writer.put(self.bodies.as_slice())?;
+        skip(&mut writer, spare * shape.body)?;
+        writer.put(self.factors.as_slice())?;
+        skip(&mut writer, spare * shape.factors)?;
+        writer.put(self.rows.as_slice())?;
+        skip(&mut writer, if shape.rows { spare * size_of::<ItemPointer>() } else { 0 })?;
+        writer.put(self.tids.as_slice())?;
+        skip(&mut writer, spare * size_of::<ItemPointer>())
+    }
+}
+
+fn skip(writer: &mut ItemWriter<'_>, bytes: usize) -> Result<(), Defect> {
+    writer.many::<u8>(bytes).map(|bytes| bytes.fill(0))
+}
+
+/// Adds an entry to an item that [`Block::has_room`].
+pub(crate) fn append(
+    item: &mut [u8],
+    shape: &Shape,
+    (body, factors): (&[u8], &[u8]),
+    row: ItemPointer,
+    tid: ItemPointer,
+    error: f64,
+) -> Result<(), Defect> {
+    let mut writer = ItemWriter::new(item);
+    let header: &mut Header = writer.one()?;
+    let (count, capacity) = (usize::from(header.count.get()), usize::from(header.capacity.get()));
+    if count >= capacity || body.len() != shape.body || factors.len() != shape.factors {
+        return Err(Defect("an entry does not fit its block"));
+    }
+    header.count = (count as u16 + 1).into();
+    header.error = (header.error.get() + error).into();
+    let bodies = writer.many::<u8>(capacity * shape.body)?;
+    bodies[count * shape.body..(count + 1) * shape.body].copy_from_slice(body);
+    let all = writer.many::<u8>(capacity * shape.factors)?;
+    all[count * shape.factors..(count + 1) * shape.factors].copy_from_slice(factors);
+    if shape.rows {
+        writer.many::<ItemPointer>(capacity)?[count] = row;
+    }
+    writer.many::<ItemPointer>(capacity)?[count] = tid;
+    Ok(())
+}
+
+/// Changes what leads on from a block.
+pub(crate) fn set_next(item: &mut [u8], next: Link) -> Result<(), Defect> {
+    ItemWriter::new(item).one::<Header>().map(|header| header.next = next)
+}
+
+/// Closes a block for new entries.
+pub(crate) fn close(item: &mut [u8]) -> Result<(), Defect> {
+    ItemWriter::new(item).one::<Header>().map(|header| header.head.flags |= CLOSED)
+}
+
+/// Says which replaced blocks are left.
+pub(crate) fn set_replaced(item: &mut [u8], first: Link, count: usize) -> Result<(), Defect> {
+    ItemWriter::new(item).one::<Header>().map(|header| {
+        (header.replaced, header.replaced_count) = (first, (count as u16).into());
+    })
+}

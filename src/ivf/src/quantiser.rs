@@ -1,0 +1,110 @@
+//! What a process keeps of an index: the centroids, where their lists begin, and what makes codes.
+
+use crate::centres::{Centres, Place, is_bits};
+use crate::coder::{Coder, Desk};
+use crate::format::{CentreHead, DIRECTORY, DirectoryShape, Link, META_BLOCK, Meta, Shape};
+use crate::{Codes, Error, Options, Result};
+use kite_codecs::{Scorer, Space, Value};
+use kite_pages::{At, BlockNo, PageStore};
+
+/// See the module's head. It depends on the meta page alone, and never changes while that keeps its directory.
+#[derive(Debug)]
+pub(crate) struct Quantiser {
+    pub(crate) options: Options,
+    pub(crate) scorer: Scorer,
+    pub(crate) shape: Shape,
+    pub(crate) space: Space,
+    pub(crate) centres: Centres,
+    pub(crate) coder: Coder,
+    /// Of each list.
+    pub(crate) anchors: Vec<Link>,
+}
+
+/// The length of a centroid: elements of a point, or bytes.
+pub(crate) fn centre_len(options: &Options) -> usize {
+    if is_bits(options.metric) { options.dims.div_ceil(8) } else { options.space().len() }
+}
+
+/// How the directory is laid out.
+pub(crate) fn directory_shape(options: &Options) -> DirectoryShape {
+    DirectoryShape::new(Centres::new(options.metric, centre_len(options)).bytes_each())
+}
+
+/// Entries behind those of the centroids.
+pub(crate) fn codewords(codes: Codes) -> usize {
+    if let Codes::Pq { bits, .. } = codes { 1 << bits } else { 0 }
+}
+
+impl Quantiser {
+    /// Puts one together from what a build has found. Anchors are missing.
+    pub(crate) fn new(options: Options, centres: Centres, codebook: Vec<f32>) -> Result<Self> {
+        let scorer = Scorer::new(options.spec(), None)?;
+        let shape = Shape::of(&options, &scorer)?;
+        let coder = Coder::new(&options, codebook)?;
+        Ok(Self { options, scorer, shape, space: options.space(), centres, coder, anchors: Vec::new() })
+    }
+
+    /// Reads it from an index.
+    pub(crate) fn read<S: PageStore>(store: &S, meta: &Meta) -> Result<Self> {
+        let (options, lists) = (meta.effective(), meta.lists as usize);
+        let len = centre_len(&options);
+        let Some(first) = meta.directory else {
+            let centres = Centres::origin(options.metric, len, 1)?;
+            return Ok(Self { anchors: vec![meta.anchor], ..Self::new(options, centres, Vec::new())? });
+        };
+        let entries = lists + codewords(meta.codes);
+        let shape = directory_shape(&options);
+        let (mut centres, mut anchors) = (Centres::new(options.metric, len), Vec::new());
+        let mut words = Centres::new(options.metric, len);
+        // What cannot be there is not waited for.
+        if u64::from(first) + u64::from(shape.pages(entries)) > u64::from(store.len()) {
+            return Err(Error::corrupt(META_BLOCK, "the directory lies beyond the end"));
+        }
+        centres.reserve(lists)?;
+        let mut bytes: Vec<u64> = Vec::new();
+        for number in 0..entries {
+            let (block, no) = shape.place(number);
+            bytes.clear();
+            bytes.resize(shape.bytes.div_ceil(8), 0);
+            let mut anchor = Link::NONE;
+            for part in 0..shape.parts {
+                let block: BlockNo = first + block + part as BlockNo;
+                let page = store.read(block)?;
+                let item = page.view(DIRECTORY).and_then(|view| view.item(no)).at(block)?;
+                let (head, values) = CentreHead::parse(item, number as u32).at(block)?;
+                anchor = head.anchor;
+                let into = zerocopy::IntoBytes::as_mut_bytes(bytes.as_mut_slice());
+                match into.get_mut(shape.part(part)) {
+                    Some(into) if into.len() == values.len() => into.copy_from_slice(values),
+                    _ => return Err(Error::corrupt(block, "a centroid has another length than its index's")),
+                }
+            }
+            store.check_interrupts()?;
+            let values = &zerocopy::IntoBytes::as_bytes(bytes.as_slice())[..shape.bytes];
+            let into = if number < lists { &mut centres } else { &mut words };
+            if !into.push_bytes(values) {
+                return Err(Error::corrupt(first + block, "a centroid holds what nobody wrote"));
+            }
+            if number < lists {
+                anchors.push(anchor);
+            }
+        }
+        let codebook = (0..words.count()).flat_map(|n| words.point(n)).copied().collect();
+        Ok(Self { anchors, ..Self::new(options, centres, codebook)? })
+    }
+
+    /// Where a value is; the desk keeps its point. `None` for what has no place: a zero vector under cosine distance.
+    pub(crate) fn place<'a>(&self, value: Value<'a>, desk: &'a mut Desk) -> Option<Place<'a>> {
+        if let Value::Bits(bits) = value {
+            return Some(Place::Bits(bits));
+        }
+        self.space.point(value, &mut desk.point).then_some(Place::Point(&desk.point))
+    }
+
+    /// The list of a value, and how far it is from the centroid. `None` as in [`Quantiser::place`].
+    pub(crate) fn assign(&self, value: Value<'_>, desk: &mut Desk) -> Option<(u32, f64)> {
+        let place = self.place(value, desk)?;
+        let (list, _) = self.centres.nearest(place);
+        Some((list, self.centres.error(place, list as usize)))
+    }
+}

@@ -1,0 +1,139 @@
+//! The rows of the lists at hand, nearest first as far as is known.
+
+use kite_pages::{Error, ItemPointer, Result};
+use std::cmp::Ordering;
+
+/// A row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    /// What the operator computes at least, as far as is known; in its unit.
+    pub(super) value: f64,
+    /// Where its payload is, if that is elsewhere.
+    pub(super) row: ItemPointer,
+    pub(super) tid: ItemPointer,
+}
+
+impl Candidate {
+    fn order(&self, other: &Self) -> Ordering {
+        self.value.total_cmp(&other.value).then(self.tid.cmp(&other.tid))
+    }
+}
+
+/// Rows that are put in order as they are asked for. When they are more than memory is for, the farther half is forgotten, and has to
+/// be read [again](Candidates::begin_again).
+#[derive(Debug)]
+pub(super) struct Candidates {
+    rows: Vec<Candidate>,
+    /// Those before it are in order, and none behind it is nearer.
+    sorted: usize,
+    next: usize,
+    most: usize,
+    /// Nothing farther is held.
+    ceiling: Option<Candidate>,
+    /// Nothing as near is held: it has been handed out.
+    floor: Option<Candidate>,
+}
+
+/// How many rows are put in order at first.
+const FIRST: usize = 64;
+
+impl Candidates {
+    /// For at most so many bytes, but for some thousand rows in any case.
+    pub(super) fn new(memory: usize) -> Self {
+        let most = (memory / size_of::<Candidate>()).max(2048);
+        Self { rows: Vec::new(), sorted: 0, next: 0, most, ceiling: None, floor: None }
+    }
+
+    /// Forgets all, for other lists.
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        (self.sorted, self.next) = (0, 0);
+        (self.ceiling, self.floor) = (None, None);
+    }
+
+    /// Whether some were forgotten that are to be read again. Then everything is ready to take them.
+    pub(super) fn begin_again(&mut self) -> bool {
+        let Some(ceiling) = self.ceiling.take() else { return false };
+        self.rows.clear();
+        (self.sorted, self.next) = (0, 0);
+        self.floor = Some(ceiling);
+        true
+    }
+
+    /// Takes a row.
+    pub(super) fn push(&mut self, row: Candidate) -> Result<()> {
+        if self.floor.is_some_and(|floor| row.order(&floor).is_le())
+            || self.ceiling.is_some_and(|ceiling| row.order(&ceiling).is_gt())
+        {
+            return Ok(());
+        }
+        if self.rows.len() == self.most {
+            let half = self.most / 2;
+            self.rows.select_nth_unstable_by(half, Candidate::order);
+            self.rows.truncate(half + 1);
+            self.ceiling = self.rows.last().copied();
+            return self.push(row);
+        }
+        let bytes = self.rows.len().max(64) * 2 * size_of::<Candidate>();
+        self.rows.try_reserve(1).map_err(|_| Error::OutOfMemory { bytes })?;
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// The nearest that was not taken yet, and stays.
+    pub(super) fn peek(&mut self) -> Option<Candidate> {
+        if self.next == self.sorted && self.sorted < self.rows.len() {
+            let step = FIRST.max(self.sorted);
+            let rest = &mut self.rows[self.sorted..];
+            let step = if rest.len() > 2 * step {
+                rest.select_nth_unstable_by(step - 1, Candidate::order);
+                step
+            } else {
+                rest.len()
+            };
+            rest[..step].sort_unstable_by(Candidate::order);
+            self.sorted += step;
+        }
+        self.rows.get(self.next).copied()
+    }
+
+    /// The nearest that was not taken yet.
+    pub(super) fn pop(&mut self) -> Option<Candidate> {
+        let nearest = self.peek()?;
+        self.next += 1;
+        Some(nearest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_come_in_order_though_memory_is_for_few() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        let rows: Vec<Candidate> = (0..10_000)
+            .map(|n| Candidate {
+                value: f64::from(rng.u32(..3000)),
+                row: ItemPointer::NONE,
+                tid: ItemPointer::new(n, 1),
+            })
+            .collect();
+        let mut candidates = Candidates::new(0);
+        let mut out = Vec::new();
+        loop {
+            rows.iter().for_each(|&row| candidates.push(row).unwrap());
+            assert!(candidates.rows.len() <= 2048);
+            while let Some(row) = candidates.pop() {
+                out.push(row);
+            }
+            if !candidates.begin_again() {
+                break;
+            }
+        }
+        assert_eq!(out.len(), rows.len());
+        assert!(out.is_sorted_by(|a, b| a.order(b).is_lt()));
+        candidates.clear();
+        assert!(candidates.pop().is_none());
+    }
+}

@@ -1,0 +1,441 @@
+//! A query: rows, nearest first, as many as are asked for.
+//!
+//! The nearest `probes` lists are read whole. What is scanned gives each row the least that its distance can be, as far as codes know;
+//! payloads are read in this order, and a row is handed out as soon as no other can be nearer. So it is the codes' own error
+//! that decides how many payloads are read.
+
+use super::candidates::{Candidate, Candidates};
+use crate::centres::Place;
+use crate::coder::{CodeQuery, Desk};
+use crate::format::{Block, Scanned};
+use crate::index::Index;
+use crate::quantiser::Quantiser;
+use crate::rows::{chain_of, read_chains, read_rows};
+use crate::walk::walk;
+use crate::{Payload, Result};
+use kite_codecs::{PreparedQuery, Value};
+use kite_pages::{ItemPointer, ItemRef, PageStore};
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+/// What may come after the rows of the first `probes` lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Nothing. Rows come in order; one that its code made out to be farther than it is, by more than
+    /// [`epsilon`](ScanOptions::epsilon) allows for, may be found too late, and is passed over.
+    Off,
+    /// Rows of further lists, each no nearer than the one before; those found too late are passed over.
+    Strict,
+    /// Rows of further lists, those of each `probes` lists in order but for those found late. Every row comes in the end.
+    Relaxed,
+}
+
+/// How far a query goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScanOptions {
+    /// `ivfflat.probes`: how many lists are read at first, and at a time.
+    pub probes: usize,
+    /// `ivfflat.max_probes`: how many may be read in all.
+    pub max_probes: usize,
+    /// `ivfflat.iterative_scan`.
+    pub order: Order,
+    /// How sure it has to be that a row is not nearer than its code says, before its payload is not looked at: in deviations of the
+    /// codes' error, of which the papers take 1.9. Infinite looks at all.
+    pub epsilon: f32,
+    /// Bytes that may be taken for rows that were found. With less, lists are read several times.
+    pub memory: usize,
+    /// Rows beyond this distance are not wanted, so that the scan ends when it finds no others. In the operator's unit.
+    pub within: f64,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        Self {
+            probes: 1,
+            max_probes: usize::MAX,
+            order: Order::Off,
+            epsilon: 1.9,
+            memory: 4 << 20,
+            within: f64::INFINITY,
+        }
+    }
+}
+
+/// What is known of a row's distance, in the operator's unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Distance {
+    /// What the operator computes in this process.
+    Exact(f64),
+    /// The operator computes no less: rows come in the order of these, and a recheck gives the exact one.
+    AtLeast(f64),
+    /// What codes say, where there are no payloads. It may be more or less.
+    Estimate(f64),
+    /// The query orders nothing.
+    Unordered,
+}
+
+/// A row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// Where it is in the heap.
+    pub tid: ItemPointer,
+    /// How far it is.
+    pub distance: Distance,
+}
+
+/// A limit of [`ScanOptions`] that ends a query which could go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// [`ScanOptions::max_probes`].
+    Probes,
+}
+
+/// How many payloads are read together.
+const TOGETHER: usize = 24;
+
+/// A query in progress. It holds no lock and no page between calls.
+#[derive(Debug)]
+pub struct Scan<'s, S> {
+    store: &'s S,
+    quantiser: Arc<Quantiser>,
+    options: ScanOptions,
+    query: PreparedQuery,
+    point: Vec<f32>,
+    code: CodeQuery,
+    /// All lists, the nearest first as far as they are sorted.
+    lists: Vec<(f32, u32)>,
+    sorted: usize,
+    /// Lists of the batch at hand.
+    batch: std::ops::Range<usize>,
+    candidates: Candidates,
+    /// Rows whose payloads were looked at.
+    ready: BinaryHeap<Ready>,
+    /// The distance handed out last.
+    last: f64,
+    ended: bool,
+    counts: Counts,
+}
+
+/// What a scan has looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counts {
+    scanned: u64,
+    ranked: u64,
+}
+
+/// A row whose distance is known; the nearest is the greatest.
+#[derive(Debug, Clone, Copy)]
+struct Ready {
+    value: f64,
+    tid: ItemPointer,
+}
+
+impl Ord for Ready {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.value.total_cmp(&self.value).then(other.tid.cmp(&self.tid))
+    }
+}
+
+impl PartialOrd for Ready {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ready {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Ready {}
+
+impl<'s, S: PageStore> Index<'s, S> {
+    /// Begins a query. `None` (NULL) and a zero vector under cosine distance order nothing.
+    ///
+    /// # Errors
+    /// A value of another type or other dimensions than the index's, and those of the store.
+    pub fn scan(&mut self, query: Option<Value<'_>>, options: ScanOptions) -> Result<Scan<'s, S>> {
+        self.refresh()?;
+        let quantiser = Arc::clone(&self.quantiser);
+        let prepared = quantiser.scorer.prepare(query)?;
+        let (mut desk, mut code) = (Desk::default(), CodeQuery::None);
+        let count = quantiser.centres.count();
+        let mut lists: Vec<(f32, u32)> = (0..count as u32).map(|list| (0.0, list)).collect();
+        if let (Some(query), true) = (query, prepared.orders())
+            && let Some(place) = quantiser.place(query, &mut desk)
+        {
+            for (key, list) in &mut lists {
+                *key = quantiser.centres.query_key(place, *list as usize);
+            }
+            if let Place::Point(point) = place {
+                code = quantiser.coder.prepare(query, point)?;
+            }
+        }
+        Ok(Scan {
+            store: self.store,
+            candidates: Candidates::new(options.memory),
+            quantiser,
+            options,
+            query: prepared,
+            point: desk.point,
+            code,
+            lists,
+            sorted: 0,
+            batch: 0..0,
+            ready: BinaryHeap::new(),
+            last: f64::NEG_INFINITY,
+            ended: false,
+            counts: Counts::default(),
+        })
+    }
+}
+
+impl<S: PageStore> Scan<'_, S> {
+    /// The next row.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn next_row(&mut self) -> Result<Option<Row>> {
+        self.next_row_if(|_| Ok(true))
+    }
+
+    /// The next row that the filter lets pass. It is asked about rows that are near enough to be results, once each, and while nothing
+    /// is locked.
+    ///
+    /// # Errors
+    /// Those of the store and of the filter.
+    pub fn next_row_if(
+        &mut self,
+        mut filter: impl FnMut(ItemPointer) -> Result<bool>,
+    ) -> Result<Option<Row>> {
+        loop {
+            let nearest = self.candidates.peek();
+            if let Some(ready) = self.ready.peek()
+                && nearest.is_none_or(|nearest| ready.value <= nearest.value)
+            {
+                let Ready { value, tid } = *ready;
+                self.ready.pop();
+                if self.wanted(value) {
+                    self.last = value;
+                    return Ok(Some(Row { tid, distance: self.distance(value) }));
+                }
+            } else if nearest.is_some() {
+                if self.ranks() {
+                    self.rank(&mut filter)?;
+                } else if let Some(row) = self.candidates.pop()
+                    && filter(row.tid)?
+                {
+                    self.ready.push(Ready { value: row.value, tid: row.tid });
+                }
+            } else if self.candidates.begin_again() {
+                self.read_batch()?;
+            } else if !self.next_batch()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Rows that were scanned so far.
+    pub fn scanned(&self) -> u64 {
+        self.counts.scanned
+    }
+
+    /// Payloads that were read so far to rank what was scanned.
+    pub fn ranked(&self) -> u64 {
+        self.counts.ranked
+    }
+
+    /// Lists that were read so far.
+    pub fn probed(&self) -> usize {
+        self.batch.end
+    }
+
+    /// The limit that has ended the query while there were more lists to look at.
+    pub fn ended_by(&self) -> Option<Limit> {
+        let more = self.ended && self.options.order != Order::Off && self.batch.end < self.lists.len();
+        (more && self.batch.end >= self.options.max_probes).then_some(Limit::Probes)
+    }
+
+    /// Whether a row at this distance is to be handed out. What is no number is not beyond the range: nothing is known of it.
+    fn wanted(&self, value: f64) -> bool {
+        let late = self.options.order != Order::Relaxed && value < self.last;
+        let beyond = value > self.options.within;
+        !late && !beyond
+    }
+
+    fn distance(&self, value: f64) -> Distance {
+        if !self.query.orders() {
+            Distance::Unordered
+        } else if self.quantiser.options.payload == Payload::None {
+            Distance::Estimate(value)
+        } else if self.quantiser.scorer.is_lossless() {
+            Distance::Exact(value)
+        } else {
+            Distance::AtLeast(value)
+        }
+    }
+
+    /// Whether payloads have to be read to rank what was scanned.
+    fn ranks(&self) -> bool {
+        self.quantiser.shape.rows && self.query.orders()
+    }
+
+    /// Reads the next lists. `false` if that is all.
+    fn next_batch(&mut self) -> Result<bool> {
+        let begin = self.batch.end;
+        let first = begin == 0;
+        let most = self.lists.len().min(self.options.max_probes.max(1));
+        let end = most.min(begin.saturating_add(self.options.probes.max(1)));
+        self.ended |= begin >= end || (!first && self.options.order == Order::Off);
+        if self.ended {
+            return Ok(false);
+        }
+        self.batch = begin..end;
+        self.candidates.clear();
+        self.sort_lists();
+        self.read_batch()?;
+        // Lists come by their distance: where one has rows and none of them is near enough, no other will.
+        if self.candidates.peek().is_some_and(|nearest| nearest.value > self.options.within) {
+            self.candidates.clear();
+            self.ended = true;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Puts the lists of the batch in order.
+    fn sort_lists(&mut self) {
+        let by_key = |a: &(f32, u32), b: &(f32, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        let end = self.batch.end;
+        if end <= self.sorted {
+            return;
+        }
+        let rest = &mut self.lists[self.sorted..];
+        let count = end - self.sorted;
+        if count < rest.len() {
+            rest.select_nth_unstable_by(count, by_key);
+        }
+        rest[..count].sort_unstable_by(by_key);
+        self.sorted = end;
+    }
+
+    /// Scans the lists of the batch.
+    fn read_batch(&mut self) -> Result<()> {
+        let quantiser = Arc::clone(&self.quantiser);
+        let lists: Vec<usize> =
+            self.lists[self.batch.clone()].iter().map(|&(_, list)| list as usize).collect();
+        // Many lists at once would need a query for each.
+        for group in lists.chunks(64) {
+            let anchors: Vec<_> = group.iter().map(|&list| quantiser.anchors[list]).collect();
+            let mut codes = Vec::new();
+            if quantiser.shape.scanned == Scanned::Code && self.query.orders() {
+                for &list in group {
+                    let mut code = self.code.clone();
+                    quantiser.coder.turn_to(&self.point, quantiser.centres.point(list), &mut code);
+                    codes.push(code);
+                }
+            }
+            let (mut keys, mut chains) = (Vec::new(), Vec::new());
+            walk(self.store, &quantiser.shape, &anchors, |place, _, block| {
+                self.counts.scanned += block.count() as u64;
+                let code = codes.get(place).unwrap_or(&CodeQuery::None);
+                self.scan_block(block, code, (&mut keys, &mut chains))
+            })?;
+            self.scan_chains(&chains)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the rows of a block. It runs under the lock of a page.
+    fn scan_block(
+        &mut self,
+        block: &Block<'_>,
+        code: &CodeQuery,
+        (keys, chains): (&mut Vec<f32>, &mut Vec<(ItemPointer, ItemRef)>),
+    ) -> Result<()> {
+        let (entries, shape) = (&block.entries, &self.quantiser.shape);
+        let row = |n: usize| entries.rows.get(n).copied().unwrap_or(ItemPointer::NONE);
+        if !self.query.orders() {
+            for (n, &tid) in entries.tids.iter().enumerate() {
+                self.candidates.push(Candidate { value: 0.0, row: row(n), tid })?;
+            }
+            return Ok(());
+        }
+        match shape.scanned {
+            Scanned::Payload => {
+                for (n, &tid) in entries.tids.iter().enumerate() {
+                    let value = self.value(entries.body(n, shape))?;
+                    self.candidates.push(Candidate { value, row: ItemPointer::NONE, tid })?;
+                }
+            }
+            Scanned::Chain => {
+                for (n, &tid) in entries.tids.iter().enumerate() {
+                    chains.extend(chain_of(entries.body(n, shape)).map(|chain| (tid, chain)));
+                }
+            }
+            Scanned::Code => {
+                let epsilon = if shape.rows { self.options.epsilon } else { 0.0 };
+                let metric = self.quantiser.options.metric;
+                let candidates = &mut self.candidates;
+                self.quantiser.coder.at_least(
+                    code,
+                    (entries.bodies, entries.factors),
+                    epsilon,
+                    keys,
+                    |n, value| {
+                        let value = if value.is_nan() { f64::NEG_INFINITY } else { value };
+                        candidates.push(Candidate { value, row: row(n), tid: entries.tids[n] })
+                    },
+                    |key| metric.distance_of_key(key),
+                    entries.tids.len(),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn scan_chains(&mut self, chains: &[(ItemPointer, ItemRef)]) -> Result<()> {
+        let numbered: Vec<(usize, ItemRef)> =
+            chains.iter().enumerate().map(|(n, &(_, chain))| (n, chain)).collect();
+        read_chains(self.store, &numbered, |n, payload| {
+            let value = self.value(payload)?;
+            Ok(self.candidates.push(Candidate { value, row: ItemPointer::NONE, tid: chains[n].0 })?)
+        })
+    }
+
+    /// What the operator computes for a payload, or at least.
+    #[inline]
+    fn value(&self, payload: &[u8]) -> Result<f64> {
+        let scorer = &self.quantiser.scorer;
+        match scorer.operator(&self.query, payload)? {
+            Some(value) => Ok(value),
+            None => Ok(scorer.lower_bound(&self.query, payload)?),
+        }
+    }
+
+    /// Looks at the payloads of the nearest rows that the filter lets pass.
+    fn rank(&mut self, filter: &mut impl FnMut(ItemPointer) -> Result<bool>) -> Result<()> {
+        let mut rows = Vec::with_capacity(TOGETHER);
+        while rows.len() < TOGETHER {
+            let Some(nearest) = self.candidates.peek() else { break };
+            // What is known by now may be nearer than all the others.
+            if self.ready.peek().is_some_and(|ready| ready.value <= nearest.value) {
+                break;
+            }
+            self.candidates.pop();
+            if filter(nearest.tid)? {
+                rows.push((nearest.row, nearest.tid));
+            }
+        }
+        rows.sort_unstable();
+        self.counts.ranked += rows.len() as u64;
+        let quantiser = Arc::clone(&self.quantiser);
+        read_rows(self.store, &quantiser.shape, &rows, |n, payload| {
+            let value = self.value(payload)?;
+            self.ready.push(Ready { value, tid: rows[n].1 });
+            Ok(())
+        })
+    }
+}

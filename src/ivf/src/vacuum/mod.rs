@@ -1,0 +1,293 @@
+//! Taking deleted rows out of the index, and giving back the room.
+//!
+//! 1. Entries of dead rows are removed, block by block: first the items of the rows are freed, then the entries go. A crash in between
+//!    leaves entries that lead nowhere; searches pass over them, and the next vacuum removes them.
+//! 2. Blocks that have become sparse are replaced, several by one (see `compact.rs`).
+//! 3. Blocks that were replaced long enough ago are freed.
+//! 4. Chunks that nobody refers to are freed: it is what inserts that failed leave over, of payloads longer than a page.
+//! 5. The free-space map is told of every page, since it may have been lost.
+//!
+//! Every step is a row of records that stand by themselves. Searches and inserts go on meanwhile.
+
+mod compact;
+mod orphans;
+
+use crate::Result;
+use crate::format::{BODY, Block, BlockBuf, CHAINS, CHUNKS, Link, Scanned};
+use crate::index::Index;
+use crate::rows::{chain_of, commit, free_rows};
+use crate::walk::Steps;
+use compact::State;
+use kite_pages::{At, ItemPointer, MAX_ITEM, PageStore, PageTxn, payload};
+use std::collections::HashSet;
+
+/// How a vacuum is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VacuumOptions {
+    /// Bytes that may be taken to find what nobody refers to (`maintenance_work_mem`); with less, the index is read several times. It
+    /// matters only where payloads are longer than a page.
+    pub memory: usize,
+}
+
+impl Default for VacuumOptions {
+    fn default() -> Self {
+        Self { memory: 64 << 20 }
+    }
+}
+
+/// What a vacuum has found and done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct VacuumStats {
+    /// Pages of the index.
+    pub pages: u64,
+    /// Rows that are left.
+    pub rows: u64,
+    /// Rows that were removed.
+    pub dead_rows: u64,
+    /// Sparse blocks that others took the place of.
+    pub replaced: u64,
+    /// Blocks that were freed.
+    pub freed: u64,
+    /// Replaced blocks that wait for the searches under way to end; a later vacuum or cleanup frees them.
+    pub waiting: u64,
+    /// Chains of chunks that nobody referred to and that were freed.
+    pub orphans: u64,
+}
+
+/// A vacuum at work.
+struct Vacuum<'i, 's, S> {
+    index: &'i Index<'s, S>,
+    store: &'s S,
+    stats: VacuumStats,
+}
+
+impl<S: PageStore> Index<'_, S> {
+    /// Removes the rows for which `is_dead` says so (`ambulkdelete`), and frees what that leaves without use.
+    ///
+    /// Every row is asked about once, and nothing is locked meanwhile; rows inserted during the vacuum may or may not be. While
+    /// no row is dead, nothing is written: `CREATE INDEX CONCURRENTLY` asks to see all rows that way. [`Index::cleanup`] does
+    /// what is left to do then.
+    ///
+    /// One vacuum at a time; inserts and searches may go on. After an error it can be called again and goes on from there.
+    ///
+    /// # Errors
+    /// Damaged pages, and those of the store.
+    pub fn vacuum(
+        &mut self,
+        options: &VacuumOptions,
+        is_dead: &mut dyn FnMut(ItemPointer) -> bool,
+    ) -> Result<VacuumStats> {
+        self.refresh()?;
+        let mut vacuum = Vacuum { index: self, store: self.store, stats: VacuumStats::default() };
+        for list in 0..self.quantiser.anchors.len() {
+            vacuum.remove_dead(self.quantiser.anchors[list], is_dead)?;
+        }
+        if vacuum.stats.dead_rows > 0 {
+            vacuum.finish(options)?;
+        }
+        let mut stats = vacuum.stats;
+        stats.pages = u64::from(self.store.len());
+        Ok(stats)
+    }
+
+    /// Whether a cleanup has nothing to do: no replaced block waits for searches. What inserts that crashed have left behind is not
+    /// known of; the next vacuum with dead rows frees it.
+    ///
+    /// # Errors
+    /// A damaged meta page, and those of the store.
+    pub fn is_tidy(&mut self) -> Result<bool> {
+        self.refresh()?;
+        Ok(!self.meta.untidy)
+    }
+
+    /// Does all that [`Index::vacuum`] does but for removing rows (`amvacuumcleanup`).
+    ///
+    /// # Errors
+    /// Damaged pages, and those of the store.
+    pub fn cleanup(&mut self, options: &VacuumOptions) -> Result<VacuumStats> {
+        self.refresh()?;
+        let mut vacuum = Vacuum { index: self, store: self.store, stats: VacuumStats::default() };
+        vacuum.finish(options)?;
+        let mut stats = vacuum.stats;
+        stats.pages = u64::from(self.store.len());
+        Ok(stats)
+    }
+}
+
+impl<S: PageStore> Vacuum<'_, '_, S> {
+    /// The first block of each chain of a list.
+    fn chains(&self, anchor: Link) -> Result<[Link; CHAINS]> {
+        let page = self.store.read(anchor.block())?;
+        let found = page.view(BODY).and_then(|view| anchor.anchor(view)).at(anchor.block())?;
+        let missing = crate::Error::corrupt(anchor.block(), "the anchor of a list is missing");
+        Ok(found.ok_or(missing)?.chains)
+    }
+
+    /// What `visit` makes of a block, under the lock of its page; `None` if the block is not there.
+    fn with_block<T>(
+        &self,
+        link: Link,
+        visit: impl FnOnce(&Block<'_>) -> kite_pages::Result<T>,
+    ) -> Result<Option<T>> {
+        let page = self.store.read(link.block())?;
+        let view = page.view(BODY).at(link.block())?;
+        let found = link.list_block(view, &self.index.quantiser.shape).at(link.block())?;
+        Ok(found.map(|block| visit(&block)).transpose()?)
+    }
+
+    /// Removes the dead rows of a list.
+    fn remove_dead(&mut self, anchor: Link, is_dead: &mut dyn FnMut(ItemPointer) -> bool) -> Result<()> {
+        let mut steps = Steps::new(self.store);
+        for first in self.chains(anchor)? {
+            let mut at = first.some();
+            while let Some(link) = at {
+                self.store.check_interrupts()?;
+                steps.take(&[link.block()])?;
+                let Some(buf) = self.with_block(link, |block| Ok(BlockBuf::of(block)))? else { break };
+                let dead: Vec<usize> = (0..buf.count()).filter(|&n| is_dead(buf.tids[n])).collect();
+                self.stats.rows += (buf.count() - dead.len()) as u64;
+                if !dead.is_empty() {
+                    self.remove_entries(link, &buf, &dead)?;
+                }
+                at = buf.next.some();
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes entries of a block, which were at these places when it was read.
+    fn remove_entries(&mut self, link: Link, buf: &BlockBuf, dead: &[usize]) -> Result<()> {
+        let shape = &self.index.quantiser.shape;
+        if shape.rows {
+            let mut rows: Vec<_> = dead.iter().map(|&n| (buf.rows[n], buf.tids[n])).collect();
+            free_rows(self.store, shape, &mut rows)?;
+        } else if shape.scanned == Scanned::Chain {
+            for &n in dead {
+                if let Some(chain) = chain_of(&buf.bodies[n * shape.body..(n + 1) * shape.body]) {
+                    payload::free(self.store, CHUNKS, chain)?;
+                }
+            }
+        }
+        let gone: HashSet<ItemPointer> = dead.iter().map(|&n| buf.tids[n]).collect();
+        let block = link.block();
+        let mut txn = self.store.begin();
+        let slot = txn.lock(block)?;
+        let view = txn.page(slot).view(BODY).at(block)?;
+        // Entries that came meanwhile stay.
+        let Some(found) = link.list_block(view, shape).at(block)? else { return Ok(()) };
+        let mut now = BlockBuf::of(&found);
+        let tids = now.tids.clone();
+        now.retain(shape, |n| !gone.contains(&tids[n]));
+        self.stats.dead_rows += (tids.len() - now.count()) as u64;
+        let bytes = now.to_bytes(shape).at(block)?;
+        txn.page_mut(slot).replace(link.no(), &bytes).at(block)?;
+        Ok(txn.commit()?)
+    }
+
+    /// Everything after the removal of entries.
+    fn finish(&mut self, options: &VacuumOptions) -> Result<()> {
+        let quantiser = std::sync::Arc::clone(&self.index.quantiser);
+        self.stats.rows = 0;
+        for &anchor in &quantiser.anchors {
+            self.tend(anchor)?;
+        }
+        if quantiser.shape.chained() {
+            self.free_orphans(options)?;
+        }
+        self.note_space()?;
+        let (rows, untidy) = (self.stats.rows, self.stats.waiting > 0);
+        self.index.change_meta(|meta| {
+            let changed = (meta.rows, meta.untidy) != (rows, untidy);
+            (meta.rows, meta.untidy) = (rows, untidy);
+            changed
+        })?;
+        Ok(())
+    }
+
+    /// Frees what a list does not need any more, and replaces sparse blocks of it.
+    fn tend(&mut self, anchor: Link) -> Result<()> {
+        let mut steps = Steps::new(self.store);
+        for (chain, first) in self.chains(anchor)?.into_iter().enumerate() {
+            let (mut at, mut states) = (first.some(), Vec::new());
+            while let Some(link) = at {
+                self.store.check_interrupts()?;
+                steps.take(&[link.block()])?;
+                let waits = self.free_replaced(link)?;
+                let state = |block: &Block<'_>| {
+                    Ok((
+                        State { link, count: block.count(), capacity: block.capacity(), waits },
+                        block.next(),
+                    ))
+                };
+                let Some((state, next)) = self.with_block(link, state)? else { break };
+                self.stats.rows += state.count as u64;
+                states.push(state);
+                at = next;
+            }
+            self.compact(anchor, chain, &states)?;
+        }
+        Ok(())
+    }
+
+    /// Frees the blocks that this one took the place of, if no search can be among them. Whether some are left.
+    fn free_replaced(&mut self, link: Link) -> Result<bool> {
+        let shape = &self.index.quantiser.shape;
+        while let Some((first, count, stamp)) = self.with_block(link, |block| Ok(block.replaced()))?.flatten()
+        {
+            if !self.store.is_past(stamp) {
+                self.stats.waiting += count as u64;
+                return Ok(true);
+            }
+            let next = self.with_block(first, |block| Ok(block.next()))?;
+            let mut blocks = [link.block(), first.block()];
+            blocks.sort_unstable();
+            let mut txn = self.store.begin();
+            for block in blocks {
+                txn.lock(block)?;
+            }
+            let mut slots = vec![txn.lock(link.block())?];
+            let left = match next {
+                Some(next) => {
+                    let slot = txn.lock(first.block())?;
+                    slots.push(slot);
+                    // Taken under the lock, so that every snapshot by which it was found is older.
+                    let now = self.store.now();
+                    txn.page_mut(slot).free(first.no(), now).at(first.block())?;
+                    self.stats.freed += 1;
+                    next.filter(|_| count > 1)
+                }
+                None => None,
+            };
+            let item = txn.page_mut(slots[0]).item_mut(link.no()).at(link.block())?;
+            let item = item.ok_or(crate::Error::corrupt(link.block(), "a block of a list is missing"))?;
+            let (left, count) = left.map_or((Link::NONE, 0), |left| (left, count - 1));
+            crate::format::set_replaced(item, left, count).at(link.block())?;
+            debug_assert!(shape.entry() > 0);
+            slots.dedup();
+            commit(self.store, txn, &slots)?;
+        }
+        Ok(false)
+    }
+
+    /// Tells the free-space map of all pages.
+    fn note_space(&self) -> Result<()> {
+        for block in 1..self.store.len() {
+            self.store.check_interrupts()?;
+            let room = {
+                let page = self.store.read(block)?;
+                if page.is_new() {
+                    MAX_ITEM
+                } else if page.kind() == BODY {
+                    page.sound().and_then(kite_pages::View::room).at(block)?
+                } else {
+                    continue;
+                }
+            };
+            self.store.note_space(block, room)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
