@@ -201,7 +201,8 @@ impl ProductCoder {
         let error = -mul * epsilon * query.norm / (self.dims as f32).sqrt();
         for ((out, code), factors) in out.iter_mut().zip(codes.chunks_exact(size)).zip(factors) {
             let (add, left) = (float(factors, 0), float(factors, 4));
-            let squared = if self.metric == Metric::L2 && epsilon > 0.0 { left * left } else { 0.0 };
+            // Of a query near x itself the products miss (r − y)·(r − y), which is no chance.
+            let squared = if epsilon > 0.0 { left * left } else { 0.0 };
             *out = query.base + add + mul * self.product(&query.table, code) - error * left - squared;
         }
         Ok(())
