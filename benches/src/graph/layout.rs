@@ -1,7 +1,9 @@
 //! What all layouts of a graph have in common, and how they are named.
 
+use super::ivf;
 use anyhow::{Context, Error, Result, bail, ensure};
 use kite_codecs::PayloadKind;
+use kite_ivf::Codes;
 use std::fmt;
 use std::str::FromStr;
 
@@ -37,6 +39,8 @@ pub(super) enum Way {
     Pgvector { together: usize },
     /// Pages of kite-hnsw, as the default of everything but these.
     Kite { payload: PayloadKind, codes: u8, width: usize },
+    /// Pages of kite-ivf; `epsilon` in hundredths.
+    Ivf { kind: ivf::Kind, epsilon: u32 },
 }
 
 impl fmt::Display for Way {
@@ -48,12 +52,13 @@ impl fmt::Display for Way {
             Self::Kite { payload, codes, width } => {
                 write!(f, "kite,payload={payload},codes={codes},width={width}")
             }
+            Self::Ivf { kind, epsilon } => write!(f, "{kind},epsilon={}", f64::from(*epsilon) / 100.0),
         }
     }
 }
 
-/// One or several layouts: `flat`, `pgvector[,together=N]`, `kite[,payload=…][,codes=…][,width=…]`, where alternatives are
-/// separated by `/`.
+/// One or several layouts: `flat`, `pgvector[,together=N]`, `kite[,payload=…][,codes=…][,width=…]`,
+/// `ivf[,lists=N][,codes=…][,payload=…][,epsilon=…]`, where alternatives are separated by `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ways(pub(super) Vec<Way>);
 
@@ -86,7 +91,8 @@ impl FromStr for Ways {
                 (together.into_iter().map(|together| Way::Pgvector { together }).collect(), &["together"])
             }
             "kite" => (kite(&given)?, &["payload", "codes", "width"]),
-            other => bail!("there is no layout {other}: flat, pgvector, kite"),
+            "ivf" => (lists(&given)?, &["lists", "codes", "payload", "epsilon"]),
+            other => bail!("there is no layout {other}: flat, pgvector, kite, ivf"),
         };
         for (key, _) in &given {
             ensure!(known.contains(key), "{name} has no option {key}");
@@ -102,6 +108,21 @@ fn kite(given: &[(&str, &str)]) -> Result<Vec<Way>> {
             for width in alternatives(given, "width", "4")? {
                 ensure!(codes <= 2 && width > 0, "codes are of 0, 1 or 2 bits, and the width is at least 1");
                 ways.push(Way::Kite { payload, codes, width });
+            }
+        }
+    }
+    Ok(ways)
+}
+
+fn lists(given: &[(&str, &str)]) -> Result<Vec<Way>> {
+    let mut ways = Vec::new();
+    for lists in alternatives(given, "lists", "0")? {
+        for IvfCodes(codes) in alternatives(given, "codes", "rabitq1")? {
+            for IvfPayload(payload) in alternatives(given, "payload", "sq8")? {
+                for epsilon in alternatives::<f64>(given, "epsilon", "1.9")? {
+                    let kind = ivf::Kind { lists, codes, payload };
+                    ways.push(Way::Ivf { kind, epsilon: (100.0 * epsilon).round() as u32 });
+                }
             }
         }
     }
@@ -126,6 +147,44 @@ impl FromStr for Payload {
     }
 }
 
+struct IvfPayload(kite_ivf::Payload);
+
+impl FromStr for IvfPayload {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(Self(match text {
+            "full" => kite_ivf::Payload::Full,
+            "half" => kite_ivf::Payload::Half,
+            "sq8" => kite_ivf::Payload::Sq8,
+            "none" => kite_ivf::Payload::None,
+            _ => bail!("payloads are full, half, sq8 and none"),
+        }))
+    }
+}
+
+struct IvfCodes(Codes);
+
+impl FromStr for IvfCodes {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(Self(match text {
+            "none" => Codes::None,
+            "sq8" => Codes::Sq8,
+            "rabitq1" => Codes::RabitQ { bits: 1 },
+            "rabitq2" => Codes::RabitQ { bits: 2 },
+            _ => {
+                let pq = text
+                    .strip_prefix("pq")
+                    .context("codes are none, sq8, rabitq1, rabitq2 and pq[PARTSx]BITS")?;
+                let (parts, bits) = pq.split_once('x').unwrap_or(("0", pq));
+                Codes::Pq { parts: parts.parse()?, bits: bits.parse()? }
+            }
+        }))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,11 +202,27 @@ mod tests {
             ["kite,payload=sq8,codes=1,width=2", "kite,payload=full,codes=1,width=2"]
         );
         assert_eq!(names("kite,payload=sq8/half/full,codes=0/1/2,width=1/2/4").len(), 27);
+        assert_eq!(
+            names("ivf,lists=250,codes=pq48x8/none"),
+            [
+                "ivf,lists=250,codes=pq48x8,payload=sq8,epsilon=1.9",
+                "ivf,lists=250,codes=none,payload=sq8,epsilon=1.9"
+            ]
+        );
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for bad in ["", "flat,m=1", "kite,codes=3", "kite,payload=pq", "kite,width", "pgvector,width=2"] {
+        for bad in [
+            "",
+            "flat,m=1",
+            "kite,codes=3",
+            "kite,payload=pq",
+            "kite,width",
+            "pgvector,width=2",
+            "ivf,codes=pq",
+            "ivf,m=2",
+        ] {
             assert!(bad.parse::<Ways>().is_err(), "{bad}");
         }
     }

@@ -1,4 +1,5 @@
-//! `graph`: the graph index by itself, without a server. Layouts on pages are searched beside the same graph in arrays.
+//! `graph`: the graph index by itself, without a server. Layouts on pages are searched beside the same graph in arrays, and beside
+//! an inverted file.
 
 mod beam;
 mod build;
@@ -8,6 +9,7 @@ mod flat;
 mod hnswlib;
 mod index;
 mod insert;
+mod ivf;
 mod kite;
 mod layout;
 mod link;

@@ -3,6 +3,7 @@
 use super::contest::{Contender, compete};
 use super::flat::Flat;
 use super::index::{AMPLE, Kind};
+use super::ivf::{self, Ivf};
 use super::kite::Kite;
 use super::layout::{Layout, Way, Ways};
 use super::link::linked;
@@ -23,8 +24,9 @@ use std::time::Instant;
 pub(super) struct Options {
     #[command(flatten)]
     common: Common,
-    /// `flat`, `pgvector[,together=N]` or `kite[,payload=sq8/half/full][,codes=0/1/2][,width=1/2/4]`; may be given several
-    /// times, and `/` separates alternatives
+    /// `flat`, `pgvector[,together=N]`, `kite[,payload=sq8/half/full][,codes=0/1/2][,width=1/2/4]` or
+    /// `ivf[,lists=N][,codes=none/sq8/rabitq1/rabitq2/pq48x8][,payload=full/half/sq8/none][,epsilon=1.9]`, for which `--ef` is the
+    /// number of lists that are read; may be given several times, and `/` separates alternatives
     #[arg(long, value_name = "LAYOUT", default_values = ["flat", "pgvector,together=1/8", "kite,codes=0/1/2"])]
     layout: Vec<Ways>,
     #[command(flatten)]
@@ -44,7 +46,7 @@ fn measure(bench: &mut Bench<'_>, options: &Options, ways: &[Way]) -> Result<()>
     let set = bench.set;
     let Options { common, beside, page_ns, .. } = options;
     let mut library = beside.build(bench, &common.building)?;
-    let shared = ways.iter().any(|way| !matches!(way, Way::Kite { .. }));
+    let shared = ways.iter().any(|way| matches!(way, Way::Flat | Way::Pgvector { .. }));
     let graph = shared.then(|| linked(set, &common.building)).transpose()?;
     let stores = Stores::write(bench, graph.as_ref(), options, ways)?;
     let mut contenders = Vec::new();
@@ -64,6 +66,10 @@ fn measure(bench: &mut Bench<'_>, options: &Options, ways: &[Way]) -> Result<()>
                 let kite = stores.kite(kind).context("an index was built")?;
                 (Box::new(Kite::open(set, &kite.store, width)?), kite.seconds)
             }
+            Way::Ivf { kind, epsilon } => {
+                let ivf = stores.ivf(kind).context("lists were built")?;
+                (Box::new(Ivf::open(set, &ivf.store, epsilon)?), ivf.seconds)
+            }
         };
         bench.enter(&name, &[("page_ns", page_ns.to_string())])?;
         let built = Built { seconds, index_bytes: layout.bytes(), peak_memory_bytes: None };
@@ -78,12 +84,13 @@ fn measure(bench: &mut Bench<'_>, options: &Options, ways: &[Way]) -> Result<()>
 struct Stores {
     /// With what linking and writing them took.
     pgvector: Option<(Pages, f64)>,
-    kites: Vec<Stored>,
+    kites: Vec<Stored<Kind>>,
+    ivfs: Vec<Stored<ivf::Kind>>,
 }
 
-/// An index of kite-hnsw.
-struct Stored {
-    kind: Kind,
+/// An index of kite-hnsw or kite-ivf.
+struct Stored<K> {
+    kind: K,
     store: MemStore,
     /// What building it took.
     seconds: f64,
@@ -97,7 +104,7 @@ impl Stores {
         ways: &[Way],
     ) -> Result<Self> {
         let (set, building) = (bench.set, &options.common.building);
-        let mut all = Self { pgvector: None, kites: Vec::new() };
+        let mut all = Self { pgvector: None, kites: Vec::new(), ivfs: Vec::new() };
         for &way in ways {
             let begin = Instant::now();
             match way {
@@ -117,14 +124,24 @@ impl Stores {
                         all.kites.push(Stored { kind, store, seconds: begin.elapsed().as_secs_f64() });
                     }
                 }
-                Way::Flat | Way::Pgvector { .. } => {}
+                Way::Ivf { kind, .. } if all.ivf(kind).is_none() => {
+                    let store = MemStore::new();
+                    kind.build(set, building, AMPLE, &store).with_context(|| format!("building {way}"))?;
+                    price(&store, options.page_ns);
+                    all.ivfs.push(Stored { kind, store, seconds: begin.elapsed().as_secs_f64() });
+                }
+                Way::Flat | Way::Pgvector { .. } | Way::Ivf { .. } => {}
             }
         }
         Ok(all)
     }
 
-    fn kite(&self, kind: Kind) -> Option<&Stored> {
+    fn kite(&self, kind: Kind) -> Option<&Stored<Kind>> {
         self.kites.iter().find(|kite| kite.kind == kind)
+    }
+
+    fn ivf(&self, kind: ivf::Kind) -> Option<&Stored<ivf::Kind>> {
+        self.ivfs.iter().find(|ivf| ivf.kind == kind)
     }
 }
 
