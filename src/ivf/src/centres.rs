@@ -195,11 +195,25 @@ impl Centres {
     /// The centroid of a vector: of equally near ones the first.
     pub(crate) fn nearest(&self, of: Place<'_>) -> (u32, f32) {
         let mut best = (0, f32::INFINITY);
-        for n in 0..self.count() {
-            let key = self.key(of, n);
+        let mut offer = |n: usize, key: f32| {
             if key < best.1 {
                 best = (n as u32, key);
             }
+        };
+        // The metric is looked at once, where there are points.
+        match (&self.values, of, self.metric) {
+            (Values::Points(values), Place::Point(x), Metric::L2) if self.len > 0 => {
+                let l2 = self.kernels.f32.l2_squared;
+                values.chunks_exact(self.len).enumerate().for_each(|(n, c)| offer(n, l2(x, c)));
+            }
+            (Values::Points(values), Place::Point(x), Metric::Cosine | Metric::InnerProduct)
+                if self.len > 0 =>
+            {
+                let dot = self.kernels.f32.dot;
+                let centres = values.chunks_exact(self.len).zip(&self.inverse).enumerate();
+                centres.for_each(|(n, (c, inverse))| offer(n, -dot(x, c) * inverse));
+            }
+            _ => (0..self.count()).for_each(|n| offer(n, self.key(of, n))),
         }
         best
     }

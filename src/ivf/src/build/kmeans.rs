@@ -14,8 +14,10 @@ use std::sync::Mutex;
 
 /// More centroids are found in two steps.
 const AT_ONCE: usize = 1024;
-/// Steps of Lloyd's algorithm at most.
-const STEPS: usize = 10;
+/// Steps of Lloyd's algorithm at most, on all members, and before them on some for each centroid.
+const STEPS: usize = 5;
+const FIRST_STEPS: usize = 6;
+const PART: usize = 16;
 /// Members that are assigned by a thread at a time.
 const BLOCK: usize = 32;
 
@@ -70,24 +72,36 @@ impl<H: Host> Setting<'_, H> {
         Ok(Clustered { centres, groups })
     }
 
-    /// Lloyd's algorithm.
+    /// Lloyd's algorithm: the first steps, which move most, on a part of the members.
     fn lloyd(&self, sample: &Sample, k: usize) -> Result<Centres> {
         let k = k.min(sample.count());
         let mut centres = self.begin(sample, k)?;
+        let few = (PART * k).max(1024);
+        if few * 2 <= sample.count() {
+            let rows: Vec<usize> = spread(sample.count(), few).collect();
+            let part = sample.gather(rows.into_iter(), self.memory)?;
+            self.steps(&part, &mut centres, FIRST_STEPS)?;
+        }
+        self.steps(sample, &mut centres, STEPS)?;
+        Ok(centres)
+    }
+
+    fn steps(&self, sample: &Sample, centres: &mut Centres, steps: usize) -> Result<()> {
+        let k = centres.count();
         // The next centroids stand beside these for a moment.
         let _next = self.memory.charge(2 * k * centres.bytes_each());
         let mut members = Members::new(sample.count(), k, self.memory)?;
-        for _ in 0..STEPS {
-            let moved = self.assign(sample, &centres, &mut members)?;
+        for _ in 0..steps {
+            let moved = self.assign(sample, centres, &mut members)?;
             if moved == 0 {
                 break;
             }
-            self.move_to_means(sample, &mut centres, &members)?;
-            if !repair(sample, &mut centres, &members) && moved < sample.count() / 500 {
+            self.move_to_means(sample, centres, &members)?;
+            if !repair(sample, centres, &members) && moved < sample.count() / 200 {
                 break;
             }
         }
-        Ok(centres)
+        Ok(())
     }
 
     /// k-means++: each next centroid is a member, by chance in proportion to the square of its distance from those before.
@@ -96,6 +110,7 @@ impl<H: Host> Setting<'_, H> {
         let mut centres = Centres::new(sample.metric, sample.len);
         centres.reserve(k)?;
         let rows: Vec<usize> = spread(sample.count(), (8 * k).max(4096)).collect();
+        let norms: Vec<f64> = rows.iter().map(|&row| inverse_norm(sample, row)).collect();
         let mut weights = Counted::filled(self.memory, rows.len(), || f64::INFINITY)?;
         let mut next = rng.below(rows.len());
         while centres.count() < k {
@@ -103,8 +118,8 @@ impl<H: Host> Setting<'_, H> {
             centres.push(sample.get(rows[next]));
             let last = centres.count() - 1;
             let mut sum = 0.0;
-            for (weight, &row) in weights.iter_mut().zip(&rows) {
-                *weight = weight.min(apart(&centres, sample.get(row), last));
+            for ((weight, &row), &norm) in weights.iter_mut().zip(&rows).zip(&norms) {
+                *weight = weight.min(apart(&centres, sample.get(row), norm, last));
                 sum += *weight;
             }
             // Where all that is left are copies of centroids, any of them will do.
@@ -160,18 +175,23 @@ impl<H: Host> Setting<'_, H> {
     }
 }
 
-/// How much a member wants a centroid of its own, one of the centroids considered.
-fn apart(centres: &Centres, place: Place<'_>, n: usize) -> f64 {
+/// How much a member wants a centroid of its own, one of the centroids considered. `norm` is the inverse of its own.
+fn apart(centres: &Centres, place: Place<'_>, norm: f64, n: usize) -> f64 {
     let key = f64::from(centres.key(place, n));
-    let weight = match (centres.metric(), place) {
-        (Metric::L2, _) => key,
-        (Metric::InnerProduct | Metric::Cosine, Place::Point(x)) => {
-            let norm = x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
-            if norm > 0.0 { 1.0 + key / norm } else { 0.0 }
-        }
+    let weight = match centres.metric() {
+        Metric::L2 => key,
+        Metric::InnerProduct | Metric::Cosine => 1.0 + key * norm,
         _ => key * key,
     };
     if weight.is_finite() { weight.max(0.0) } else { 0.0 }
+}
+
+/// 1 / |x| of a member.
+fn inverse_norm(sample: &Sample, row: usize) -> f64 {
+    match sample.get(row) {
+        Place::Point(x) => 1.0 / norm(x),
+        Place::Bits(_) => 0.0,
+    }
 }
 
 /// Gives centroids without members the places of the members that are farthest from theirs. Whether there were any.

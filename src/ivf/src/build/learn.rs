@@ -11,7 +11,7 @@ use kite_build::Host;
 use kite_codecs::{Metric, OwnedValue, ProductCoder};
 
 /// Members of the sample for each list, if memory is enough.
-const PER_LIST: usize = 64;
+const PER_LIST: usize = 48;
 /// Members in any case, if there are as many rows.
 const FEW: usize = 4096;
 /// Rows for each codeword of `pq` that are looked at, and those without which it is not learned.

@@ -19,14 +19,17 @@ impl Candidate {
     }
 }
 
-/// Rows that are put in order as they are asked for. When they are more than memory is for, the farther half is forgotten, and has to
-/// be read [again](Candidates::begin_again).
+/// Rows that are put in order as they are asked for. Most queries want few of those that lists have, so that only the nearest are kept:
+/// when there are too many the farther half is forgotten, and has to be read [again](Candidates::begin_again), with
+/// more room.
 #[derive(Debug)]
 pub(super) struct Candidates {
     rows: Vec<Candidate>,
     /// Those before it are in order, and none behind it is nearer.
     sorted: usize,
     next: usize,
+    /// How many are kept at the moment, and how many memory is for.
+    room: usize,
     most: usize,
     /// Nothing farther is held.
     ceiling: Option<Candidate>,
@@ -36,12 +39,15 @@ pub(super) struct Candidates {
 
 /// How many rows are put in order at first.
 const FIRST: usize = 64;
+/// How many are kept at first, and by what factor more when these are not enough.
+const ROOM: usize = 2048;
+const GROWTH: usize = 8;
 
 impl Candidates {
     /// For at most so many bytes, but for some thousand rows in any case.
     pub(super) fn new(memory: usize) -> Self {
-        let most = (memory / size_of::<Candidate>()).max(2048);
-        Self { rows: Vec::new(), sorted: 0, next: 0, most, ceiling: None, floor: None }
+        let most = (memory / size_of::<Candidate>()).max(ROOM);
+        Self { rows: Vec::new(), sorted: 0, next: 0, room: ROOM, most, ceiling: None, floor: None }
     }
 
     /// Forgets all, for other lists.
@@ -51,9 +57,15 @@ impl Candidates {
         (self.ceiling, self.floor) = (None, None);
     }
 
+    /// What those that were forgotten are at least.
+    pub(super) fn forgotten(&self) -> Option<f64> {
+        self.ceiling.map(|ceiling| ceiling.value)
+    }
+
     /// Whether some were forgotten that are to be read again. Then everything is ready to take them.
     pub(super) fn begin_again(&mut self) -> bool {
         let Some(ceiling) = self.ceiling.take() else { return false };
+        self.room = self.most.min(self.room * GROWTH);
         self.rows.clear();
         (self.sorted, self.next) = (0, 0);
         self.floor = Some(ceiling);
@@ -61,21 +73,30 @@ impl Candidates {
     }
 
     /// Takes a row.
+    #[inline]
     pub(super) fn push(&mut self, row: Candidate) -> Result<()> {
+        // What is as far as the ceiling goes by TIDs, which is for the other function.
+        if self.ceiling.is_some_and(|ceiling| row.value > ceiling.value) { Ok(()) } else { self.keep(row) }
+    }
+
+    fn keep(&mut self, row: Candidate) -> Result<()> {
         if self.floor.is_some_and(|floor| row.order(&floor).is_le())
             || self.ceiling.is_some_and(|ceiling| row.order(&ceiling).is_gt())
         {
             return Ok(());
         }
-        if self.rows.len() == self.most {
-            let half = self.most / 2;
+        if self.rows.len() == self.room {
+            let half = self.room / 2;
             self.rows.select_nth_unstable_by(half, Candidate::order);
             self.rows.truncate(half + 1);
             self.ceiling = self.rows.last().copied();
-            return self.push(row);
+            return self.keep(row);
         }
-        let bytes = self.rows.len().max(64) * 2 * size_of::<Candidate>();
-        self.rows.try_reserve(1).map_err(|_| Error::OutOfMemory { bytes })?;
+        if self.rows.len() == self.rows.capacity() {
+            let more = self.rows.len().max(256).min(self.room - self.rows.len());
+            let bytes = (self.rows.len() + more) * size_of::<Candidate>();
+            self.rows.try_reserve_exact(more).map_err(|_| Error::OutOfMemory { bytes })?;
+        }
         self.rows.push(row);
         Ok(())
     }

@@ -212,8 +212,9 @@ impl<S: PageStore> Scan<'_, S> {
     ) -> Result<Option<Row>> {
         loop {
             let nearest = self.candidates.peek();
+            let others = nearest.map(|nearest| nearest.value).or(self.candidates.forgotten());
             if let Some(ready) = self.ready.peek()
-                && nearest.is_none_or(|nearest| ready.value <= nearest.value)
+                && others.is_none_or(|others| ready.value <= others)
             {
                 let Ready { value, tid } = *ready;
                 self.ready.pop();
