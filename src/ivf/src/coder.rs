@@ -1,7 +1,8 @@
 //! The codes of an index, whichever they are.
 
+use crate::format::Entries;
 use crate::{Codes, Error, Options, Result};
-use kite_codecs::{CellCoder, CellQuery, PreparedQuery, ProductCoder, ProductQuery, Scorer, Value};
+use kite_codecs::{CellCoder, CellQuery, Metric, PreparedQuery, ProductCoder, ProductQuery, Scorer, Value};
 
 /// Makes codes, and reads them.
 #[derive(Debug, Clone)]
@@ -88,39 +89,47 @@ impl Coder {
         }
     }
 
-    /// What the operator computes at least for each of the codes, in its own unit, by what codes know: see
-    /// [`CellCoder::at_least`]; of `sq8` codes for certain.
+    /// What the operator computes at least for each of the entries, in its own unit, as far as codes know: see
+    /// [`CellCoder::at_least`].
     pub(crate) fn at_least(
         &self,
         query: &CodeQuery,
-        (codes, factors): (&[u8], &[u8]),
+        entries: &Entries<'_>,
         epsilon: f32,
-        keys: &mut Vec<f32>,
-        mut each: impl FnMut(usize, f64) -> kite_pages::Result<()>,
-        value: impl Fn(f32) -> f64,
-        count: usize,
+        metric: Metric,
+        out: &mut Estimates,
     ) -> Result<()> {
-        keys.clear();
-        keys.resize(count, 0.0);
+        let count = entries.tids.len();
+        let (codes, factors) = (entries.bodies, entries.factors);
+        out.values.clear();
+        out.keys.clear();
+        out.keys.resize(count, 0.0);
         match (self, query) {
             (Self::Cell(coder), CodeQuery::Cell(query)) => {
-                coder.at_least(query, codes, factors, epsilon, keys)?;
+                coder.at_least(query, codes, factors, epsilon, &mut out.keys)?;
             }
             (Self::Product(coder), CodeQuery::Product(query)) => {
-                coder.at_least(query, codes, factors, epsilon, keys)?;
+                coder.at_least(query, codes, factors, epsilon, &mut out.keys)?;
             }
             (Self::Sq8(scorer), CodeQuery::Sq8(query)) => {
                 let size = codes.len() / count.max(1);
-                for (n, code) in codes.chunks_exact(size.max(1)).enumerate() {
-                    each(n, scorer.lower_bound(query, code)?)?;
+                for code in codes.chunks_exact(size.max(1)) {
+                    out.values.push(scorer.lower_bound(query, code)?);
                 }
                 return Ok(());
             }
             _ => return Err(Error::Codecs(kite_codecs::Error::ForeignQuery)),
         }
-        for (n, &key) in keys.iter().enumerate() {
-            each(n, value(key))?;
-        }
+        // What is no number bounds nothing.
+        let sound = |value: f64| if value.is_nan() { f64::NEG_INFINITY } else { value };
+        out.values.extend(out.keys.iter().map(|&key| sound(metric.distance_of_key(key))));
         Ok(())
     }
+}
+
+/// What codes say, and room to work in.
+#[derive(Debug, Default)]
+pub(crate) struct Estimates {
+    keys: Vec<f32>,
+    pub(crate) values: Vec<f64>,
 }

@@ -1,6 +1,6 @@
 //! Figures of an index, for `kite.index_info`.
 
-use crate::format::{ANCHOR, BLOCK, BODY, Block, CHUNK, ROW};
+use crate::format::{BLOCK, BODY, Block, CHUNK, ROW};
 use crate::index::Index;
 use crate::walk::walk;
 use crate::{Codes, Options, Result};
@@ -96,7 +96,7 @@ impl<S: PageStore> Index<'_, S> {
                     Some(&ROW) => info.row_items += 1,
                     Some(&CHUNK) => info.chunks += 1,
                     Some(&BLOCK) => all_blocks += 1,
-                    Some(&ANCHOR) | Some(_) | None => {}
+                    _ => {}
                 }
             }
         }

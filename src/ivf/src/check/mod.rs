@@ -178,7 +178,7 @@ impl<S: PageStore> Check<'_, '_, S> {
         let found = {
             let page = store.read(anchor.block());
             let Some(page) = self.report.sound(page.map_err(Error::from))? else { return Ok(()) };
-            page.view(BODY).and_then(|view| anchor.anchor(view)).map(|found| found.copied())
+            page.view(BODY).and_then(|view| anchor.anchor(view)).map(Option::<&_>::copied)
         };
         let found = match found {
             Ok(Some(found)) if found.list() as usize == list => found,

@@ -6,7 +6,7 @@
 
 use super::candidates::{Candidate, Candidates};
 use crate::centres::Place;
-use crate::coder::{CodeQuery, Desk};
+use crate::coder::{CodeQuery, Desk, Estimates};
 use crate::format::{Block, Scanned};
 use crate::index::Index;
 use crate::quantiser::Quantiser;
@@ -338,11 +338,11 @@ impl<S: PageStore> Scan<'_, S> {
                     codes.push(code);
                 }
             }
-            let (mut keys, mut chains) = (Vec::new(), Vec::new());
+            let (mut estimates, mut chains) = (Estimates::default(), Vec::new());
             walk(self.store, &quantiser.shape, &anchors, |place, _, block| {
                 self.counts.scanned += block.count() as u64;
                 let code = codes.get(place).unwrap_or(&CodeQuery::None);
-                self.scan_block(block, code, (&mut keys, &mut chains))
+                self.scan_block(block, code, (&mut estimates, &mut chains))
             })?;
             self.scan_chains(&chains)?;
         }
@@ -354,7 +354,7 @@ impl<S: PageStore> Scan<'_, S> {
         &mut self,
         block: &Block<'_>,
         code: &CodeQuery,
-        (keys, chains): (&mut Vec<f32>, &mut Vec<(ItemPointer, ItemRef)>),
+        (estimates, chains): (&mut Estimates, &mut Vec<(ItemPointer, ItemRef)>),
     ) -> Result<()> {
         let (entries, shape) = (&block.entries, &self.quantiser.shape);
         let row = |n: usize| entries.rows.get(n).copied().unwrap_or(ItemPointer::NONE);
@@ -378,20 +378,11 @@ impl<S: PageStore> Scan<'_, S> {
             }
             Scanned::Code => {
                 let epsilon = if shape.rows { self.options.epsilon } else { 0.0 };
-                let metric = self.quantiser.options.metric;
-                let candidates = &mut self.candidates;
-                self.quantiser.coder.at_least(
-                    code,
-                    (entries.bodies, entries.factors),
-                    epsilon,
-                    keys,
-                    |n, value| {
-                        let value = if value.is_nan() { f64::NEG_INFINITY } else { value };
-                        candidates.push(Candidate { value, row: row(n), tid: entries.tids[n] })
-                    },
-                    |key| metric.distance_of_key(key),
-                    entries.tids.len(),
-                )?;
+                let (coder, metric) = (&self.quantiser.coder, self.quantiser.options.metric);
+                coder.at_least(code, entries, epsilon, metric, estimates)?;
+                for (n, (&tid, &value)) in entries.tids.iter().zip(&estimates.values).enumerate() {
+                    self.candidates.push(Candidate { value, row: row(n), tid })?;
+                }
             }
         }
         Ok(())

@@ -89,7 +89,7 @@ fn a_filter_is_asked_once_and_filled() {
         && let Some(row) = scan
             .next_row_if(|tid| {
                 assert!(asked.insert(tid));
-                Ok(number(tid) % 50 == 0)
+                Ok(number(tid).is_multiple_of(50))
             })
             .unwrap()
     {

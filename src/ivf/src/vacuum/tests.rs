@@ -167,7 +167,7 @@ fn chunks_of_inserts_that_failed_are_freed() {
         built(store.inner(), &options(Metric::L2, codes, Payload::Full, 2500), &data[..10]);
         let mut index = Index::open(&store).unwrap();
         for operation in 8..14 {
-            store.fail_at(Some(store.operations() + operation));
+            store.fail_at(Some(operation));
             let _ = index.insert(tid(10), data[10].as_ref());
             store.fail_at(None);
         }
@@ -194,12 +194,12 @@ fn a_vacuum_that_fails_is_gone_on_with() {
     for (codes, payload) in [(Codes::RabitQ { bits: 1 }, Payload::Sq8), (Codes::None, Payload::Full)] {
         let options = Options { lists: 3, ..options(Metric::L2, codes, payload, DIMS) };
         let left: Vec<usize> = (0..400).filter(|n| n % 3 != 0).collect();
-        for operation in (0..400).step_by(7) {
+        for operation in (0..500).step_by(9) {
             let store = FaultStore::new(MemStore::new());
             built(store.inner(), &options, &data);
             let mut index = Index::open(&store).unwrap();
-            store.fail_at(Some(store.operations() + operation));
-            let first = index.vacuum(&VacuumOptions::default(), &mut |tid| number(tid) % 3 == 0);
+            store.fail_at(Some(operation));
+            let first = index.vacuum(&VacuumOptions::default(), &mut |tid| number(tid).is_multiple_of(3));
             store.fail_at(None);
             assert!(index.check().unwrap().is_clean());
             if first.is_err() {
