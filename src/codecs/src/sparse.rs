@@ -58,6 +58,19 @@ impl Sparsely {
         }
     }
 
+    /// What the operator computes, squared for l2.
+    #[inline]
+    fn computed(&self, query: &SparseQuery, payload: &[u8]) -> Result<f64> {
+        let (_, x) = self.parse(payload)?;
+        let values = query.values.as_ref();
+        Ok(match self.metric {
+            Metric::InnerProduct => -f64::from(x.dot(values)),
+            Metric::Cosine => x.cosine_distance(values, &self.kernels.f32),
+            Metric::L1 => x.l1(values).into(),
+            _ => x.l2_squared(values).into(),
+        })
+    }
+
     fn norm(&self, of: Sparse<'_>) -> f64 {
         of.norm(&self.kernels.f32)
     }
@@ -108,14 +121,15 @@ impl Codec for Sparsely {
     }
 
     fn operator(&self, query: &SparseQuery, payload: &[u8]) -> Result<Option<f64>> {
-        let (_, x) = self.parse(payload)?;
-        let values = query.values.as_ref();
-        Ok(Some(match self.metric {
-            Metric::InnerProduct => -f64::from(x.dot(values)),
-            Metric::Cosine => x.cosine_distance(values, &self.kernels.f32),
-            Metric::L1 => x.l1(values).into(),
-            _ => f64::from(x.l2_squared(values)).sqrt(),
-        }))
+        Ok(Some(self.metric.of_computed(self.computed(query, payload)?)))
+    }
+
+    #[inline]
+    fn ranked(&self, query: &SparseQuery, payload: &[u8]) -> Result<(f32, f64)> {
+        let computed = self.computed(query, payload)?;
+        // The operator's norms are of single precision, which the squares of such vectors leave.
+        let key = if computed.is_nan() { self.exact(query, payload)? } else { key(computed) };
+        Ok((key, self.metric.of_computed(computed)))
     }
 
     #[inline]

@@ -97,19 +97,22 @@ impl<S: PageStore, F: FnMut(ItemPointer) -> Result<bool>> Sink for Finding<'_, '
         Ok(true)
     }
 
-    fn payload(&mut self, node: u32, payload: &[u8], block: BlockNo) -> kite_pages::Result<()> {
-        let (scorer, query) = (&self.probe.scorer, &self.probe.query);
-        let bound = match scorer.operator(query, payload).map_err(damaged(block))? {
-            Some(exact) => exact,
-            None => scorer.lower_bound(query, payload).map_err(damaged(block))?,
-        };
+    #[inline]
+    fn rank<P>(
+        &mut self,
+        probe: &Probe<'_, P>,
+        node: u32,
+        payload: &[u8],
+        block: BlockNo,
+    ) -> kite_pages::Result<f32> {
+        let (key, bound) = probe.scorer.ranked(&probe.query, payload).map_err(damaged(block))?;
         if let Some(&hit) = self.found.of_node.get(node as usize)
             && let Some(hit) = self.found.hits.get_mut(hit as usize)
         {
             // What is no number comes last, as in SQL.
             hit.bound = if bound.is_nan() { f64::INFINITY } else { bound };
         }
-        Ok(())
+        Ok(key)
     }
 
     fn admits(&mut self, node: u32) -> Result<bool> {

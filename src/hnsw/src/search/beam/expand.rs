@@ -175,15 +175,18 @@ impl Beam {
         if met.estimate.is_some() && !met.wanted {
             return Ok(());
         }
-        let ranked =
-            Ranked::new(probe.scorer.exact(&probe.query, payload).map_err(damaged(block))?, met.node);
+        let key = if met.wanted {
+            sink.rank(probe, met.node, payload, block)?
+        } else {
+            probe.scorer.exact(&probe.query, payload).map_err(damaged(block))?
+        };
+        let ranked = Ranked::new(key, met.node);
         match met.estimate {
             Some(estimate) => self.lag.note(estimate, ranked.key()),
             // It has been read, so that it is too late to put it off; it costs a slot of the heap.
             None => self.wait(ranked)?,
         }
         if met.wanted {
-            sink.payload(met.node, payload, block)?;
             push(&mut self.step.fresh, ranked)?;
         }
         Ok(())

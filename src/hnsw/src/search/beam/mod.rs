@@ -17,7 +17,7 @@ use super::scan::Limit;
 use super::seen::Seen;
 use crate::Result;
 use crate::format::{Link, Shape};
-use crate::grow::{extend, push, push_heap};
+use crate::grow::{extend, make_room, push, push_heap};
 use expand::Step;
 use kite_pages::PageStore;
 use lag::Lag;
@@ -36,6 +36,11 @@ struct Node {
 }
 
 const NO_CODE: u32 = u32::MAX;
+
+/// So many vertices are met, about, for each of the `ef` nearest; half as many wait at a time.
+const MET: usize = 24;
+/// Beyond so many of the nearest room is taken as it is needed.
+const FORESEEN: usize = 256;
 
 /// So many times `ef` vertices that were read in a row and were too far end the search beyond the farthest result. In a cluster of
 /// thousands that lie closer together than estimates are off it would read most of them, for little.
@@ -109,6 +114,17 @@ impl Beam {
         self.in_vain = 0;
         self.least = f32::INFINITY;
         self.spare.clear();
+        if limits.ef > 1 {
+            let met = MET * limits.ef.min(FORESEEN);
+            make_room(&mut self.nodes, met)?;
+            let mut waiting = std::mem::take(&mut self.frontier).into_vec();
+            make_room(&mut waiting, met / 2)?;
+            self.frontier = waiting.into();
+            self.seen.make_room(met)?;
+        }
+        if limits.resumable {
+            make_room(&mut self.later, MET * limits.ef.min(FORESEEN))?;
+        }
         for link in entries {
             if self.is_new(link)? {
                 let node = self.add(link, None)?;
