@@ -14,6 +14,7 @@ mod full;
 mod half;
 mod rabitq;
 mod rotation;
+mod scatter;
 mod scorer;
 mod sparse;
 mod spec;
