@@ -46,6 +46,9 @@ const FORESEEN: usize = 256;
 /// thousands that lie closer together than estimates are off it would read most of them, for little.
 const PATIENCE: usize = 4;
 
+/// So many of the links that were too far are looked into again at once, at least.
+const RECALLED: usize = 64;
+
 /// The state of a search of one level.
 #[derive(Debug)]
 pub(crate) struct Beam {
@@ -164,13 +167,6 @@ impl Beam {
         self.resumed = true;
         self.in_vain = 0;
         self.limits.ef = ef;
-        self.least_later = f32::INFINITY;
-        for (estimate, link) in std::mem::take(&mut self.later) {
-            if self.is_new(link)? {
-                let node = self.add(link, None)?;
-                self.wait(Ranked::new(estimate, node))?;
-            }
-        }
         while self.best.len() < self.limits.ef {
             let Some(Reverse(next)) = self.spare.pop() else { break };
             if sink.admits(next.node())? {
@@ -178,6 +174,26 @@ impl Beam {
             }
         }
         self.run(probe, sink)
+    }
+
+    /// Lets the nearest of the links that were too far wait: as many as will be looked into soon, since most of the others never are.
+    fn recall(&mut self) -> Result<()> {
+        let some = RECALLED.max(self.limits.ef);
+        let mut later = std::mem::take(&mut self.later);
+        let rest = later.len().saturating_sub(some);
+        if rest > 0 {
+            // The nearest at the end, from where they are taken.
+            later.select_nth_unstable_by(rest, |a, b| b.0.total_cmp(&a.0));
+        }
+        for (estimate, link) in later.drain(rest..) {
+            if self.is_new(link)? {
+                let node = self.add(link, None)?;
+                self.wait(Ranked::new(estimate, node))?;
+            }
+        }
+        self.least_later = later.iter().fold(f32::INFINITY, |least, (estimate, _)| least.min(*estimate));
+        self.later = later;
+        Ok(())
     }
 
     /// The limit that is reached, where the sink takes so many bytes.
@@ -270,7 +286,7 @@ impl Beam {
 
     /// Expands the nearest nodes that wait. `false` when none of them could lead to anything.
     fn expand<S: PageStore>(&mut self, probe: &Probe<'_, S>, sink: &mut impl Sink) -> Result<bool> {
-        self.choose();
+        self.choose()?;
         if self.step.chosen.is_empty() {
             return Ok(false);
         }
@@ -283,10 +299,20 @@ impl Beam {
     }
 
     /// Takes the nearest nodes from the frontier, as long as they are near enough.
-    fn choose(&mut self) {
+    fn choose(&mut self) -> Result<()> {
         let (worst, full) = (self.reach(), self.is_full());
         self.step.chosen.clear();
         while self.step.chosen.len() < self.limits.width {
+            let waits = self.frontier.peek().map_or(f32::INFINITY, |Reverse(next)| next.key());
+            // Until it was full a search that goes on has not looked at what was too far for the one before.
+            if self.resumed
+                && !self.later.is_empty()
+                && self.least_later <= waits
+                && (!full || self.least_later <= worst)
+            {
+                self.recall()?;
+                continue;
+            }
             match self.frontier.peek() {
                 Some(Reverse(next)) if !full || next.key() <= worst => {
                     self.step.chosen.push(*next);
@@ -295,6 +321,7 @@ impl Beam {
                 _ => break,
             }
         }
+        Ok(())
     }
 
     /// Takes in what was read, as far as it is near enough.
