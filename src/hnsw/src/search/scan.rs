@@ -153,9 +153,11 @@ impl<'s, S: PageStore> Index<'s, S> {
     }
 }
 
-/// Percent of the first batch that are held back: they are what the frontier has not passed by much, and a search that goes on may
+/// Percent of the first batch that are held back with codes: they are what the frontier has not passed by much, and a search that goes on may
 /// find nearer ones. With half of them ten rows of 28 asked for a second search in one query of ten, and an average query for a twelfth more pages.
 const HELD: usize = 35;
+/// The same without codes. There a search has not looked as far beyond its results, and more rows would come too late.
+const HELD_WITHOUT_CODES: usize = 50;
 
 /// How often a search that meets a vanished entry point asks the meta page for another.
 const ATTEMPTS: usize = 100;
@@ -260,10 +262,16 @@ impl<'s, S: PageStore> Scan<'s, S> {
             (State::Going, Order::Strict) => {
                 let passed = self.value(self.beam.passed()) - self.gap;
                 let ahead = |ready: &Ready| ready.bound > passed;
-                at_hand <= self.ef() * HELD / 100 || (self.resumed && self.batch.front().is_some_and(ahead))
+                at_hand <= self.held_back() || (self.resumed && self.batch.front().is_some_and(ahead))
             }
             _ => at_hand == 0,
         }
+    }
+
+    /// How many of the first batch wait for the search that goes on.
+    fn held_back(&self) -> usize {
+        let codes = self.probe.frame != 0 && self.probe.query.has_code();
+        self.ef() * if codes { HELD } else { HELD_WITHOUT_CODES } / 100
     }
 
     fn ef(&self) -> usize {
