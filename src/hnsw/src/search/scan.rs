@@ -153,6 +153,10 @@ impl<'s, S: PageStore> Index<'s, S> {
     }
 }
 
+/// So many vertices are read, about, for each of the `ef` nearest, up to so many of these.
+const READ: usize = 3;
+const FORESEEN: usize = 256;
+
 /// Percent of the first batch that are held back with codes: they are what the frontier has not passed by much, and a search that goes on may
 /// find nearer ones. With half of them ten rows of 28 asked for a second search in one query of ten, and an average query for a twelfth more pages.
 const HELD: usize = 35;
@@ -283,6 +287,7 @@ impl<'s, S: PageStore> Scan<'s, S> {
         let mut best = Vec::new();
         match self.state {
             State::Begin => {
+                self.found.make_room(READ * self.ef().min(FORESEEN))?;
                 self.begin(filter)?;
                 self.beam.take_best(&mut best);
                 let last = self.options.order == Order::Off || best.is_empty();

@@ -12,6 +12,8 @@ use kite_pages::{Ahead, At, BlockNo, ItemPointer, ItemRef, PageStore, View};
 /// What one step of a search works with; kept for its allocations.
 #[derive(Debug, Default)]
 pub(super) struct Step {
+    /// What an estimate must be below for its node to be looked into, when the step began.
+    pub(super) reach: f32,
     /// Nodes to expand, with the keys that they waited with.
     pub(super) chosen: Vec<Ranked>,
     places: Vec<ItemPointer>,
@@ -222,7 +224,7 @@ impl Beam {
             .scorer
             .estimate(&probe.query, list.codes, list.factors, &mut estimates)
             .map_err(damaged(block))?;
-        let (full, near) = (self.is_full(), self.reach());
+        let (full, near) = (self.is_full(), self.step.reach);
         for (place, (&link, &estimate)) in list.links.iter().zip(&estimates).enumerate() {
             // Most are too far, and need not be remembered: they will be too far in every other list, too.
             if full && estimate >= near {

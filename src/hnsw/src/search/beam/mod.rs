@@ -301,6 +301,7 @@ impl Beam {
     /// Takes the nearest nodes from the frontier, as long as they are near enough.
     fn choose(&mut self) -> Result<()> {
         let (worst, full) = (self.reach(), self.is_full());
+        self.step.reach = worst;
         self.step.chosen.clear();
         while self.step.chosen.len() < self.limits.width {
             let waits = self.frontier.peek().map_or(f32::INFINITY, |Reverse(next)| next.key());
