@@ -25,54 +25,58 @@ fn checked(expression: &str) -> Result<CheckedFilter> {
 /// The path that a session has when somebody wishes it ill: what the printed text calls is found elsewhere, and raises an error.
 const HOSTILE: &str = "
     CREATE SCHEMA evil;
-    CREATE FUNCTION evil.trap(anyelement, anyelement) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
-    CREATE FUNCTION evil.trap(jsonb, text[]) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
-    CREATE OPERATOR evil.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = evil.trap);
-    CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.trap);
-    CREATE OPERATOR evil.< (LEFTARG = smallint, RIGHTARG = smallint, FUNCTION = evil.trap);
-    CREATE OPERATOR evil.@> (LEFTARG = jsonb, RIGHTARG = jsonb, FUNCTION = evil.trap);
-    CREATE OPERATOR evil.~~ (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.trap);
-    CREATE OPERATOR evil.#> (LEFTARG = jsonb, RIGHTARG = text[], FUNCTION = evil.trap);
-    CREATE FUNCTION evil.jsonb_typeof(jsonb) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
-    CREATE FUNCTION evil.cardinality(bigint[]) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
+    DO $do$
+    DECLARE o record;
+    BEGIN
+        FOR o IN SELECT oprname, oprleft::regtype AS l, oprright::regtype AS r, oprresult::regtype AS result
+                 FROM pg_operator WHERE oprkind = 'b' AND oprnamespace = 'pg_catalog'::regnamespace
+                   AND oprname IN ('=', '<>', '<', '<=', '>', '>=', '@>', '&&', '~~', '!~~', '#>', '#>>', '->', '%', '+', '-', '*')
+                   AND 'internal'::regtype NOT IN (oprleft, oprright)
+                   AND (oprleft::regtype::text ~ '^(bigint|integer|smallint|text|jsonb|boolean|real|double precision|numeric|anyarray)$')
+                   AND (oprright::regtype::text ~ '^(bigint|integer|smallint|text|text..|jsonb|boolean|real|double precision|numeric|anyarray)$')
+        LOOP
+            EXECUTE format('CREATE OR REPLACE FUNCTION evil.trap(%s, %s) RETURNS bool LANGUAGE plpgsql AS $f$ BEGIN RAISE ''trapped''; END $f$',
+                           o.l, o.r);
+            EXECUTE format('CREATE OPERATOR evil.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = evil.trap)', o.oprname, o.l, o.r);
+        END LOOP;
+        FOR o IN SELECT unnest(ARRAY['jsonb_typeof(jsonb)', 'jsonb_array_length(jsonb)', 'jsonb_array_elements(jsonb)',
+                                     'cardinality(anyarray)', 'random()', 'abs(numeric)', 'trunc(numeric)', 'div(numeric, numeric)']) AS f
+        LOOP
+            EXECUTE format('CREATE FUNCTION evil.%s RETURNS bool LANGUAGE plpgsql AS $f$ BEGIN RAISE ''trapped''; END $f$', o.f);
+        END LOOP;
+    END $do$;
     CREATE DOMAIN evil.numeric AS text;
-    SET search_path = evil, pg_catalog, public";
+    CREATE COLLATION evil.\"C\" (provider = icu, locale = 'und')";
 
 #[test]
 fn the_cases_hold_on_a_server() -> Result<()> {
     let (_cluster, mut client) = table()?;
     client.batch_execute("CREATE INDEX ON t USING gin (\"$meta\"); CREATE INDEX ON t USING gin (ints)")?;
-    for hostile in [false, true] {
-        if hostile {
-            client.batch_execute(HOSTILE)?;
+    client.batch_execute(HOSTILE)?;
+    let (mut wrong, mut trapped) = (Vec::new(), 0);
+    for section in sections() {
+        client.batch_execute("SET search_path = public; TRUNCATE t")?;
+        filter::insert(&mut client, (1_i64..).zip(section.rows.iter().map(|(_, row)| row)))?;
+        for case in &section.cases {
+            let Expected::Rows(expected) = &case.expected else { continue };
+            let filter = parse(&case.expression)?.check(&schema(), &case.parameters)?;
+            client.batch_execute("SET search_path = public")?;
+            let ids = filter::matching(&mut client, &filter).with_context(|| case.expression.clone())?;
+            let names: Vec<&str> = ids.iter().map(|id| section.rows[*id as usize - 1].0.as_str()).collect();
+            if names != *expected {
+                wrong.push(format!("{}: {} => {}", section.name, case.expression, names.join(" ")));
+            }
+            let again = filter::matching_for_people(&mut client, &filter)?;
+            ensure!(again == ids, "{}: for people {again:?}, else {ids:?}", case.expression);
+            client.batch_execute("SET search_path = evil, pg_catalog, public")?;
+            let again = filter::matching(&mut client, &filter).with_context(|| case.expression.clone())?;
+            ensure!(again == ids, "{}: on a hostile path {again:?}, else {ids:?}", case.expression);
+            trapped += usize::from(filter::matching_for_people(&mut client, &filter).is_err());
         }
-        let mut wrong = Vec::new();
-        for section in sections() {
-            let ids = 1_i64..;
-            client.batch_execute("TRUNCATE public.t")?;
-            if hostile {
-                client.batch_execute("SET search_path = public")?;
-            }
-            filter::insert(&mut client, ids.zip(section.rows.iter().map(|(_, row)| row)))?;
-            if hostile {
-                client.batch_execute("SET search_path = evil, pg_catalog, public")?;
-            }
-            for case in &section.cases {
-                let Expected::Rows(expected) = &case.expected else { continue };
-                let filter = parse(&case.expression)?.check(&schema(), &case.parameters)?;
-                let ids = filter::matching(&mut client, &filter).with_context(|| case.expression.clone())?;
-                let names: Vec<&str> = ids.iter().map(|id| section.rows[*id as usize - 1].0.as_str()).collect();
-                if names != *expected {
-                    wrong.push(format!("{}: {} => {}", section.name, case.expression, names.join(" ")));
-                }
-                if !hostile {
-                    let again = filter::matching_for_people(&mut client, &filter)?;
-                    ensure!(again == ids, "{}: for people {again:?}, else {ids:?}", case.expression);
-                }
-            }
-        }
-        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // Plain operators do fall into the trap, so it is one.
+    ensure!(trapped > 200, "{trapped}");
     Ok(())
 }
 
@@ -129,7 +133,7 @@ fn indexes_answer() -> Result<()> {
          CREATE INDEX t_ints ON t USING gin (ints);
          CREATE INDEX t_words ON t USING gin (words);
          CREATE INDEX t_meta ON t USING gin (\"$meta\" jsonb_path_ops);
-         VACUUM ANALYZE t",
+         ANALYZE t",
     )?;
     let cases = [
         ("id == 7", "t_pkey"),
@@ -176,7 +180,7 @@ fn indexes_answer() -> Result<()> {
 #[test]
 fn thousands_of_keys_are_one_parameter() -> Result<()> {
     let (_cluster, mut client) = table()?;
-    client.batch_execute("INSERT INTO t (id, s) SELECT i, 's' || i FROM generate_series(1, 30000) i; VACUUM ANALYZE t")?;
+    client.batch_execute("INSERT INTO t (id, s) SELECT i, 's' || i FROM generate_series(1, 30000) i; ANALYZE t")?;
     let ids: Vec<i64> = (1..=16_384).map(|i| i * 2).collect();
     let list = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let expected: Vec<i64> = ids.iter().copied().filter(|id| *id <= 30_000).collect();

@@ -1,6 +1,6 @@
 //! Tables of cases: rows, and for each expression those that match, or the error.
 //!
-//! A file has sections. `row NAME {entity}` adds a row to the section, `with {parameters}` binds template variables from there on,
+//! A file has sections. `row NAME {entity}` adds a row to the section (its id is its number there), `with {parameters}` binds template variables from there on,
 //! `EXPRESSION => NAMES` is a case: the names of the rows that match, in their order. `EXPRESSION => error POSITION: TEXT` is an
 //! expression that is refused. An expression goes on in the next line where a line ends in ` \`.
 
@@ -72,7 +72,9 @@ fn read(file: &str, text: &str) -> Vec<Section> {
         }
         let section = sections.last_mut().expect("a line before the first section");
         if let Some((name, entity)) = line.strip_prefix("row ").and_then(|rest| rest.split_once(' ')) {
-            let row = Row::from_json(&schema, &object(entity)).unwrap_or_else(|message| panic!("{line}: {message}"));
+            let mut entity = object(entity);
+            entity.entry("id").or_insert_with(|| (section.rows.len() + 1).into());
+            let row = Row::from_json(&schema, &entity).unwrap_or_else(|message| panic!("{line}: {message}"));
             section.rows.push((name.into(), row));
         } else if let Some(values) = line.strip_prefix("with ") {
             parameters = object(values);
