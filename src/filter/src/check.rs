@@ -14,9 +14,9 @@ use crate::syntax::{Kind, Name, Node, Step};
 use crate::value::{Value, compute};
 use serde_json::{Map, Value as Json};
 
-/// The most comparisons and other tests of a filter. Each is a node of the server's plan and takes up to four parameters, of which a
-/// statement has 65,535. Long lists are one test.
-pub(crate) const MAX_TESTS: usize = 10_000;
+/// The most comparisons and other tests of a filter, and steps of paths in them. Each test is a node of the server's plan and takes up to
+/// four parameters, a step up to one more; a statement has 65,535. A list is one test, however long.
+const MAX_TESTS: usize = 10_000;
 
 /// What a part of an expression comes to.
 enum Part {
@@ -72,7 +72,7 @@ impl Checker<'_> {
             Kind::Sample(factor) => self.sample(factor),
             Kind::Length(field) => self.length(field),
             _ => {
-                self.count(node.at)?;
+                self.count(node.at, 1)?;
                 self.test(node).map(Part::Condition)
             }
         }
@@ -83,7 +83,7 @@ impl Checker<'_> {
         match &node.kind {
             Kind::In { field, list, negated } => self.term(field, list).map(|condition| negate_if(*negated, condition)),
             Kind::Range { lower, above, field, below, upper } => {
-                self.count(node.at)?;
+                self.count(node.at, 1)?;
                 self.range(node.at, [lower, upper], [*above, *below], field)
             }
             Kind::IsNull { field, negated } => self.is_null(field).map(|condition| negate_if(*negated, condition)),
@@ -93,10 +93,11 @@ impl Checker<'_> {
         }
     }
 
-    fn count(&mut self, at: usize) -> Result<()> {
-        self.tests += 1;
+    fn count(&mut self, at: usize, more: usize) -> Result<()> {
+        self.tests += more;
         if self.tests > MAX_TESTS {
-            return Err(Error::new(ErrorKind::Limit, at, format!("the filter has more than {MAX_TESTS} tests")));
+            let message = format!("the filter has more than {MAX_TESTS} tests and steps of paths");
+            return Err(Error::new(ErrorKind::Limit, at, message));
         }
         Ok(())
     }
@@ -131,7 +132,8 @@ impl Checker<'_> {
     }
 
     /// The column that a name stands for, and the way into it.
-    fn operand(&self, at: usize, name: &Name) -> Result<Operand> {
+    fn operand(&mut self, at: usize, name: &Name) -> Result<Operand> {
+        self.count(at, name.path.len())?;
         let unknown = |name: &str| Error::new(ErrorKind::UnknownField, at, format!("field {} not exist", quote(name)));
         let field = name.name.as_deref().and_then(|name| self.schema.field(name));
         let keys = name.path.iter().map(|step| match step {
@@ -201,13 +203,13 @@ impl Checker<'_> {
             _ => {}
         }
         if symbol == Symbol::Like {
-            self.count(at)?;
+            self.count(at, 1)?;
             return self.like(left, right).map(Part::Condition);
         }
         let parts = [self.part(left)?, self.part(right)?];
         match comparison(symbol) {
             Some(comparison) => {
-                self.count(at)?;
+                self.count(at, 1)?;
                 self.comparison(at, symbol, comparison, parts)
             }
             None => self.arithmetic(at, symbol, parts),
@@ -221,7 +223,7 @@ impl Checker<'_> {
             conditions.push(match self.part(child)? {
                 Part::Condition(condition) => condition,
                 Part::Constant { value: Value::Bool(value), .. } => {
-                    self.count(child.at)?;
+                    self.count(child.at, 1)?;
                     Condition::Always(value)
                 }
                 Part::Sampled(condition) if name == "and" && i + 1 == children.len() => {
@@ -262,7 +264,7 @@ impl Checker<'_> {
             );
             return Err(Error::wrong_type(factor.at, message));
         }
-        self.count(factor.at)?;
+        self.count(factor.at, 1)?;
         Ok(Part::Sampled(Condition::Sample(value)))
     }
 }

@@ -318,6 +318,8 @@ impl Parser<'_> {
             return Err(Error::unsupported(at, format_args!("function {}", quote(name))));
         };
         self.advance()?;
+        // The deepest frames of all: a call counts as two levels.
+        self.level += 1;
         let kind = match function {
             Function::Contains(how) => {
                 let field = Box::new(self.expression(binding::LOWEST)?);
@@ -337,6 +339,7 @@ impl Parser<'_> {
                 return Err(Error::unsupported(at, name));
             }
         };
+        self.level -= 1;
         self.expect(Symbol::Close, "\")\"")?;
         Node::new(at, kind)
     }

@@ -1,6 +1,6 @@
 //! Constants: what literals and template variables come to, and arithmetic among them.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
 use crate::lexer::{Symbol, ZERO};
 use crate::schema::Scalar;
 use crate::syntax::MAX_DEPTH;
@@ -106,18 +106,21 @@ impl Value {
         }
     }
 
+    /// Whether [`Value::cast`] succeeds.
+    pub(crate) fn fits(&self, scalar: Scalar) -> bool {
+        self.is_comparable_with(scalar) && !(scalar.is_integer() && matches!(self, Self::Float(_)))
+    }
+
     /// The constant as one of the type of a column. An integer becomes a float; the other way is an error, which names both.
     pub(crate) fn cast(self, scalar: Scalar) -> Result<Self, String> {
         match self {
             Self::Int(value) if matches!(scalar, Scalar::Float | Scalar::Double) => Ok(Self::Float(value as f64)),
-            Self::Float(_) if scalar.is_integer() => Err(self.cast_error(scalar)),
-            _ if self.is_comparable_with(scalar) => Ok(self),
-            _ => Err(self.cast_error(scalar)),
+            value if value.fits(scalar) => Ok(value),
+            value => {
+                let text = quote(&value.to_json().to_string());
+                Err(format!("cannot cast value to {scalar}, value: {text}"))
+            }
         }
-    }
-
-    fn cast_error(&self, scalar: Scalar) -> String {
-        format!("cannot cast value to {scalar}, value: {}", crate::error::quote(&self.to_json().to_string()))
     }
 
     pub(crate) fn as_float(&self) -> Option<f64> {

@@ -79,7 +79,7 @@ impl Checker<'_> {
         let mut parts = Vec::with_capacity(2);
         for ((bound_at, value), symbol) in values.iter().zip([turned(symbols[0]), symbols[1]]) {
             let fits = match operand.scalar() {
-                Some(scalar) => value.clone().cast(scalar).is_ok(),
+                Some(scalar) => value.fits(scalar),
                 None => matches!(value, Value::Int(_) | Value::Float(_) | Value::Text(_)),
             };
             if !fits || kinds_differ {

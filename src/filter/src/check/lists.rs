@@ -28,11 +28,12 @@ impl Checker<'_> {
         let values = match (&operand.access, operand.scalar()) {
             (Access::Array(_), _) => return Err(whole_array(field.at)),
             (_, Some(scalar)) => {
-                let cast = |value: Value| {
+                if let Some(value) = values.iter().find(|value| !value.fits(scalar)) {
                     let text = quote(&value.to_json().to_string());
-                    let message = || format!("value '{text}' in list cannot be casted to {scalar}");
-                    value.cast(scalar).map_err(|_| Error::wrong_type(list.at, message()))
-                };
+                    let message = format!("value '{text}' in list cannot be casted to {scalar}");
+                    return Err(Error::wrong_type(list.at, message));
+                }
+                let cast = |value: Value| value.cast(scalar).map_err(|message| Error::wrong_type(list.at, message));
                 values.into_iter().map(cast).collect::<Result<_>>()?
             }
             _ => values,

@@ -39,7 +39,7 @@ pub fn schema() -> Schema {
 #[derive(Debug)]
 pub struct Generator(Rng);
 
-const WORDS: [&str; 9] = ["", "a", "ab", "abc", "b", "a%", "A", "é", "a_b\\"];
+const WORDS: [&str; 11] = ["", "a", "ab", "abc", "b", "a%", "A", "é", "a_b\\", "it's", "\"{b,$1}\""];
 const COMPARISONS: [&str; 6] = ["<", "<=", ">", ">=", "==", "!="];
 const PATHS: [&str; 12] = [
     "j", "j['a']", "j['b']", "j['a']['b']", "j['a'][0]", "j[0]", "j['-1']", "j['01']", "k", "$meta['k']", "m['a']", "m[1]",
