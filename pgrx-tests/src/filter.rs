@@ -45,8 +45,10 @@ fn column_type(scalar: Scalar) -> &'static str {
 /// # Errors
 /// As the server says it.
 pub fn insert<'a>(client: &mut Client, rows: impl IntoIterator<Item = (i64, &'a Row)>) -> Result<()> {
-    let statement = client
-        .prepare_typed("INSERT INTO t SELECT * FROM jsonb_populate_record(NULL::t, $1::jsonb)", &[Type::TEXT])?;
+    let statement = client.prepare_typed(
+        "INSERT INTO t SELECT * FROM jsonb_populate_record(NULL::t, $1::jsonb)",
+        &[Type::TEXT],
+    )?;
     let mut transaction = client.transaction()?;
     for (id, row) in rows {
         let mut json = row.to_json();
@@ -65,7 +67,9 @@ pub fn matching(client: &mut Client, filter: &CheckedFilter) -> Result<Vec<i64>>
     let sql = filter.to_sql(&options);
     let statement = format!("SELECT id FROM public.t AS \"the \"\"row\"\"\" WHERE {} ORDER BY id", sql.text);
     let ids = |rows: Vec<postgres::Row>| rows.iter().map(|row| row.get(0)).collect();
-    run(client, &statement, &sql.parameters).map(ids).with_context(|| format!("{statement}\n{:?}", sql.parameters))
+    run(client, &statement, &sql.parameters)
+        .map(ids)
+        .with_context(|| format!("{statement}\n{:?}", sql.parameters))
 }
 
 /// As [`matching`], by the text for people.

@@ -94,7 +94,8 @@ fn random_filters_match_what_the_evaluator_says() -> Result<()> {
             let depth = (found[0] % 4) as u32;
             let expression = generator.expression(depth);
             let filter = checked(&expression).with_context(|| expression.clone())?;
-            let expected: Vec<i64> = (0..).zip(&rows).filter(|(_, row)| filter.matches(row)).map(|(id, _)| id).collect();
+            let expected: Vec<i64> =
+                (0..).zip(&rows).filter(|(_, row)| filter.matches(row)).map(|(id, _)| id).collect();
             let ids = filter::matching(&mut client, &filter).with_context(|| expression.clone())?;
             ensure!(
                 ids == expected,
@@ -115,6 +116,43 @@ fn random_filters_match_what_the_evaluator_says() -> Result<()> {
 fn differing(rows: &[Row], ids: &[i64], expected: &[i64]) -> String {
     let differ = (0_i64..).zip(rows).filter(|(id, _)| ids.contains(id) != expected.contains(id));
     differ.map(|(id, row)| format!("{id}: {}\n", row.to_json())).collect()
+}
+
+/// Values that a generator of decent rows would not make: what a computation could overflow on, and JSON of every shape where another is
+/// expected.
+const EXTREMES: &str = r#"
+    INSERT INTO t (id, i8, i16, i32, i64, f, d, ints, floats, j, "$meta")
+    SELECT row_number() OVER (), i, i, i * 65536::int, i * 281474976710656, x::real, x, ARRAY[i, i], ARRAY[x, x]::real[], j, jsonb_build_object('k', j, 'm', j)
+    FROM (VALUES (-32768, '-Infinity'::float8), (32767, 'Infinity'), (0, 'NaN'), (-1, '1e-45'), (1, '-0')) AS scalar (i, x),
+         unnest(ARRAY['1e131071', '-1e131071', '1e-16383', '1e309', '-1e309', '1e308', '99999999999999999999999999', '0', '-0.0', '""', '"0"', '[]',
+                      '{}', '[[]]', '[{}]', '{"a": []}', '{"a": {"b": null}}', 'null', 'true', '[1e131071, null, "x"]', '{"a": 1e131071, "0": [0]}']::jsonb[]) AS j"#;
+
+#[test]
+fn no_row_raises_an_error() -> Result<()> {
+    let (_cluster, mut client) = table()?;
+    client.batch_execute(EXTREMES)?;
+    let mut generator = Generator::new(7);
+    for round in 0..1500 {
+        let expression = generator.expression(round % 3);
+        filter::matching(&mut client, &checked(&expression)?).with_context(|| expression.clone())?;
+    }
+    for operator in ["+", "-", "*", "/", "%"] {
+        for constant in ["1", "-1", "9223372036854775807", "-9223372036854775808"] {
+            for field in ["i16", "i64", "ints[0]", "k", "j", "j[0]"] {
+                let expression = format!("{field} {operator} {constant} > 1");
+                filter::matching(&mut client, &checked(&expression)?).with_context(|| expression.clone())?;
+            }
+        }
+        for constant in ["1e308", "-1e-308", "0.1"] {
+            for field in ["f", "d", "floats[0]", "k", "j", "j[0]"].iter().filter(|_| operator != "%") {
+                // Out of range of a Float, or zero as one, is refused beforehand.
+                let Ok(filter) = checked(&format!("{field} {operator} {constant} <= 1")) else { continue };
+                filter::matching(&mut client, &filter)
+                    .with_context(|| format!("{field} {operator} {constant}"))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 #[test]
@@ -180,7 +218,9 @@ fn indexes_answer() -> Result<()> {
 #[test]
 fn thousands_of_keys_are_one_parameter() -> Result<()> {
     let (_cluster, mut client) = table()?;
-    client.batch_execute("INSERT INTO t (id, s) SELECT i, 's' || i FROM generate_series(1, 30000) i; ANALYZE t")?;
+    client.batch_execute(
+        "INSERT INTO t (id, s) SELECT i, 's' || i FROM generate_series(1, 30000) i; ANALYZE t",
+    )?;
     let ids: Vec<i64> = (1..=16_384).map(|i| i * 2).collect();
     let list = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let expected: Vec<i64> = ids.iter().copied().filter(|id| *id <= 30_000).collect();

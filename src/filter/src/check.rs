@@ -20,7 +20,10 @@ const MAX_TESTS: usize = 10_000;
 
 /// What a part of an expression comes to.
 enum Part {
-    Constant { value: Value, template: bool },
+    Constant {
+        value: Value,
+        template: bool,
+    },
     Operand(Operand),
     Arithmetic(Operand, Arithmetic),
     Length(Operand),
@@ -44,7 +47,11 @@ pub(crate) fn check(root: &Node, schema: &Schema, parameters: &Map<String, Json>
         Part::Constant { value: Value::Bool(value), .. } => Ok(Condition::Always(value)),
         other => Err(Error::wrong_type(
             root.at,
-            format!("predicate is not a boolean expression: {}, data type: {}", shown(root), other.type_name()),
+            format!(
+                "predicate is not a boolean expression: {}, data type: {}",
+                shown(root),
+                other.type_name()
+            ),
         )),
     }
 }
@@ -81,12 +88,16 @@ impl Checker<'_> {
     /// What is a condition by itself.
     fn test(&mut self, node: &Node) -> Result<Condition> {
         match &node.kind {
-            Kind::In { field, list, negated } => self.term(field, list).map(|condition| negate_if(*negated, condition)),
+            Kind::In { field, list, negated } => {
+                self.term(field, list).map(|condition| negate_if(*negated, condition))
+            }
             Kind::Range { lower, above, field, below, upper } => {
                 self.count(node.at, 1)?;
                 self.range(node.at, [lower, upper], [*above, *below], field)
             }
-            Kind::IsNull { field, negated } => self.is_null(field).map(|condition| negate_if(*negated, condition)),
+            Kind::IsNull { field, negated } => {
+                self.is_null(field).map(|condition| negate_if(*negated, condition))
+            }
             Kind::Exists(child) => self.exists(child),
             Kind::Contains { how, field, values } => self.contains(*how, field, values),
             _ => Err(Error::syntax(node.at, "expected a condition")),
@@ -111,7 +122,8 @@ impl Checker<'_> {
             match self.part(node)? {
                 Part::Constant { value, template: false } => values.push(value),
                 _ => {
-                    let message = format!("array element type must be generic value, but got: {}", shown(node));
+                    let message =
+                        format!("array element type must be generic value, but got: {}", shown(node));
                     return Err(Error::wrong_type(node.at, message));
                 }
             }
@@ -123,18 +135,23 @@ impl Checker<'_> {
         let fault = |message| Error::new(ErrorKind::Template, at, message);
         let Some(json) = self.parameters.get(name) else {
             let name = quote(name);
-            return Err(fault(format!("the value of expression template variable name {{{name}}} is not found")));
+            return Err(fault(format!(
+                "the value of expression template variable name {{{name}}} is not found"
+            )));
         };
         match Value::from_json(json) {
             Ok(value) => Ok(Part::Constant { value, template: true }),
-            Err(message) => Err(fault(format!("the value of template variable {{{}}}: {message}", quote(name)))),
+            Err(message) => {
+                Err(fault(format!("the value of template variable {{{}}}: {message}", quote(name))))
+            }
         }
     }
 
     /// The column that a name stands for, and the way into it.
     fn operand(&mut self, at: usize, name: &Name) -> Result<Operand> {
         self.count(at, name.path.len())?;
-        let unknown = |name: &str| Error::new(ErrorKind::UnknownField, at, format!("field {} not exist", quote(name)));
+        let unknown =
+            |name: &str| Error::new(ErrorKind::UnknownField, at, format!("field {} not exist", quote(name)));
         let field = name.name.as_deref().and_then(|name| self.schema.field(name));
         let keys = name.path.iter().map(|step| match step {
             Step::Key(key) => key.clone(),
@@ -151,13 +168,19 @@ impl Checker<'_> {
             (DataType::Scalar(scalar), []) => Access::Scalar(*scalar),
             (DataType::Array(element), []) => Access::Array(*element),
             (DataType::Array(element), [Step::Index(index)]) => Access::Element(*element, *index),
-            (DataType::Array(_), [Step::Key(_), ..]) => return wrong("can only access array field with integer index".into()),
-            (DataType::Array(_), _) => return wrong(format!("an element of array field {} has no elements", quote(&field.name))),
+            (DataType::Array(_), [Step::Key(_), ..]) => {
+                return wrong("can only access array field with integer index".into());
+            }
+            (DataType::Array(_), _) => {
+                return wrong(format!("an element of array field {} has no elements", quote(&field.name)));
+            }
             (DataType::Json, _) => Access::Json(keys.collect()),
             (DataType::Opaque(kind), _) => {
                 return wrong(format!("filter on {kind} field ({}) is not supported", quote(&field.name)));
             }
-            (DataType::Scalar(scalar), _) => return wrong(format!("{scalar} data type not supported accessed with []")),
+            (DataType::Scalar(scalar), _) => {
+                return wrong(format!("{scalar} data type not supported accessed with []"));
+            }
         };
         let nullable = field.nullable && !field.primary_key;
         Ok(Operand { field: field.name.clone(), column: field.column.clone(), nullable, access })
@@ -167,14 +190,18 @@ impl Checker<'_> {
         let part = self.part(child)?;
         match (symbol, part) {
             (Symbol::BitNot, _) => Err(Error::unsupported(at, "BitNot")),
-            (Symbol::Not, Part::Condition(condition)) => Ok(Part::Condition(Condition::Not(Box::new(condition)))),
+            (Symbol::Not, Part::Condition(condition)) => {
+                Ok(Part::Condition(Condition::Not(Box::new(condition))))
+            }
             (Symbol::Not, Part::Constant { value: Value::Bool(value), template: false }) => {
                 Ok(Part::Constant { value: Value::Bool(!value), template: false })
             }
             (_, Part::Sampled(_)) => {
                 Err(Error::wrong_type(at, "random sample expression cannot be used in unary expression"))
             }
-            (Symbol::Not, _) => Err(Error::wrong_type(at, "not op can only be applied on boolean expression")),
+            (Symbol::Not, _) => {
+                Err(Error::wrong_type(at, "not op can only be applied on boolean expression"))
+            }
             (Symbol::Add, part @ (Part::Constant { .. } | Part::Operand(_))) => Ok(part),
             (Symbol::Subtract, Part::Constant { value, template: false }) => {
                 let value = match value {
@@ -253,7 +280,10 @@ impl Checker<'_> {
 
     fn sample(&mut self, factor: &Node) -> Result<Part> {
         let Part::Constant { value: Value::Float(value), .. } = self.part(factor)? else {
-            let message = format!("\"float factor\" should be a const float expression: \"float factor\" passed: {}", shown(factor));
+            let message = format!(
+                "\"float factor\" should be a const float expression: \"float factor\" passed: {}",
+                shown(factor)
+            );
             return Err(Error::wrong_type(factor.at, message));
         };
         if value <= 1e-10 || value >= 1.0 - 1e-10 {
@@ -298,7 +328,8 @@ fn comparison(symbol: Symbol) -> Option<Comparison> {
 
 /// The error for an operator between two constants of which one is a template variable.
 fn placeholder(at: usize, symbol: Symbol) -> Error {
-    let message = format!("placeholder was not supported between two constants with operator: {}", symbol.text());
+    let message =
+        format!("placeholder was not supported between two constants with operator: {}", symbol.text());
     Error::new(ErrorKind::Template, at, message)
 }
 

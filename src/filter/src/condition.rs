@@ -27,7 +27,11 @@ pub(crate) enum Condition {
     /// The path leads to something that is not JSON's null.
     Exists(Operand),
     /// The array has one, or all, of the constants.
-    Contains { operand: Operand, all: bool, values: Vec<Value> },
+    Contains {
+        operand: Operand,
+        all: bool,
+        values: Vec<Value>,
+    },
     /// Of all rows, such a fraction at random.
     Sample(f64),
 }

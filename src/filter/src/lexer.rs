@@ -102,11 +102,16 @@ impl<'a> Lexer<'a> {
             return Err(Error::syntax(start, "expected a number"));
         };
         if self.rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
-            let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
+            let end =
+                self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
             let whole = format!("{digits}{}", &self.rest[..end]);
             return Err(Error::syntax(start, format!("\"{}\" is not a number", quote(&whole))));
         }
-        let value = if float { literal::float(digits).map(Token::Float) } else { literal::integer(digits).map(Token::Int) };
+        let value = if float {
+            literal::float(digits).map(Token::Float)
+        } else {
+            literal::integer(digits).map(Token::Int)
+        };
         value.ok_or_else(|| {
             let name = if float { "a 64-bit float" } else { "a 64-bit integer" };
             Error::syntax(start, format!("{} is out of range of {name}", quote(digits)))
@@ -190,7 +195,8 @@ impl<'a> Lexer<'a> {
 }
 
 /// PostgreSQL has no text with this character, so no row can have one and no parameter could.
-pub(crate) const ZERO: &str = "a string cannot contain the character U+0000, which PostgreSQL's text does not have";
+pub(crate) const ZERO: &str =
+    "a string cannot contain the character U+0000, which PostgreSQL's text does not have";
 
 fn without_zero(start: usize, text: String) -> Result<String> {
     if text.contains('\0') { Err(Error::syntax(start, ZERO)) } else { Ok(text) }
@@ -240,11 +246,7 @@ fn decimal_float(input: &mut &str) -> Recognised<()> {
 
 fn hexadecimal_float(input: &mut &str) -> Recognised<()> {
     let digits = |least: usize| take_while(least.., |c: char| c.is_ascii_hexdigit());
-    let significand = alt((
-        (digits(0), '.', digits(1)).void(),
-        (digits(1), '.').void(),
-        digits(1).void(),
-    ));
+    let significand = alt(((digits(0), '.', digits(1)).void(), (digits(1), '.').void(), digits(1).void()));
     ('0', one_of(['x', 'X']), significand, one_of(['p', 'P']), exponent).void().parse_next(input)
 }
 

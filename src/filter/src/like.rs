@@ -62,7 +62,8 @@ impl Pattern {
             for (i, part) in self.0.iter().enumerate().rev() {
                 // A run stays where it is, after itself.
                 let stays = reached[i + 1] && *part == Part::Run;
-                reached[i + 1] = stays || reached[i] && (*part == Part::One || *part == Part::Character(character));
+                reached[i + 1] =
+                    stays || reached[i] && (*part == Part::One || *part == Part::Character(character));
             }
             reached[0] = false;
             close(&mut reached);

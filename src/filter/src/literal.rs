@@ -34,7 +34,11 @@ fn hexadecimal_float(text: &str) -> Option<f64> {
     let (significand, exponent) = text.split_once('p')?;
     let (whole, fraction) = significand.split_once('.').unwrap_or((significand, ""));
     // An exponent this far out is infinity or zero, whatever the significand (at most so many digits long as the text).
-    let mut scale = exponent.parse::<i64>().unwrap_or(if exponent.starts_with('-') { i64::MIN / 4 } else { i64::MAX / 4 });
+    let mut scale = exponent.parse::<i64>().unwrap_or(if exponent.starts_with('-') {
+        i64::MIN / 4
+    } else {
+        i64::MAX / 4
+    });
     let mut mantissa = 0_u64;
     for (digits, after_point) in [(whole, false), (fraction, true)] {
         for digit in digits.chars() {
@@ -74,7 +78,9 @@ pub(crate) fn unescape(text: &str) -> Result<String, Fault> {
         out.extend_from_slice(&rest.as_bytes()[..at]);
         let position = text.len() - rest.len() + at;
         rest = &rest[at + 1..];
-        let Some(escape) = rest.chars().next() else { return Err((position, "the string ends in an escape")) };
+        let Some(escape) = rest.chars().next() else {
+            return Err((position, "the string ends in an escape"));
+        };
         rest = &rest[escape.len_utf8()..];
         match escape {
             'n' => out.push(b'\n'),
@@ -89,11 +95,14 @@ pub(crate) fn unescape(text: &str) -> Result<String, Fault> {
             '\r' => rest = rest.strip_prefix('\n').unwrap_or(rest),
             '0'..='7' => {
                 let more = rest.bytes().take(2).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
-                let value = u32::from_str_radix(&text[position + 1..position + 2 + more], 8).unwrap_or(u32::MAX);
+                let value =
+                    u32::from_str_radix(&text[position + 1..position + 2 + more], 8).unwrap_or(u32::MAX);
                 out.push(u8::try_from(value).map_err(|_| (position, "an octal escape is at most \\377"))?);
                 rest = &rest[more..];
             }
-            'x' => out.push(code(&mut rest, 2).ok_or((position, "expected two hexadecimal digits behind \\x"))? as u8),
+            'x' => out.push(
+                code(&mut rest, 2).ok_or((position, "expected two hexadecimal digits behind \\x"))? as u8,
+            ),
             'u' | 'U' => {
                 let (digits, fault) = match escape {
                     'u' => (4, "expected four hexadecimal digits of a character behind \\u"),

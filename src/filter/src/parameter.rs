@@ -144,18 +144,22 @@ impl Parameter {
             })
         };
         match scalar {
-            Scalar::Bool => Self::BoolArray(values.iter().filter_map(|v| matches_bool(v)).collect()),
-            Scalar::Int8 | Scalar::Int16 => Self::Int2Array(integers().filter_map(|x| i16::try_from(x).ok()).collect()),
+            Scalar::Bool => Self::BoolArray(values.iter().filter_map(boolean).collect()),
+            Scalar::Int8 | Scalar::Int16 => {
+                Self::Int2Array(integers().filter_map(|x| i16::try_from(x).ok()).collect())
+            }
             Scalar::Int32 => Self::Int4Array(integers().filter_map(|x| i32::try_from(x).ok()).collect()),
             Scalar::Int64 => Self::Int8Array(integers().collect()),
-            Scalar::Float => Self::Float4Array(values.iter().filter_map(Value::as_float).map(|x| x as f32).collect()),
+            Scalar::Float => {
+                Self::Float4Array(values.iter().filter_map(Value::as_float).map(|x| x as f32).collect())
+            }
             Scalar::Double => Self::Float8Array(values.iter().filter_map(Value::as_float).collect()),
             Scalar::VarChar => Self::TextArray(values.iter().filter_map(text).collect()),
         }
     }
 }
 
-fn matches_bool(value: &Value) -> Option<bool> {
+fn boolean(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(value) => Some(*value),
         _ => None,
@@ -202,7 +206,11 @@ pub(crate) fn identifier(name: &str) -> String {
 }
 
 fn float(value: f64, text: &str) -> String {
-    if value.is_infinite() { if value > 0.0 { "Infinity".into() } else { "-Infinity".into() } } else { text.into() }
+    if value.is_infinite() {
+        if value > 0.0 { "Infinity".into() } else { "-Infinity".into() }
+    } else {
+        text.into()
+    }
 }
 
 /// The literal of an array, every element in double quotes.

@@ -44,7 +44,8 @@ fn binding_of(symbol: Symbol) -> Option<u32> {
 /// Reads an expression; `None` where the text is empty, which matches every row.
 pub(crate) fn parse(text: &str) -> Result<Option<Node>> {
     if text.len() > MAX_LENGTH {
-        let message = format!("the expression has {} bytes, more than the {MAX_LENGTH} that are read", text.len());
+        let message =
+            format!("the expression has {} bytes, more than the {MAX_LENGTH} that are read", text.len());
         return Err(Error::new(ErrorKind::Limit, MAX_LENGTH, message));
     }
     let mut parser = Parser { lexer: Lexer::new(text), token: Token::End, at: 0, level: 0 };
@@ -165,7 +166,11 @@ impl Parser<'_> {
         let at = left.at;
         let middle = self.expression(binding::RANGE + 1)?;
         let second = match self.token {
-            Token::Symbol(second) if matches!(middle.kind, Kind::Field(_)) && is_rising(second) == is_rising(symbol) => second,
+            Token::Symbol(second)
+                if matches!(middle.kind, Kind::Field(_)) && is_rising(second) == is_rising(symbol) =>
+            {
+                second
+            }
             _ => return Node::new(at, Kind::Binary(symbol, Box::new(left), Box::new(middle))),
         };
         self.advance()?;
@@ -175,7 +180,9 @@ impl Parser<'_> {
             (Symbol::Less | Symbol::LessEqual, _) => {
                 Kind::Range { lower: left, above: symbol, field, below: second, upper: right }
             }
-            _ => Kind::Range { lower: right, above: turned(second), field, below: turned(symbol), upper: left },
+            _ => {
+                Kind::Range { lower: right, above: turned(second), field, below: turned(symbol), upper: left }
+            }
         };
         Node::new(at, kind)
     }
@@ -216,7 +223,9 @@ impl Parser<'_> {
             Symbol::OpenList => self.list(),
             Symbol::OpenBrace => {
                 self.advance()?;
-                let Token::Identifier(_) = self.token else { return Err(self.expected("the name of a template variable")) };
+                let Token::Identifier(_) = self.token else {
+                    return Err(self.expected("the name of a template variable"));
+                };
                 let Token::Identifier(name) = self.advance()? else { return Err(self.expected("a name")) };
                 self.expect(Symbol::CloseBrace, "\"}\"")?;
                 Node::new(at, Kind::Template(name))
@@ -232,7 +241,9 @@ impl Parser<'_> {
         let mut values = Vec::new();
         while !self.is(Symbol::CloseList) {
             let value = self.expression(binding::LOWEST)?;
-            values.try_reserve(1).map_err(|_| Error::new(ErrorKind::Limit, at, "out of memory for the list"))?;
+            values
+                .try_reserve(1)
+                .map_err(|_| Error::new(ErrorKind::Limit, at, "out of memory for the list"))?;
             values.push(value);
             if !self.take(Symbol::Comma)? {
                 break;
@@ -252,7 +263,9 @@ impl Parser<'_> {
         let kind = match self.advance()? {
             Token::Int(value) => match i64::try_from(value) {
                 Ok(value) => Kind::Int(value),
-                Err(_) => return Err(Error::syntax(at, format!("{value} is out of range of a 64-bit integer"))),
+                Err(_) => {
+                    return Err(Error::syntax(at, format!("{value} is out of range of a 64-bit integer")));
+                }
             },
             Token::Float(value) => Kind::Float(value),
             Token::Bool(value) => Kind::Bool(value),
@@ -298,14 +311,24 @@ impl Parser<'_> {
             }
             let step_at = self.at;
             path.push(match self.advance()? {
-                Token::Text(key) if key.is_empty() => return Err(Error::syntax(step_at, "a json key cannot be empty")),
+                Token::Text(key) if key.is_empty() => {
+                    return Err(Error::syntax(step_at, "a json key cannot be empty"));
+                }
                 Token::Text(key) => Step::Key(key),
                 Token::Int(index) if self.lexer.is_decimal(step_at) => Step::Index(index),
                 Token::Identifier(key) => {
-                    let message = format!("json key must be enclosed in double quotes or single quotes: \"{}\"", quote(&key));
+                    let message = format!(
+                        "json key must be enclosed in double quotes or single quotes: \"{}\"",
+                        quote(&key)
+                    );
                     return Err(Error::syntax(step_at, message));
                 }
-                _ => return Err(Error::syntax(step_at, "expected a quoted key or a decimal index that is not negative")),
+                _ => {
+                    return Err(Error::syntax(
+                        step_at,
+                        "expected a quoted key or a decimal index that is not negative",
+                    ));
+                }
             });
             self.expect(Symbol::CloseList, "\"]\"")?;
         }

@@ -34,12 +34,29 @@ pub(crate) enum Kind {
     Binary(Symbol, Box<Node>, Box<Node>),
     And(Vec<Node>),
     Or(Vec<Node>),
-    In { field: Box<Node>, list: Box<Node>, negated: bool },
+    In {
+        field: Box<Node>,
+        list: Box<Node>,
+        negated: bool,
+    },
     /// `lower < field < upper`; a reversed range is turned round, so that only `<` and `<=` are here.
-    Range { lower: Box<Node>, above: Symbol, field: Box<Node>, below: Symbol, upper: Box<Node> },
-    IsNull { field: Box<Node>, negated: bool },
+    Range {
+        lower: Box<Node>,
+        above: Symbol,
+        field: Box<Node>,
+        below: Symbol,
+        upper: Box<Node>,
+    },
+    IsNull {
+        field: Box<Node>,
+        negated: bool,
+    },
     Exists(Box<Node>),
-    Contains { how: How, field: Box<Node>, values: Box<Node> },
+    Contains {
+        how: How,
+        field: Box<Node>,
+        values: Box<Node>,
+    },
     Length(Box<Node>),
     Sample(Box<Node>),
 }
@@ -103,8 +120,12 @@ impl Kind {
     /// Calls `visit` on each child.
     fn for_each<'a>(&'a self, mut visit: impl FnMut(&'a Node)) {
         match self {
-            Self::List(children) | Self::And(children) | Self::Or(children) => children.iter().for_each(visit),
-            Self::Unary(_, child) | Self::Exists(child) | Self::Length(child) | Self::Sample(child) => visit(child),
+            Self::List(children) | Self::And(children) | Self::Or(children) => {
+                children.iter().for_each(visit);
+            }
+            Self::Unary(_, child) | Self::Exists(child) | Self::Length(child) | Self::Sample(child) => {
+                visit(child);
+            }
             Self::IsNull { field, .. } => visit(field),
             Self::Binary(_, left, right) => [left, right].into_iter().for_each(|child| visit(child)),
             Self::In { field, list: other, .. } | Self::Contains { field, values: other, .. } => {

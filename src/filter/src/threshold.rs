@@ -165,7 +165,8 @@ pub(crate) fn floats<T: Ordered + PartialOrd + Default>(
     let scales = matches!(operation, Operation::Multiply | Operation::Divide);
     solve(infinities, scales && by < zero, comparison, |x| {
         // Infinity times zero would be NaN; like any number times zero it is taken for zero.
-        let result = if operation == Operation::Multiply && by == zero { zero } else { compute(x, operation, by) };
+        let result =
+            if operation == Operation::Multiply && by == zero { zero } else { compute(x, operation, by) };
         result.partial_cmp(&value).unwrap_or(Ordering::Equal)
     })
 }
@@ -175,7 +176,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn holds<T: PartialOrd>(solution: Solution<T>, x: T) -> bool {
+    fn holds<T: PartialOrd + Copy>(solution: Solution<T>, x: T) -> bool {
         let order = |a: &T| x.partial_cmp(a).expect("a number");
         match solution {
             Solution::Never => false,

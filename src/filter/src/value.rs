@@ -57,9 +57,9 @@ impl Value {
             Json::String(text) if text.contains('\0') => return Err(ZERO.into()),
             Json::String(text) => Self::Text(text.clone()),
             Json::Array(_) if depth >= MAX_DEPTH => return Err("its lists are nested too deep".into()),
-            Json::Array(values) => {
-                Self::List(values.iter().map(|value| Self::nested(value, depth + 1)).collect::<Result<_, _>>()?)
-            }
+            Json::Array(values) => Self::List(
+                values.iter().map(|value| Self::nested(value, depth + 1)).collect::<Result<_, _>>()?,
+            ),
             Json::Null | Json::Object(_) => {
                 return Err("it must be a boolean, a number, a string or a list of these".into());
             }
@@ -114,7 +114,9 @@ impl Value {
     /// The constant as one of the type of a column. An integer becomes a float; the other way is an error, which names both.
     pub(crate) fn cast(self, scalar: Scalar) -> Result<Self, String> {
         match self {
-            Self::Int(value) if matches!(scalar, Scalar::Float | Scalar::Double) => Ok(Self::Float(value as f64)),
+            Self::Int(value) if matches!(scalar, Scalar::Float | Scalar::Double) => {
+                Ok(Self::Float(value as f64))
+            }
             value if value.fits(scalar) => Ok(value),
             value => {
                 let text = quote(&value.to_json().to_string());
@@ -151,7 +153,10 @@ pub(crate) fn compute(at: usize, operator: Symbol, left: &Value, right: &Value) 
     };
     let (a, b) = (number(left)?, number(right)?);
     if matches!(operator, Symbol::Divide | Symbol::Modulo) && b == 0.0 {
-        return Err(Error::wrong_type(at, format!("cannot {} by zero", if operator == Symbol::Divide { "divide" } else { "modulo" })));
+        return Err(Error::wrong_type(
+            at,
+            format!("cannot {} by zero", if operator == Symbol::Divide { "divide" } else { "modulo" }),
+        ));
     }
     if let (Value::Int(a), Value::Int(b)) = (left, right) {
         let whole = match operator {
@@ -162,7 +167,9 @@ pub(crate) fn compute(at: usize, operator: Symbol, left: &Value, right: &Value) 
             Symbol::Modulo => Some(a.wrapping_rem(*b)),
             _ => return float(at, (*a as f64).powf(*b as f64)),
         };
-        let fault = || Error::wrong_type(at, format!("{name} of these constants is out of range of a 64-bit integer"));
+        let fault = || {
+            Error::wrong_type(at, format!("{name} of these constants is out of range of a 64-bit integer"))
+        };
         return whole.map(Value::Int).ok_or_else(fault);
     }
     match operator {

@@ -9,7 +9,8 @@ fn outcome(section: &Section, case: &Case) -> Expected {
     match parse(&case.expression).and_then(|filter| filter.check(&schema(), &case.parameters)) {
         Err(error) => Expected::Error(error.position(), error.message().to_owned()),
         Ok(filter) => {
-            let names = section.rows.iter().filter(|(_, row)| filter.matches(row)).map(|(name, _)| name.clone());
+            let names =
+                section.rows.iter().filter(|(_, row)| filter.matches(row)).map(|(name, _)| name.clone());
             Expected::Rows(names.collect())
         }
     }
@@ -22,7 +23,10 @@ fn every_case_has_its_outcome() {
         for case in &section.cases {
             let outcome = outcome(&section, case);
             if outcome != case.expected {
-                wrong.push(format!("{}: {} => {outcome:?}\n    not {:?}", section.name, case.expression, case.expected));
+                wrong.push(format!(
+                    "{}: {} => {outcome:?}\n    not {:?}",
+                    section.name, case.expression, case.expected
+                ));
             }
         }
     }
@@ -44,6 +48,10 @@ fn what_is_printed_reads_as_the_same() {
         let Ok(filter) = parse(&case.expression) else { continue };
         let again = parse(&filter.to_string()).unwrap_or_else(|error| panic!("{filter}: {error}"));
         assert_eq!(again.to_string(), filter.to_string());
-        assert_eq!(again.check(&schema(), &case.parameters).ok(), filter.check(&schema(), &case.parameters).ok(), "{filter}");
+        assert_eq!(
+            again.check(&schema(), &case.parameters).ok(),
+            filter.check(&schema(), &case.parameters).ok(),
+            "{filter}"
+        );
     }
 }

@@ -1,7 +1,9 @@
 //! Texts that nobody means well by: nothing panics, nothing overflows the stack, no constant gets into the SQL.
 
 use kite_filter::testing::{Generator, schema};
-use kite_filter::{CheckedFilter, DataType, Error, ErrorKind, Field, Parameter, Scalar, Schema, SqlOptions, parse};
+use kite_filter::{
+    CheckedFilter, DataType, Error, ErrorKind, Field, Parameter, Scalar, Schema, SqlOptions, parse,
+};
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
@@ -10,7 +12,10 @@ fn checked(text: &str, parameters: &Json) -> Result<CheckedFilter, Error> {
 }
 
 fn sql(text: &str) -> String {
-    checked(text, &json!({})).unwrap_or_else(|error| panic!("{text}: {error}")).to_sql(&SqlOptions::default()).text
+    checked(text, &json!({}))
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
+        .to_sql(&SqlOptions::default())
+        .text
 }
 
 /// Reads, checks and prints, whatever the text is. Positions are in the text.
@@ -29,9 +34,62 @@ fn go_through(text: &str) {
 }
 
 const PIECES: [&str; 56] = [
-    "and", "or", "not", "in", "like", "exists", "is", "null", "==", "!=", "<", "<=", ">", ">=", "=", "=~", "!~", "+", "-", "*", "/",
-    "%", "**", "<<", ">>", "&", "|", "^", "~", "(", ")", "[", "]", "{", "}", ",", "$", "$meta", "i64", "s", "j", "ints", "flag", "k",
-    "1", "-9223372036854775808", "0x1p3", ".5", "'a'", "\"b\\\"\"", "r'\\'", "true", "{x}", "{list}", "array_length(", "json_contains(",
+    "and",
+    "or",
+    "not",
+    "in",
+    "like",
+    "exists",
+    "is",
+    "null",
+    "==",
+    "!=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "=",
+    "=~",
+    "!~",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "**",
+    "<<",
+    ">>",
+    "&",
+    "|",
+    "^",
+    "~",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "$",
+    "$meta",
+    "i64",
+    "s",
+    "j",
+    "ints",
+    "flag",
+    "k",
+    "1",
+    "-9223372036854775808",
+    "0x1p3",
+    ".5",
+    "'a'",
+    "\"b\\\"\"",
+    "r'\\'",
+    "true",
+    "{x}",
+    "{list}",
+    "array_length(",
+    "json_contains(",
 ];
 
 proptest! {
@@ -114,10 +172,14 @@ proptest! {
 #[test]
 fn names_are_quoted() {
     let schema = Schema {
-        fields: vec![Field { column: "x\" = 1 OR \"y".into(), ..Field::new("x", DataType::Scalar(Scalar::Int64)) }],
+        fields: vec![Field {
+            column: "x\" = 1 OR \"y".into(),
+            ..Field::new("x", DataType::Scalar(Scalar::Int64))
+        }],
         dynamic_column: Some("$me\"ta".into()),
     };
-    let filter = parse("x == 1 and k == 2").and_then(|filter| filter.check(&schema, &Map::new())).expect("a filter");
+    let filter =
+        parse("x == 1 and k == 2").and_then(|filter| filter.check(&schema, &Map::new())).expect("a filter");
     let options = SqlOptions { table_alias: Some("t\".\"u"), first_parameter: 7 };
     let sql = filter.to_sql(&options);
     assert_eq!(
@@ -186,8 +248,13 @@ fn a_filter_of_the_greatest_size_has_parameters_for_one_statement() {
 #[test]
 fn without_the_dynamic_field_names_are_unknown() {
     let schema = Schema { dynamic_column: None, ..schema() };
-    for (text, name) in [("color == 1", "color"), ("$meta['color'] == 1", "$meta"), ("i64 == 1 or a['b'] == 1", "a")] {
+    for (text, name) in
+        [("color == 1", "color"), ("$meta['color'] == 1", "$meta"), ("i64 == 1 or a['b'] == 1", "a")]
+    {
         let error = parse(text).and_then(|filter| filter.check(&schema, &Map::new())).expect_err("unknown");
-        assert_eq!((error.kind(), error.message()), (ErrorKind::UnknownField, format!("field {name} not exist").as_str()));
+        assert_eq!(
+            (error.kind(), error.message()),
+            (ErrorKind::UnknownField, format!("field {name} not exist").as_str())
+        );
     }
 }

@@ -66,7 +66,8 @@ impl Checker<'_> {
             );
             return Err(Error::wrong_type(at, message));
         }
-        let floating = matches!(by, Value::Float(_)) || matches!(scalar, Some(Scalar::Float | Scalar::Double));
+        let floating =
+            matches!(by, Value::Float(_)) || matches!(scalar, Some(Scalar::Float | Scalar::Double));
         if symbol == Symbol::Modulo && floating {
             return Err(Error::wrong_type(at, "modulo can only apply on integer types"));
         }

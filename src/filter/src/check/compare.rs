@@ -26,7 +26,9 @@ impl Checker<'_> {
                 }
                 return constants(at, comparison, &value, &other);
             }
-            [Part::Operand(operand), Part::Constant { value, .. }] => constant(at, operand, comparison, value)?,
+            [Part::Operand(operand), Part::Constant { value, .. }] => {
+                constant(at, operand, comparison, value)?
+            }
             [Part::Constant { value, .. }, Part::Operand(operand)] => {
                 constant(at, operand, comparison.turned(), value)?
             }
@@ -38,9 +40,13 @@ impl Checker<'_> {
                 self.computed(at, (operand, arithmetic), comparison.turned(), value)?
             }
             [Part::Length(operand), Part::Constant { value, .. }] => length(at, operand, comparison, value)?,
-            [Part::Constant { value, .. }, Part::Length(operand)] => length(at, operand, comparison.turned(), value)?,
+            [Part::Constant { value, .. }, Part::Length(operand)] => {
+                length(at, operand, comparison.turned(), value)?
+            }
             [Part::Condition(_) | Part::Sampled(_), _] | [_, Part::Condition(_) | Part::Sampled(_)] => {
-                return wrong("a condition cannot be compared: put \"not\" before it, or parentheses around the comparison");
+                return wrong(
+                    "a condition cannot be compared: put \"not\" before it, or parentheses around the comparison",
+                );
             }
             _ => return wrong("only comparison between two fields is supported"),
         };
@@ -64,7 +70,8 @@ impl Checker<'_> {
             values.push((bound.at, value));
         }
         let Part::Operand(operand) = self.part(field)? else {
-            let message = format!("range operations are only supported on single fields now, got: {}", shown(field));
+            let message =
+                format!("range operations are only supported on single fields now, got: {}", shown(field));
             return Err(Error::wrong_type(field.at, message));
         };
         match operand.access {
@@ -108,7 +115,9 @@ impl Checker<'_> {
             }
         }
         match self.part(right)? {
-            Part::Constant { value: Value::Text(pattern), .. } => Ok(Condition::Like(operand, Pattern::new(&pattern))),
+            Part::Constant { value: Value::Text(pattern), .. } => {
+                Ok(Condition::Like(operand, Pattern::new(&pattern)))
+            }
             _ => Err(Error::wrong_type(right.at, "the right operand of like must be a string")),
         }
     }
@@ -116,16 +125,22 @@ impl Checker<'_> {
 
 /// Folds a comparison of two constants.
 fn constants(at: usize, comparison: Comparison, value: &Value, other: &Value) -> Result<Part> {
-    let incompatible = || Error::wrong_type(at, "comparison operations cannot be applied to two incompatible operands");
+    let incompatible =
+        || Error::wrong_type(at, "comparison operations cannot be applied to two incompatible operands");
     let is_bool = matches!(value, Value::Bool(_));
-    let order = value.order(other).filter(|_| !is_bool || !comparison.is_ordering()).ok_or_else(incompatible)?;
+    let order =
+        value.order(other).filter(|_| !is_bool || !comparison.is_ordering()).ok_or_else(incompatible)?;
     Ok(Part::Constant { value: Value::Bool(comparison.holds(order)), template: false })
 }
 
 /// A field beside a constant.
 fn constant(at: usize, operand: Operand, comparison: Comparison, value: Value) -> Result<Condition> {
     let unsupported = |operand: &Operand, value: &Value| {
-        let message = format!("comparisons between {} and {} are not supported", operand.type_name(), value.type_name());
+        let message = format!(
+            "comparisons between {} and {} are not supported",
+            operand.type_name(),
+            value.type_name()
+        );
         Error::wrong_type(at, message)
     };
     let value = match (&operand.access, value) {
@@ -135,7 +150,9 @@ fn constant(at: usize, operand: Operand, comparison: Comparison, value: Value) -
             Value::List(cast.map_err(|message| Error::wrong_type(at, message))?)
         }
         (Access::Array(_), _) => return Err(whole_array(at)),
-        (Access::Json(_), value @ Value::List(_)) if comparison.is_ordering() => return Err(unsupported(&operand, &value)),
+        (Access::Json(_), value @ Value::List(_)) if comparison.is_ordering() => {
+            return Err(unsupported(&operand, &value));
+        }
         (Access::Json(_), value) => value,
         (Access::Scalar(scalar) | Access::Element(scalar, _), value) => {
             if !value.is_comparable_with(*scalar) {
@@ -154,7 +171,8 @@ fn columns(at: usize, left: Operand, comparison: Comparison, right: Operand) -> 
     }
     let (Some(a), Some(b)) = (left.scalar(), right.scalar()) else { return Err(whole_array(at)) };
     if a != b && !(a.is_number() && b.is_number()) {
-        let message = format!("comparisons between {} and {} are not supported", left.type_name(), right.type_name());
+        let message =
+            format!("comparisons between {} and {} are not supported", left.type_name(), right.type_name());
         return Err(Error::wrong_type(at, message));
     }
     Ok(Condition::CompareColumns(left, comparison, right))

@@ -33,7 +33,8 @@ impl Checker<'_> {
                     let message = format!("value '{text}' in list cannot be casted to {scalar}");
                     return Err(Error::wrong_type(list.at, message));
                 }
-                let cast = |value: Value| value.cast(scalar).map_err(|message| Error::wrong_type(list.at, message));
+                let cast =
+                    |value: Value| value.cast(scalar).map_err(|message| Error::wrong_type(list.at, message));
                 values.into_iter().map(cast).collect::<Result<_>>()?
             }
             _ => values,
@@ -59,7 +60,10 @@ impl Checker<'_> {
         match &node.kind {
             Kind::Field(name) => self.operand(node.at, name),
             _ => {
-                let message = format!("exists operations are only supported on single fields now, got: {}", shown(node));
+                let message = format!(
+                    "exists operations are only supported on single fields now, got: {}",
+                    shown(node)
+                );
                 Err(Error::wrong_type(node.at, message))
             }
         }
@@ -69,7 +73,10 @@ impl Checker<'_> {
         let name = how.name();
         let operand = self.json_or_array(field, name)?;
         let Part::Constant { value, .. } = self.part(values)? else {
-            let message = format!("{name} operation are only supported explicitly specified element, got: {}", shown(values));
+            let message = format!(
+                "{name} operation are only supported explicitly specified element, got: {}",
+                shown(values)
+            );
             return Err(Error::wrong_type(values.at, message));
         };
         let values_of = |value| match (how, value) {
@@ -79,7 +86,10 @@ impl Checker<'_> {
         };
         let mut constants = values_of(value)?;
         if let Access::Array(element) = operand.access {
-            constants = constants.into_iter().map(|value| fit(values.at, name, element, value)).collect::<Result<_>>()?;
+            constants = constants
+                .into_iter()
+                .map(|value| fit(values.at, name, element, value))
+                .collect::<Result<_>>()?;
         }
         Ok(Condition::Contains { operand, all: how != How::Any, values: constants })
     }
@@ -91,10 +101,14 @@ impl Checker<'_> {
     /// A field that can have elements.
     fn json_or_array(&mut self, field: &Node, operation: &str) -> Result<Operand> {
         match self.part(field)? {
-            Part::Operand(operand) if matches!(operand.access, Access::Json(_) | Access::Array(_)) => Ok(operand),
+            Part::Operand(operand) if matches!(operand.access, Access::Json(_) | Access::Array(_)) => {
+                Ok(operand)
+            }
             _ => {
-                let message =
-                    format!("{operation} operation are only supported on json or array fields now, got: {}", shown(field));
+                let message = format!(
+                    "{operation} operation are only supported on json or array fields now, got: {}",
+                    shown(field)
+                );
                 Err(Error::wrong_type(field.at, message))
             }
         }
@@ -108,7 +122,8 @@ fn exists(node: &Node, operand: Operand) -> Result<Condition> {
         }
         Access::Json(_) => Ok(Condition::Exists(operand)),
         _ => {
-            let message = format!("exists operations are only supported on json field, got: {}", operand.type_name());
+            let message =
+                format!("exists operations are only supported on json field, got: {}", operand.type_name());
             Err(Error::wrong_type(node.at, message))
         }
     }
@@ -118,7 +133,8 @@ fn exists(node: &Node, operand: Operand) -> Result<Condition> {
 fn fit(at: usize, name: &str, element: Scalar, value: Value) -> Result<Value> {
     if !value.is_comparable_with(element) {
         let other = value.type_name();
-        let message = format!("{name} operation can't compare between array element type: {element} and {other}");
+        let message =
+            format!("{name} operation can't compare between array element type: {element} and {other}");
         return Err(Error::wrong_type(at, message));
     }
     value.cast(element).map_err(|message| Error::wrong_type(at, message))

@@ -83,8 +83,12 @@ impl Printer<'_> {
             Solution::Never => truth(false),
             Solution::Always => self.not_null(left, operand, true),
             Solution::Compare(comparison, x) => side(self, comparison.sql(), x),
-            Solution::Between(low, high) => format!("({} AND {})", side(self, ">=", low), side(self, "<=", high)),
-            Solution::Outside(low, high) => format!("({} OR {})", side(self, "<", low), side(self, ">", high)),
+            Solution::Between(low, high) => {
+                format!("({} AND {})", side(self, ">=", low), side(self, "<=", high))
+            }
+            Solution::Outside(low, high) => {
+                format!("({} OR {})", side(self, "<", low), side(self, ">", high))
+            }
         }
     }
 
@@ -139,7 +143,12 @@ impl Printer<'_> {
         }
     }
 
-    pub(super) fn compare_columns(&mut self, left: &Operand, comparison: Comparison, right: &Operand) -> String {
+    pub(super) fn compare_columns(
+        &mut self,
+        left: &Operand,
+        comparison: Comparison,
+        right: &Operand,
+    ) -> String {
         let is_text = left.scalar() == Some(Scalar::VarChar);
         let left = self.value(left);
         let mut right = self.value(right);

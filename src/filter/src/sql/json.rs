@@ -44,7 +44,10 @@ fn only_keys(path: &[String]) -> bool {
 
 /// The object in which the path leads to the value.
 fn at_path(path: &[String], value: Json) -> String {
-    path.iter().rev().fold(value, |inner, key| Json::Object(Map::from_iter([(key.clone(), inner)]))).to_string()
+    path.iter()
+        .rev()
+        .fold(value, |inner, key| Json::Object(Map::from_iter([(key.clone(), inner)])))
+        .to_string()
 }
 
 fn is_scalar(value: &Value) -> bool {
@@ -86,7 +89,12 @@ impl Printer<'_> {
     }
 
     /// `column @> ANY` of such objects.
-    fn holds_any(&mut self, operand: &Operand, path: &[String], values: impl Iterator<Item = Json>) -> String {
+    fn holds_any(
+        &mut self,
+        operand: &Operand,
+        path: &[String],
+        values: impl Iterator<Item = Json>,
+    ) -> String {
         let objects = values.map(|value| at_path(path, value)).collect();
         let objects = self.bind(Parameter::JsonbArray(objects));
         self.quantified(&self.column(operand), "@>", "ANY", &objects)
@@ -137,9 +145,14 @@ impl Printer<'_> {
         }
         let value = self.json(operand, path);
         if constants.is_empty() {
-            return if wanted { truth(false) } else { self.binary(&self.kind_of(&value), "<>", &fixed("null")) };
+            return if wanted {
+                truth(false)
+            } else {
+                self.binary(&self.kind_of(&value), "<>", &fixed("null"))
+            };
         }
-        let list = Parameter::JsonbArray(constants.iter().map(|constant| constant.to_json().to_string()).collect());
+        let list =
+            Parameter::JsonbArray(constants.iter().map(|constant| constant.to_json().to_string()).collect());
         let list = self.bind(list);
         if wanted {
             return self.quantified(&value, "=", "ANY", &list);
@@ -271,7 +284,8 @@ impl Printer<'_> {
                 self.function("jsonb_array_elements"),
                 self.case(&value, JsonKind::Array, &value)
             );
-            let array = self.bind(Parameter::JsonbArray(list().map(|constant| constant.to_string()).collect()));
+            let array =
+                self.bind(Parameter::JsonbArray(list().map(|constant| constant.to_string()).collect()));
             self.binary(&elements, if all { "@>" } else { "&&" }, &array)
         };
         let not = if wanted { "" } else { "NOT " };

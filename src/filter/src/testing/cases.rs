@@ -99,9 +99,7 @@ fn object(text: &str) -> Map<String, Json> {
 
 fn expected_of(text: &str) -> Expected {
     match text.strip_prefix("error ").and_then(|rest| rest.split_once(": ")) {
-        Some((position, message)) => {
-            Expected::Error(position.parse().expect("a position"), message.into())
-        }
+        Some((position, message)) => Expected::Error(position.parse().expect("a position"), message.into()),
         None => Expected::Rows(text.split_whitespace().map(str::to_owned).collect()),
     }
 }

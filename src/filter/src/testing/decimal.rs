@@ -44,7 +44,10 @@ impl Decimal {
     }
 
     pub(super) fn multiply(self, other: Self) -> Option<Self> {
-        Some(Self { digits: self.digits.checked_mul(other.digits)?, scale: self.scale.checked_add(other.scale)? })
+        Some(Self {
+            digits: self.digits.checked_mul(other.digits)?,
+            scale: self.scale.checked_add(other.scale)?,
+        })
     }
 
     /// The integer that it is.

@@ -49,7 +49,11 @@ pub(super) fn evaluate(condition: &Condition, row: &Row) -> Option<bool> {
 /// Kleene's AND: false if one is, else unknown if one is.
 fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let parts: Vec<_> = parts.collect();
-    if parts.contains(&Some(false)) { Some(false) } else { parts.into_iter().collect::<Option<Vec<_>>>().map(|_| true) }
+    if parts.contains(&Some(false)) {
+        Some(false)
+    } else {
+        parts.into_iter().collect::<Option<Vec<_>>>().map(|_| true)
+    }
 }
 
 /// The scalar, or the element; `None` where it is NULL or not there.
@@ -70,10 +74,14 @@ fn elements<'r>(operand: &Operand, row: &'r Row) -> Option<&'r [Datum]> {
 
 /// What the path leads to.
 fn json<'r>(operand: &Operand, row: &'r Row) -> Option<&'r Json> {
-    let (Access::Json(path), Datum::Json(root)) = (&operand.access, row.get(&operand.field)) else { return None };
+    let (Access::Json(path), Datum::Json(root)) = (&operand.access, row.get(&operand.field)) else {
+        return None;
+    };
     path.iter().try_fold(root, |value, key| match value {
         Json::Object(entries) => entries.get(key),
-        Json::Array(elements) if key == "0" || !key.starts_with(['0', '+']) => elements.get(key.parse::<usize>().ok()?),
+        Json::Array(elements) if key == "0" || !key.starts_with(['0', '+']) => {
+            elements.get(key.parse::<usize>().ok()?)
+        }
         _ => None,
     })
 }
@@ -130,7 +138,8 @@ fn compare(operand: &Operand, comparison: Comparison, value: &Value, row: &Row) 
         }
         (Access::Array(_), Value::List(values)) => {
             let elements = elements(operand, row)?;
-            let equal = elements.len() == values.len() && elements.iter().zip(values).all(|(a, b)| equals(a, b));
+            let equal =
+                elements.len() == values.len() && elements.iter().zip(values).all(|(a, b)| equals(a, b));
             Some(equal == (comparison == Comparison::Equal))
         }
         _ => {
@@ -156,7 +165,9 @@ fn json_order(found: &Json, value: &Value) -> Ordering {
             (Some(a), Some(b)) => a.order(b),
             _ => Ordering::Less,
         },
-        (Json::Array(a), Value::List(b)) if a.len() == b.len() && a.iter().zip(b).all(|(a, b)| json_equals(a, b)) => {
+        (Json::Array(a), Value::List(b))
+            if a.len() == b.len() && a.iter().zip(b).all(|(a, b)| json_equals(a, b)) =>
+        {
             Ordering::Equal
         }
         _ => Ordering::Less,
@@ -180,7 +191,12 @@ fn is_in(operand: &Operand, values: &[Value], row: &Row) -> Option<bool> {
     (!same.is_empty()).then(|| same.into_iter().any(|value| json_equals(found, value)))
 }
 
-fn arithmetic_on(found: &Datum, arithmetic: &Arithmetic, comparison: Comparison, value: &Value) -> Option<bool> {
+fn arithmetic_on(
+    found: &Datum,
+    arithmetic: &Arithmetic,
+    comparison: Comparison,
+    value: &Value,
+) -> Option<bool> {
     let result = match (found, &arithmetic.by, value) {
         (Datum::Int(x), Value::Int(by), Value::Int(value)) => {
             let (x, by) = (i128::from(*x), i128::from(*by));
@@ -218,7 +234,12 @@ fn arithmetic_on(found: &Datum, arithmetic: &Arithmetic, comparison: Comparison,
     Some(comparison.holds(result))
 }
 
-fn json_arithmetic(found: &Json, arithmetic: &Arithmetic, comparison: Comparison, value: &Value) -> Option<bool> {
+fn json_arithmetic(
+    found: &Json,
+    arithmetic: &Arithmetic,
+    comparison: Comparison,
+    value: &Value,
+) -> Option<bool> {
     let Json::Number(found) = found else { return None };
     let (x, by, to) = (Decimal::new(found)?, number(&arithmetic.by)?, number(value)?);
     let order = match arithmetic.operation {
@@ -227,7 +248,9 @@ fn json_arithmetic(found: &Json, arithmetic: &Arithmetic, comparison: Comparison
         Operation::Multiply => x.multiply(by)?.order(to),
         Operation::Modulo => Decimal::from_whole(x.whole()? % by.whole()?).order(to),
         Operation::Divide => match (x.whole(), &arithmetic.by, value) {
-            (Some(whole), Value::Int(by), Value::Int(_)) => Decimal::from_whole(whole / i128::from(*by)).order(to),
+            (Some(whole), Value::Int(by), Value::Int(_)) => {
+                Decimal::from_whole(whole / i128::from(*by)).order(to)
+            }
             _ if by.is_negative() => to.multiply(by)?.order(x),
             _ => x.order(to.multiply(by)?),
         },

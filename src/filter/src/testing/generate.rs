@@ -42,7 +42,18 @@ pub struct Generator(Rng);
 const WORDS: [&str; 11] = ["", "a", "ab", "abc", "b", "a%", "A", "é", "a_b\\", "it's", "\"{b,$1}\""];
 const COMPARISONS: [&str; 6] = ["<", "<=", ">", ">=", "==", "!="];
 const PATHS: [&str; 12] = [
-    "j", "j['a']", "j['b']", "j['a']['b']", "j['a'][0]", "j[0]", "j['-1']", "j['01']", "k", "$meta['k']", "m['a']", "m[1]",
+    "j",
+    "j['a']",
+    "j['b']",
+    "j['a']['b']",
+    "j['a'][0]",
+    "j[0]",
+    "j['-1']",
+    "j['01']",
+    "k",
+    "$meta['k']",
+    "m['a']",
+    "m[1]",
 ];
 
 impl Generator {
@@ -71,7 +82,9 @@ impl Generator {
                 DataType::Scalar(scalar) => self.scalar(*scalar),
                 DataType::Array(element) => {
                     let length = self.0.usize(..4);
-                    (0..length).map(|_| if self.one_in(12) { Json::Null } else { self.scalar(*element) }).collect()
+                    (0..length)
+                        .map(|_| if self.one_in(12) { Json::Null } else { self.scalar(*element) })
+                        .collect()
                 }
                 DataType::Json => self.json(3),
                 DataType::Opaque(_) => continue,
@@ -117,7 +130,10 @@ impl Generator {
             _ => {
                 let keys = ["a", "b", "0", "-1", "01"];
                 let some: Vec<&str> = keys.into_iter().filter(|_| self.0.bool()).collect();
-                some.into_iter().map(|key| (key.to_owned(), self.json(depth - 1))).collect::<Map<_, _>>().into()
+                some.into_iter()
+                    .map(|key| (key.to_owned(), self.json(depth - 1)))
+                    .collect::<Map<_, _>>()
+                    .into()
             }
         }
     }
@@ -155,9 +171,9 @@ impl Generator {
     fn literal(&mut self, scalar: Scalar) -> String {
         match self.scalar(scalar) {
             // Any integer may be compared with any integer column.
-            Json::Number(_) if scalar.is_integer() && self.one_in(6) => {
-                self.pick(&["70000", "-70000", "5000000000", "-9223372036854775808", "9223372036854775807"]).into()
-            }
+            Json::Number(_) if scalar.is_integer() && self.one_in(6) => self
+                .pick(&["70000", "-70000", "5000000000", "-9223372036854775808", "9223372036854775807"])
+                .into(),
             value => value.to_string(),
         }
     }
@@ -180,9 +196,18 @@ impl Generator {
         let (operator, literal) = (self.pick(&COMPARISONS), self.literal(scalar));
         if scalar.is_number() && self.one_in(4) {
             let least = self.0.i32(-4..1);
-            return format!("{least} {} {operand} {} {}", self.pick(&["<", "<="]), self.pick(&["<", "<="]), least + 3);
+            return format!(
+                "{least} {} {operand} {} {}",
+                self.pick(&["<", "<="]),
+                self.pick(&["<", "<="]),
+                least + 3
+            );
         }
-        if self.one_in(4) { format!("{literal} {operator} {operand}") } else { format!("{operand} {operator} {literal}") }
+        if self.one_in(4) {
+            format!("{literal} {operator} {operand}")
+        } else {
+            format!("{operand} {operator} {literal}")
+        }
     }
 
     fn literals(&mut self, scalar: Scalar) -> String {
@@ -201,10 +226,13 @@ impl Generator {
             return self.json_arithmetic();
         }
         let (comparison, to) = (self.pick(&COMPARISONS), self.literal(scalar));
-        let operators: &[&str] = if scalar.is_integer() { &["+", "-", "*", "/", "%"] } else { &["+", "-", "*", "/"] };
+        let operators: &[&str] =
+            if scalar.is_integer() { &["+", "-", "*", "/", "%"] } else { &["+", "-", "*", "/"] };
         let operator = self.pick(operators);
         let by = match self.literal(scalar) {
-            by if matches!(operator, "/" | "%") && by.parse::<f64>().is_ok_and(|by| by.abs() < 1e-20) => "3".into(),
+            by if matches!(operator, "/" | "%") && by.parse::<f64>().is_ok_and(|by| by.abs() < 1e-20) => {
+                "3".into()
+            }
             by => by,
         };
         format!("{operand} {operator} {by} {comparison} {to}")
@@ -212,9 +240,14 @@ impl Generator {
 
     fn json_arithmetic(&mut self) -> String {
         let number = |generator: &mut Self| {
-            if generator.0.bool() { generator.0.i64(-3..5).to_string() } else { format!("{:?}", f64::from(generator.0.i32(-6..7)) / 4.0) }
+            if generator.0.bool() {
+                generator.0.i64(-3..5).to_string()
+            } else {
+                format!("{:?}", f64::from(generator.0.i32(-6..7)) / 4.0)
+            }
         };
-        let (path, operator, comparison) = (self.pick(&PATHS), self.pick(&["+", "-", "*", "/", "%"]), self.pick(&COMPARISONS));
+        let (path, operator, comparison) =
+            (self.pick(&PATHS), self.pick(&["+", "-", "*", "/", "%"]), self.pick(&COMPARISONS));
         let by = match operator {
             "%" | "/" => self.pick(&["2", "3", "-2"]).to_owned(),
             _ => number(self),
@@ -224,7 +257,8 @@ impl Generator {
 
     fn like(&mut self) -> String {
         let operand = self.pick(&["s", "words[0]", "j['a']", "k", "m['a']"]);
-        let pattern = self.pick(&["%", "a%", "%b", "_", "a_", "%b%", "a\\\\%", "a", "", "a\\\\_b\\\\\\\\", "é", "_%_"]);
+        let pattern =
+            self.pick(&["%", "a%", "%b", "_", "a_", "%b%", "a\\\\%", "a", "", "a\\\\_b\\\\\\\\", "é", "_%_"]);
         format!("{}{operand} like \"{pattern}\"", self.pick(&["", "not "]))
     }
 

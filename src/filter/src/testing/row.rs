@@ -80,7 +80,8 @@ fn datum(data_type: &DataType, value: &Json) -> Option<Datum> {
         (_, Json::Null) => Some(Datum::Null),
         (DataType::Scalar(type_), value) => scalar(*type_, value),
         (DataType::Array(element), Json::Array(values)) => {
-            let element = |value: &Json| if value.is_null() { Some(Datum::Null) } else { scalar(*element, value) };
+            let element =
+                |value: &Json| if value.is_null() { Some(Datum::Null) } else { scalar(*element, value) };
             values.iter().map(element).collect::<Option<_>>().map(Datum::Array)
         }
         (DataType::Json, value) => Some(Datum::Json(value.clone())),
