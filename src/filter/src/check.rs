@@ -69,7 +69,7 @@ impl Checker<'_> {
             Kind::Int(value) => constant(Value::Int(*value)),
             Kind::Float(value) => constant(Value::Float(*value)),
             Kind::Text(value) => constant(Value::Text(value.clone())),
-            Kind::List(values) => constant(self.list(values)?),
+            Kind::List(values) => constant(self.list(node.at, values)?),
             Kind::Template(name) => self.template(node.at, name),
             Kind::Field(name) => self.operand(node.at, name).map(Part::Operand),
             Kind::Unary(symbol, child) => self.unary(node.at, *symbol, child),
@@ -113,11 +113,11 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn list(&mut self, nodes: &[Node]) -> Result<Value> {
+    fn list(&mut self, at: usize, nodes: &[Node]) -> Result<Value> {
         let mut values = Vec::new();
         values
             .try_reserve_exact(nodes.len())
-            .map_err(|_| Error::new(ErrorKind::Limit, 0, "out of memory for a list"))?;
+            .map_err(|_| Error::new(ErrorKind::Limit, at, "out of memory for a list"))?;
         for node in nodes {
             match self.part(node)? {
                 Part::Constant { value, template: false } => values.push(value),

@@ -9,7 +9,7 @@ use crate::lexer::{Lexer, Symbol, Token};
 use crate::syntax::{How, Kind, MAX_DEPTH, Name, Node, Step, too_deep};
 
 /// The longest text that is read, in bytes. A list of ids may be long; what is longer goes into a template variable.
-pub(crate) const MAX_LENGTH: usize = 4 << 20;
+const MAX_LENGTH: usize = 4 << 20;
 
 /// How tightly operators bind.
 mod binding {
@@ -46,7 +46,7 @@ pub(crate) fn parse(text: &str) -> Result<Option<Node>> {
     if text.len() > MAX_LENGTH {
         let message =
             format!("the expression has {} bytes, more than the {MAX_LENGTH} that are read", text.len());
-        return Err(Error::new(ErrorKind::Limit, MAX_LENGTH, message));
+        return Err(Error::new(ErrorKind::Limit, text.floor_char_boundary(MAX_LENGTH), message));
     }
     let mut parser = Parser { lexer: Lexer::new(text), token: Token::End, at: 0, level: 0 };
     parser.advance()?;

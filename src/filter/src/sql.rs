@@ -35,7 +35,8 @@ impl Default for SqlOptions<'_> {
 pub struct Sql {
     /// A boolean expression, in parentheses where it needs them: true for the rows that match, false or NULL for others.
     pub text: String,
-    /// The values of `$first_parameter` and so on.
+    /// The values of `$first_parameter` and so on. Each has to be bound with its type, since the text may have no use for one: the index of
+    /// an element that no comparison can match.
     pub parameters: Vec<Parameter>,
 }
 
