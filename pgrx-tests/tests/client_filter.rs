@@ -188,6 +188,7 @@ fn indexes_answer() -> Result<()> {
         ("s in ['name 7', 'name 8']", "t_s_equal"),
         ("'name 70' <= s < 'name 71'", "t_s_order"),
         ("s like 'name 77%'", "t_s_order"),
+        ("s =~ '^name 77'", "t_s_order"),
         ("array_contains(ints, 7)", "t_ints"),
         ("array_contains_all(ints, [7, 8])", "t_ints"),
         ("array_contains_any(ints, [7, 9])", "t_ints"),
@@ -212,6 +213,94 @@ fn indexes_answer() -> Result<()> {
     client.batch_execute("DROP INDEX t_s_order; CREATE INDEX t_s_pattern ON t (s text_pattern_ops)")?;
     let plan = filter::plan(&mut client, &checked("s like 'name 77%'")?)?;
     ensure!(plan.contains("t_s_pattern"), "{plan}");
+    Ok(())
+}
+
+/// Expressions with which two engines may well differ, and texts to try them on.
+const PATTERNS: [&str; 46] = [
+    "",
+    "()",
+    "(|a)",
+    "(a|)",
+    "a{0}",
+    "a{0,0}b",
+    "(?:^)*a",
+    "(?:a*)*",
+    "(a+)+$",
+    "^*",
+    r"\b",
+    r"\B",
+    r"(?:\b)?a",
+    r"\ba\b",
+    "^$",
+    "(?m)^$",
+    "(?m)^b",
+    "(?m)a$",
+    "a$",
+    r"a\z",
+    r"\Aa",
+    "(?s)^.$",
+    "^.$",
+    "^..$",
+    r"\.",
+    r"\\",
+    r"[\]\[]",
+    r"[\^a-]",
+    "[^a]",
+    r"[^\w\s]",
+    r"[\D]",
+    r"\D\W\S",
+    "(?i)A",
+    "(?i)k",
+    "(?i)ß",
+    "(?i)[^a]",
+    "(?i:a)B",
+    "a(?i)b",
+    "a|b|",
+    "(?:a|ab)(?:c|bcd)$",
+    "[[:upper:]]",
+    "[^[:space:]]",
+    r"\x{1F600}",
+    "é{2}",
+    "[à-ü]",
+    "***=a",
+];
+const TEXTS: [&str; 24] = [
+    "", "a", "b", "A", "ab", "aB", "abcd", "aaaa", "a\nb", "\n", "a\n", "\nb", "a.b", "a\\b", "[]", "^-",
+    "é", "éé", "É", "ss", "K", "\u{212a}", "😀", "***=a b",
+];
+
+#[test]
+fn regular_expressions_are_read_alike() -> Result<()> {
+    let (_cluster, mut client) = table()?;
+    let rows: Vec<Row> = TEXTS
+        .iter()
+        .map(|text| {
+            let entity = Map::from_iter([("id".to_owned(), json!(0)), ("s".to_owned(), json!(text))]);
+            Row::from_json(&schema(), &entity).map_err(anyhow::Error::msg)
+        })
+        .collect::<Result<_>>()?;
+    filter::insert(&mut client, (0..).zip(&rows))?;
+    let (mut wrong, mut refused) = (Vec::new(), Vec::new());
+    for pattern in PATTERNS {
+        let Ok(filter) = checked(&format!("s =~ r\"{pattern}\"")) else {
+            refused.push(pattern);
+            continue;
+        };
+        let expected: Vec<&str> = TEXTS
+            .into_iter()
+            .zip(&rows)
+            .filter(|(_, row)| filter.matches(row))
+            .map(|(text, _)| text)
+            .collect();
+        let found = filter::matching(&mut client, &filter).with_context(|| pattern.to_owned())?;
+        let found: Vec<&str> = found.iter().map(|id| TEXTS[*id as usize]).collect();
+        if found != expected {
+            wrong.push(format!("{pattern}: server {found:?}, expected {expected:?}"));
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ensure!(refused == ["***=a"], "{refused:?}");
     Ok(())
 }
 

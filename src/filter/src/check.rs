@@ -224,14 +224,11 @@ impl Checker<'_> {
             Symbol::BitOr => return Err(Error::unsupported(at, "BitOr")),
             Symbol::BitXor => return Err(Error::unsupported(at, "BitXor")),
             Symbol::ShiftLeft | Symbol::ShiftRight => return Err(Error::unsupported(at, "shift")),
-            Symbol::Match | Symbol::NotMatch => {
-                return Err(Error::unsupported(at, format_args!("{} (a regular expression)", symbol.text())));
+            Symbol::Like | Symbol::Match | Symbol::NotMatch => {
+                self.count(at, 1)?;
+                return self.pattern(symbol, left, right).map(Part::Condition);
             }
             _ => {}
-        }
-        if symbol == Symbol::Like {
-            self.count(at, 1)?;
-            return self.like(left, right).map(Part::Condition);
         }
         let parts = [self.part(left)?, self.part(right)?];
         match comparison(symbol) {

@@ -1,6 +1,7 @@
 //! The tree of a filter that has been checked: fields are columns, constants have the types they are compared with.
 
 use crate::like::Pattern;
+use crate::regex::Regex;
 use crate::schema::Scalar;
 use crate::value::Value;
 use std::cmp::Ordering;
@@ -23,6 +24,8 @@ pub(crate) enum Condition {
     /// Equal to one of the constants.
     In(Operand, Vec<Value>),
     Like(Operand, Pattern),
+    /// The regular expression matches somewhere.
+    Regex(Operand, Regex),
     IsNull(Operand),
     /// The path leads to something that is not JSON's null.
     Exists(Operand),

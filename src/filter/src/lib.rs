@@ -29,6 +29,7 @@ mod like;
 mod literal;
 mod parameter;
 mod parser;
+mod regex;
 mod schema;
 mod sql;
 mod syntax;

@@ -91,7 +91,12 @@ impl Printer<'_> {
                 Access::Json(path) => self.json_in(operand, path, values, wanted),
                 _ => self.in_list(operand, values, wanted),
             },
-            Condition::Like(operand, pattern) => self.like(operand, &pattern.sql(), wanted),
+            Condition::Like(operand, pattern) => {
+                self.matches(operand, if wanted { "~~" } else { "!~~" }, &pattern.sql())
+            }
+            Condition::Regex(operand, regex) => {
+                self.matches(operand, if wanted { "~" } else { "!~" }, &regex.sql)
+            }
             Condition::IsNull(operand) => {
                 format!("({} IS {}NULL)", self.column(operand), if wanted { "" } else { "NOT " })
             }

@@ -1,11 +1,12 @@
 //! Comparisons, ranges and patterns.
 
-use super::{Checker, Part, comparison, placeholder, shown, whole_array};
+use super::{Checker, Part, comparison, negate_if, placeholder, shown, whole_array};
 use crate::condition::{Access, Comparison, Condition, Operand};
 use crate::error::{Error, Result};
 use crate::lexer::Symbol;
 use crate::like::Pattern;
 use crate::parser::turned;
+use crate::regex::Regex;
 use crate::schema::Scalar;
 use crate::syntax::Node;
 use crate::value::Value;
@@ -102,24 +103,31 @@ impl Checker<'_> {
         Ok(Condition::And(parts))
     }
 
-    pub(super) fn like(&mut self, left: &Node, right: &Node) -> Result<Condition> {
+    /// `like`, `=~` and `!~`.
+    pub(super) fn pattern(&mut self, symbol: Symbol, left: &Node, right: &Node) -> Result<Condition> {
+        let name = if symbol == Symbol::Like { "like" } else { "regex match" };
         let Part::Operand(operand) = self.part(left)? else {
-            return Err(Error::wrong_type(left.at, "like operation on complicated expr is unsupported"));
+            let message = format!("{name} operation on complicated expr is unsupported");
+            return Err(Error::wrong_type(left.at, message));
         };
         match (&operand.access, operand.scalar()) {
             (Access::Array(_), _) => return Err(whole_array(left.at)),
             (Access::Json(_), _) | (_, Some(Scalar::VarChar)) => {}
             _ => {
-                let message = "like operation on non-string or no-json field is unsupported";
+                let message = format!("{name} operation on non-string or no-json field is unsupported");
                 return Err(Error::wrong_type(left.at, message));
             }
         }
-        match self.part(right)? {
-            Part::Constant { value: Value::Text(pattern), .. } => {
-                Ok(Condition::Like(operand, Pattern::new(&pattern)))
-            }
-            _ => Err(Error::wrong_type(right.at, "the right operand of like must be a string")),
+        let Part::Constant { value: Value::Text(pattern), .. } = self.part(right)? else {
+            return Err(Error::wrong_type(right.at, format!("the right operand of {name} must be a string")));
+        };
+        if symbol == Symbol::Like {
+            return Ok(Condition::Like(operand, Pattern::new(&pattern)));
         }
+        let regex = Regex::new(&pattern).map_err(|message| {
+            Error::wrong_type(right.at, format!("invalid regular expression: {message}"))
+        })?;
+        Ok(negate_if(symbol == Symbol::NotMatch, Condition::Regex(operand, regex)))
     }
 }
 

@@ -175,10 +175,9 @@ impl Printer<'_> {
         }
     }
 
-    pub(super) fn like(&mut self, operand: &Operand, pattern: &str, wanted: bool) -> String {
-        let operator = if wanted { "~~" } else { "!~~" };
+    pub(super) fn matches(&mut self, operand: &Operand, operator: &str, pattern: &str) -> String {
         match &operand.access {
-            Access::Json(path) => self.json_like(operand, path, operator, pattern),
+            Access::Json(path) => self.json_matches(operand, path, operator, pattern),
             _ => {
                 let left = self.value(operand);
                 let pattern = self.bind(Parameter::Text(pattern.into()));

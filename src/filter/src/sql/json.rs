@@ -166,7 +166,7 @@ impl Printer<'_> {
         format!("({of_kind} AND {outside})")
     }
 
-    pub(super) fn json_like(
+    pub(super) fn json_matches(
         &mut self,
         operand: &Operand,
         path: &[String],

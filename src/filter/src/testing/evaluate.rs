@@ -4,6 +4,7 @@ use super::decimal::Decimal;
 use super::row::{Datum, Row};
 use crate::condition::{Access, Arithmetic, Comparison, Condition, Operand, Operation};
 use crate::value::{JsonKind, Value};
+use regex::Regex;
 use serde_json::Value as Json;
 use std::cmp::Ordering;
 
@@ -40,10 +41,40 @@ pub(super) fn evaluate(condition: &Condition, row: &Row) -> Option<bool> {
                 _ => None,
             },
         },
+        Condition::Regex(operand, regex) => {
+            let text = match operand.access {
+                Access::Json(_) => json(operand, row)?.as_str()?,
+                _ => match datum(operand, row)? {
+                    Datum::Text(text) => text,
+                    _ => return None,
+                },
+            };
+            Some(is_match(&regex.source, text))
+        }
         Condition::IsNull(operand) => Some(*row.get(&operand.field) == Datum::Null),
         Condition::Exists(operand) => Some(json(operand, row).is_some_and(|value| !value.is_null())),
         Condition::Contains { operand, all, values } => contains(operand, *all, values, row),
     }
+}
+
+/// By another engine, for which the short forms that mean ASCII in RE2 are spelled out.
+fn is_match(source: &str, text: &str) -> bool {
+    let mut spelled_out = String::new();
+    let mut characters = source.chars();
+    while let Some(character) = characters.next() {
+        let escaped = if character == '\\' { characters.next() } else { None };
+        match escaped {
+            None => spelled_out.push(character),
+            Some('w') => spelled_out.push_str("[0-9A-Za-z_]"),
+            Some('W') => spelled_out.push_str("[^0-9A-Za-z_]"),
+            Some('d') => spelled_out.push_str("[0-9]"),
+            Some('s') => spelled_out.push_str(r"[\t\n\f\r ]"),
+            Some('b') => spelled_out.push_str(r"(?-u:\b)"),
+            Some('B') => spelled_out.push_str(r"(?-u:\B)"),
+            Some(other) => spelled_out.extend(['\\', other]),
+        }
+    }
+    Regex::new(&spelled_out).expect("a regular expression").is_match(text)
 }
 
 /// Kleene's AND: false if one is, else unknown if one is.

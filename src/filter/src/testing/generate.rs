@@ -151,7 +151,7 @@ impl Generator {
     }
 
     fn test(&mut self) -> String {
-        match self.0.u32(..12) {
+        match self.0.u32(..13) {
             0 | 1 => self.scalar_test(),
             2 => self.scalar_in(),
             3 => self.arithmetic(),
@@ -163,6 +163,7 @@ impl Generator {
                 format!("{field} is {}null", self.pick(&["", "not "]))
             }
             8 => self.json_contains(),
+            12 => self.regex(),
             9 => format!("{}exists {}", self.pick(&["", "not "]), self.pick(&PATHS[1..])),
             _ => self.json_test(),
         }
@@ -260,6 +261,39 @@ impl Generator {
         let pattern =
             self.pick(&["%", "a%", "%b", "_", "a_", "%b%", "a\\\\%", "a", "", "a\\\\_b\\\\\\\\", "é", "_%_"]);
         format!("{}{operand} like \"{pattern}\"", self.pick(&["", "not "]))
+    }
+
+    fn regex(&mut self) -> String {
+        let operand = self.pick(&["s", "words[0]", "j['a']", "k", "m['a']"]);
+        let mut source = String::from(self.pick(&["", "", "", "^", "(?i)", "(?m)", "(?s)"]));
+        for _ in 0..self.0.usize(1..4) {
+            if self.one_in(4) {
+                source.push_str(self.pick(&["^", "$", "\\b"]));
+                continue;
+            }
+            source.push_str(self.pick(&[
+                "a",
+                "b",
+                ".",
+                "[ab]",
+                "[^a]",
+                "\\w",
+                "\\W",
+                "\\d",
+                "é",
+                "(?:a|)",
+                "(a|bc)",
+                "(^a|b$)",
+                "\\.",
+                "[[:punct:]]",
+                "_",
+                "%",
+                "'",
+            ]));
+            source.push_str(self.pick(&["", "", "", "*", "+", "?", "{2}", "{0,3}", "+?"]));
+            source.push_str(self.pick(&["", "", "", "", "|"]));
+        }
+        format!("{operand} {} r\"{source}\"", self.pick(&["=~", "!~"]))
     }
 
     fn columns(&mut self) -> String {
