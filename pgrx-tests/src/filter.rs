@@ -18,6 +18,10 @@ pub fn create_table(client: &mut Client) -> Result<()> {
     for field in &schema.fields {
         let name = &field.column;
         match &field.data_type {
+            // In another order than that of bytes, which filters have nonetheless.
+            DataType::Scalar(Scalar::VarChar) => {
+                columns.push(format!("\"{name}\" text COLLATE \"und-x-icu\""))
+            }
             DataType::Scalar(scalar) => columns.push(format!("\"{name}\" {}", column_type(*scalar))),
             DataType::Array(element) => columns.push(format!("\"{name}\" {}[]", column_type(*element))),
             DataType::Json => columns.push(format!("\"{name}\" jsonb")),

@@ -30,7 +30,7 @@ const HOSTILE: &str = "
     BEGIN
         FOR o IN SELECT oprname, oprleft::regtype AS l, oprright::regtype AS r, oprresult::regtype AS result
                  FROM pg_operator WHERE oprkind = 'b' AND oprnamespace = 'pg_catalog'::regnamespace
-                   AND oprname IN ('=', '<>', '<', '<=', '>', '>=', '@>', '&&', '~~', '!~~', '#>', '#>>', '->', '%', '+', '-', '*')
+                   AND oprname IN ('=', '<>', '<', '<=', '>', '>=', '@>', '&&', '~~', '!~~', '~', '!~', '#>', '#>>', '->', '%', '+', '-', '*')
                    AND 'internal'::regtype NOT IN (oprleft, oprright)
                    AND (oprleft::regtype::text ~ '^(bigint|integer|smallint|text|jsonb|boolean|real|double precision|numeric|anyarray)$')
                    AND (oprright::regtype::text ~ '^(bigint|integer|smallint|text|text..|jsonb|boolean|real|double precision|numeric|anyarray)$')

@@ -64,7 +64,7 @@ pub struct CheckedFilter {
 /// Reads an expression. The empty text, or white space, matches every row.
 ///
 /// # Errors
-/// [`ErrorKind::Syntax`], [`ErrorKind::Limit`] (4 MiB of text, 64 levels), or [`ErrorKind::Unsupported`] for a function.
+/// [`ErrorKind::Syntax`], [`ErrorKind::Limit`] (1 MiB of text, 64 levels), or [`ErrorKind::Unsupported`] for a function.
 pub fn parse(text: &str) -> Result<Filter> {
     Ok(Filter { root: parser::parse(text)? })
 }

@@ -4,7 +4,7 @@ use crate::schema::Scalar;
 use crate::value::Value;
 use std::fmt::Write as _;
 
-/// A constant with its SQL type.
+/// A constant with its SQL type. The names are PostgreSQL's, whose `Int8` has eight *bytes* (Milvus's is [`Scalar::Int8`]).
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the names are the types")]
 pub enum Parameter {
@@ -28,7 +28,7 @@ pub enum Parameter {
     JsonbArray(Vec<String>),
 }
 
-/// The SQL type of a parameter.
+/// The SQL type of a parameter, by PostgreSQL's names: `Int8` is `bigint`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are the types")]
 pub enum SqlType {

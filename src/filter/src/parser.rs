@@ -8,8 +8,9 @@ use crate::functions::{self, Function};
 use crate::lexer::{Lexer, Symbol, Token};
 use crate::syntax::{How, Kind, MAX_DEPTH, Name, Node, Step, too_deep};
 
-/// The longest text that is read, in bytes. A list of ids may be long; what is longer goes into a template variable.
-const MAX_LENGTH: usize = 4 << 20;
+/// The longest text that is read, in bytes: a list of 16,384 long ids fits. The tree of a text takes up to 40 times its length; a template
+/// variable takes lists of any length.
+const MAX_LENGTH: usize = 1 << 20;
 
 /// How tightly operators bind.
 mod binding {

@@ -205,23 +205,28 @@ fn depth_is_limited() {
     assert_eq!(kind(&deep("(", "i64 == 1", ")", 60)), None);
     assert_eq!(kind(&deep("not (", "i64 == 1", ")", 60)), None);
     for text in [
-        deep("(", "i64 == 1", ")", 100_000),
-        deep("not ", "i64 == 1", "", 100_000),
-        deep("not (", "i64 == 1", ")", 100_000),
-        deep("exists ", "k", "", 100_000),
-        deep("[", "1", "]", 100_000),
-        deep("-(", "1", ")", 100_000),
-        deep("(i64 == 1 and (i64 == 2 or ", "i64 == 3", "))", 50_000),
-        deep("2 ** -", "2", "", 100_000),
-        format!("i64 {} == 1", "+ 1 ".repeat(100_000)),
-        format!("i64 {}", "== 1 ".repeat(100_000)),
-        format!("k{} == 1", "[0]".repeat(100_000)),
-        format!("1 {} i64", "< 1 ".repeat(100_000)),
+        deep("(", "i64 == 1", ")", 20_000),
+        deep("not ", "i64 == 1", "", 20_000),
+        deep("not (", "i64 == 1", ")", 20_000),
+        deep("exists ", "k", "", 20_000),
+        deep("[", "1", "]", 20_000),
+        deep("-(", "1", ")", 20_000),
+        deep("(i64 == 1 and (i64 == 2 or ", "i64 == 3", "))", 10_000),
+        deep("2 ** -", "2", "", 20_000),
+        format!("i64 {} == 1", "+ 1 ".repeat(20_000)),
+        format!("i64 {}", "== 1 ".repeat(20_000)),
+        format!("k{} == 1", "[0]".repeat(20_000)),
+        format!("1 {} i64", "< 1 ".repeat(20_000)),
         "(".repeat(1_000_000),
         "[".repeat(1_000_000),
-        "array_contains(".repeat(100_000),
+        "array_contains(".repeat(20_000),
     ] {
-        assert_eq!(kind(&text), Some(ErrorKind::Limit), "{}", &text[..20]);
+        let error = checked(&text, &json!({})).expect_err("too deep");
+        assert!(
+            error.kind() == ErrorKind::Limit && error.message().contains("nested"),
+            "{}: {error}",
+            &text[..20]
+        );
     }
 }
 
@@ -233,7 +238,7 @@ fn size_is_limited() {
     assert_eq!(kind(&chain(10_001, " or ")), Some(ErrorKind::Limit));
     assert_eq!(kind(&vec!["true"; 20_000].join(" and ")), Some(ErrorKind::Limit));
     assert_eq!(kind(&vec!["k['-1']['-1']['-1'] == 1"; 3_000].join(" or ")), Some(ErrorKind::Limit));
-    let list = vec!["12345"; 200_000].join(",");
+    let list = vec!["12345"; 150_000].join(",");
     assert_eq!(kind(&format!("i64 in [{list}]")), None);
     assert_eq!(kind(&" ".repeat(5 << 20)), Some(ErrorKind::Limit));
 }
