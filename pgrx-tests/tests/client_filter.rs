@@ -48,10 +48,18 @@ const HOSTILE: &str = "
     CREATE DOMAIN evil.numeric AS text;
     CREATE COLLATION evil.\"C\" (provider = icu, locale = 'und')";
 
+/// An index on every column.
+const INDEXES: &str = r#"
+    CREATE INDEX ON t (flag); CREATE INDEX ON t (i8); CREATE INDEX ON t (i16); CREATE INDEX ON t (i32); CREATE INDEX ON t (i64);
+    CREATE INDEX ON t (f); CREATE INDEX ON t (d); CREATE INDEX ON t (s); CREATE INDEX ON t (s COLLATE "C"); CREATE INDEX ON t (s text_pattern_ops);
+    CREATE INDEX ON t USING gin (flags); CREATE INDEX ON t USING gin (smalls); CREATE INDEX ON t USING gin (ints);
+    CREATE INDEX ON t USING gin (floats); CREATE INDEX ON t USING gin (doubles); CREATE INDEX ON t USING gin (words);
+    CREATE INDEX ON t USING gin (j); CREATE INDEX ON t USING gin ("$meta" jsonb_path_ops)"#;
+
 #[test]
 fn the_cases_hold_on_a_server() -> Result<()> {
     let (_cluster, mut client) = table()?;
-    client.batch_execute("CREATE INDEX ON t USING gin (\"$meta\"); CREATE INDEX ON t USING gin (ints)")?;
+    client.batch_execute(INDEXES)?;
     client.batch_execute(HOSTILE)?;
     let (mut wrong, mut trapped) = (Vec::new(), 0);
     for section in sections() {
@@ -60,7 +68,7 @@ fn the_cases_hold_on_a_server() -> Result<()> {
         for case in &section.cases {
             let Expected::Rows(expected) = &case.expected else { continue };
             let filter = parse(&case.expression)?.check(&schema(), &case.parameters)?;
-            client.batch_execute("SET search_path = public")?;
+            client.batch_execute("SET search_path = public; SET enable_seqscan = on")?;
             let ids = filter::matching(&mut client, &filter).with_context(|| case.expression.clone())?;
             let names: Vec<&str> = ids.iter().map(|id| section.rows[*id as usize - 1].0.as_str()).collect();
             if names != *expected {
@@ -68,9 +76,13 @@ fn the_cases_hold_on_a_server() -> Result<()> {
             }
             let again = filter::matching_for_people(&mut client, &filter)?;
             ensure!(again == ids, "{}: for people {again:?}, else {ids:?}", case.expression);
-            client.batch_execute("SET search_path = evil, pg_catalog, public")?;
+            client.batch_execute("SET search_path = evil, pg_catalog, public; SET enable_seqscan = off")?;
             let again = filter::matching(&mut client, &filter).with_context(|| case.expression.clone())?;
-            ensure!(again == ids, "{}: on a hostile path {again:?}, else {ids:?}", case.expression);
+            ensure!(
+                again == ids,
+                "{}: by indexes, on a hostile path {again:?}, else {ids:?}",
+                case.expression
+            );
             trapped += usize::from(filter::matching_for_people(&mut client, &filter).is_err());
         }
     }
@@ -84,11 +96,14 @@ fn the_cases_hold_on_a_server() -> Result<()> {
 fn random_filters_match_what_the_evaluator_says() -> Result<()> {
     let rounds = std::env::var("KITE_FILTER_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(4);
     let (_cluster, mut client) = table()?;
+    client.batch_execute(INDEXES)?;
     let mut found = [0_usize; 2];
     for seed in 0..rounds {
         let mut generator = Generator::new(seed);
         let rows: Vec<Row> = (0..60).map(|id| generator.row(id)).collect();
-        client.batch_execute("TRUNCATE t")?;
+        // Every other round by indexes, as far as they can.
+        let scanning = if seed % 2 == 0 { "on" } else { "off" };
+        client.batch_execute(&format!("TRUNCATE t; SET enable_seqscan = {scanning}"))?;
         filter::insert(&mut client, (0..).zip(&rows))?;
         for _ in 0..500 {
             let depth = (found[0] % 4) as u32;
