@@ -6,7 +6,7 @@
 
 mod meter;
 
-use kite_kernels::{Bytes, Element, Kernels, available, f16};
+use kite_kernels::{Bytes, Element, Kernels, arrange_one_bit, arrange_two_bits, available, f16};
 use meter::{Meter, Run};
 use simsimd::{BinarySimilarity, SpatialSimilarity};
 use std::collections::BTreeSet;
@@ -85,11 +85,13 @@ fn codes(meter: &mut impl Meter) {
     const LIST: usize = 32;
     for (name, bits) in [("32 codes, 1 bit", 1), ("32 codes, 2 bits", 2)] {
         let of = |set: &Kernels| if bits == 1 { set.codes.one_bit } else { set.codes.two_bits };
+        let arrange = if bits == 1 { arrange_one_bit } else { arrange_two_bits };
         each_set(
             |set| of(set) as usize,
             |set| {
                 for d in DIMENSIONS.map(|d| d.next_multiple_of(8)) {
                     let [query, _] = Values::pair(d, u8::cast_signed);
+                    let query = arrange(&query);
                     let [codes, _] = Values::pair(d * bits / 8 * LIST, |byte| byte);
                     let mut out = [0; LIST];
                     meter.time(name, set.name, d, || {

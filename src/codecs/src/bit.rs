@@ -75,6 +75,12 @@ impl Codec for Bit {
     }
 
     #[inline]
+    fn ranked(&self, query: &BitQuery, payload: &[u8]) -> Result<(f32, f64)> {
+        let distance = self.distance(&query.0, self.parse(payload)?);
+        Ok((key(distance), distance))
+    }
+
+    #[inline]
     fn between(&self, a: &[u8], b: &[u8]) -> Result<f32> {
         Ok(key(self.distance(self.parse(a)?, self.parse(b)?)))
     }

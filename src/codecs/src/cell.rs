@@ -12,7 +12,7 @@
 use crate::rabitq::{FACTORS, threshold};
 use crate::{Error, Metric, Result};
 use ::half::bf16;
-use kite_kernels::Kernels;
+use kite_kernels::{Kernels, arrange_one_bit, arrange_two_bits};
 
 /// Codes whose products are kept on the stack.
 const BATCH: usize = 64;
@@ -34,6 +34,8 @@ pub struct CellCoder {
 pub struct CellQuery {
     residual: Vec<f32>,
     elements: Vec<i8>,
+    /// The same as the kernel takes them.
+    arranged: Vec<i8>,
     step: f32,
     /// What the products are too large by, since fields are not negative.
     excess: f32,
@@ -143,6 +145,8 @@ impl CellCoder {
         let sum: i32 = query.elements.iter().map(|&x| i32::from(x)).sum();
         let middle = ((1 << self.bits) - 1) as f32 / 2.0;
         query.excess = middle * sum as f32;
+        let arrange = if self.bits == 1 { arrange_one_bit } else { arrange_two_bits };
+        query.arranged = arrange(&query.elements);
     }
 
     /// What the keys of as many codes as `out` holds are at least, but for a share of them that falls with `epsilon` (the papers
@@ -178,7 +182,7 @@ impl CellCoder {
         let batches = codes.chunks(BATCH * size).zip(factors.chunks(BATCH)).zip(out.chunks_mut(BATCH));
         for ((codes, factors), out) in batches {
             let products = &mut products[..out.len()];
-            (self.score)(&query.elements, codes, products);
+            (self.score)(&query.arranged, codes, products);
             for ((out, product), factors) in out.iter_mut().zip(products).zip(factors) {
                 let [add, mul] = read(factors);
                 let estimate = query.base + add + mul * (query.step * (*product as f32 - query.excess));

@@ -17,6 +17,14 @@ pub(crate) trait Codec {
     fn lower_bound(&self, query: &Self::Query, payload: &[u8]) -> Result<f64>;
     /// What the operator computes, if the payload has all of the value.
     fn operator(&self, query: &Self::Query, payload: &[u8]) -> Result<Option<f64>>;
+    /// The key, and what the operator computes: exactly where the payload has all of the value, else at least.
+    fn ranked(&self, query: &Self::Query, payload: &[u8]) -> Result<(f32, f64)> {
+        let bound = match self.operator(query, payload)? {
+            Some(exact) => exact,
+            None => self.lower_bound(query, payload)?,
+        };
+        Ok((self.exact(query, payload)?, bound))
+    }
     /// The key of one stored vector as seen from another.
     fn between(&self, a: &[u8], b: &[u8]) -> Result<f32>;
     /// [`Codec::between`] for many, appended in their order: to the bit what that answers.

@@ -58,6 +58,21 @@ impl<E: Dense> Full<E> {
     }
 }
 
+impl<E: Dense> Full<E> {
+    /// What the operator computes, squared for l2.
+    #[inline]
+    fn computed(&self, query: &FullQuery<E>, payload: &[u8]) -> Result<f64> {
+        let (_, values) = self.parse(payload)?;
+        let query = &query.values;
+        Ok(match self.metric {
+            Metric::InnerProduct => -f64::from((self.element.dot)(values, query)),
+            Metric::Cosine => kite_vectors::dense::cosine_distance(self.element, values, query),
+            Metric::L1 => (self.element.l1)(values, query).into(),
+            _ => (self.element.l2_squared)(values, query).into(),
+        })
+    }
+}
+
 impl<E: Dense> Codec for Full<E> {
     type Query = FullQuery<E>;
 
@@ -105,14 +120,15 @@ impl<E: Dense> Codec for Full<E> {
     }
 
     fn operator(&self, query: &FullQuery<E>, payload: &[u8]) -> Result<Option<f64>> {
-        let (_, values) = self.parse(payload)?;
-        let query = &query.values;
-        Ok(Some(match self.metric {
-            Metric::InnerProduct => -f64::from((self.element.dot)(values, query)),
-            Metric::Cosine => kite_vectors::dense::cosine_distance(self.element, values, query),
-            Metric::L1 => (self.element.l1)(values, query).into(),
-            _ => f64::from((self.element.l2_squared)(values, query)).sqrt(),
-        }))
+        Ok(Some(self.metric.of_computed(self.computed(query, payload)?)))
+    }
+
+    #[inline]
+    fn ranked(&self, query: &FullQuery<E>, payload: &[u8]) -> Result<(f32, f64)> {
+        let computed = self.computed(query, payload)?;
+        // The operator's norms are of single precision, which the squares of such vectors leave.
+        let key = if computed.is_nan() { self.exact(query, payload)? } else { key(computed) };
+        Ok((key, self.metric.of_computed(computed)))
     }
 
     #[inline]

@@ -16,6 +16,7 @@ mod half;
 mod pq;
 mod rabitq;
 mod rotation;
+mod scatter;
 mod scorer;
 mod space;
 mod sparse;

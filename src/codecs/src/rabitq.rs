@@ -20,7 +20,7 @@
 use crate::rotation::Rotation;
 use crate::{Error, Frame, Metric, Result};
 use ::half::bf16;
-use kite_kernels::Kernels;
+use kite_kernels::{Kernels, arrange_one_bit, arrange_two_bits};
 
 /// Bytes of the factors of a code.
 pub(crate) const FACTORS: usize = 4;
@@ -125,11 +125,19 @@ impl Coder {
         };
         let largest = rotated.iter().fold(0f32, |max, x| max.max(x.abs()));
         let step = largest / 127.0;
-        let inverse = if step > 0.0 { 127.0 / largest } else { 0.0 };
-        let elements: Vec<i8> = rotated.iter().map(|x| (x * inverse).round() as i8).collect();
+        // Of the least numbers the reciprocal may be infinite.
+        let inverse = Some(127.0 / largest).filter(|inverse| inverse.is_finite()).unwrap_or(0.0);
+        let elements: Vec<i8> = rotated.iter().map(|x| nearest(x * inverse)).collect();
+        let arrange = if self.bits == 1 { arrange_one_bit } else { arrange_two_bits };
         let sum: i32 = elements.iter().map(|&x| i32::from(x)).sum();
         let middle = ((1 << self.bits) - 1) as f32 / 2.0;
-        CodeQuery { elements, step, excess: middle * sum as f32, base, norm: squared.sqrt() }
+        CodeQuery {
+            elements: arrange(&elements),
+            step,
+            excess: middle * sum as f32,
+            base,
+            norm: squared.sqrt(),
+        }
     }
 
     /// The keys of as many codes as `out` holds, which lie one after the other, and so do their factors.
@@ -169,6 +177,13 @@ impl Coder {
         let rounding = (add.abs() + mul.abs() * dims.sqrt() * query.norm) / 512.0;
         1.1 * spread * epsilon * mul.abs() * query.norm * (dims / (dims - 1.0)).sqrt() + rounding
     }
+}
+
+/// The nearest integer, without a call: added to this number, a fraction has no place left, and is rounded away.
+#[inline]
+fn nearest(x: f32) -> i8 {
+    const NO_FRACTION: f32 = (3u32 << 22) as f32;
+    (x + NO_FRACTION).to_bits() as i8
 }
 
 /// A bf16 is the upper half of an f32.

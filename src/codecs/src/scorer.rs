@@ -286,6 +286,14 @@ impl Scorer {
         pair!(&self.store, body, codec, query => codec.operator(query, payload))
     }
 
+    /// [`Scorer::exact`], and beside it [`Scorer::operator`] or, where that is `None`, [`Scorer::lower_bound`], in less time than both take.
+    /// A query that orders nothing has the key 0 and the bound −∞.
+    #[inline]
+    pub fn ranked(&self, query: &PreparedQuery, payload: &[u8]) -> Result<(f32, f64)> {
+        let Some(body) = &query.body else { return Ok((0.0, f64::NEG_INFINITY)) };
+        pair!(&self.store, body, codec, query => codec.ranked(query, payload))
+    }
+
     /// The key of one stored vector as seen from another.
     #[inline]
     pub fn between(&self, a: &[u8], b: &[u8]) -> Result<f32> {

@@ -11,6 +11,7 @@
 use crate::bound::{Slack, norm_range};
 use crate::bytes::{CONTENT, LENGTH, elements, integer, key};
 use crate::codec::Codec;
+use crate::scatter::{Scattered, scattered};
 use crate::value::all_finite;
 use crate::{Error, Metric, OwnedValue, Result, Value};
 use kite_kernels::Kernels;
@@ -28,6 +29,8 @@ pub(crate) struct Sparsely {
 #[derive(Debug, Clone)]
 pub(crate) struct SparseQuery {
     values: SparseBuf,
+    /// The same, for products.
+    scattered: Option<Scattered>,
     norm: f64,
 }
 
@@ -51,11 +54,33 @@ impl Sparsely {
     #[inline]
     fn key(&self, (a_norm, a): (f64, Sparse<'_>), (b_norm, b): (f64, Sparse<'_>)) -> f32 {
         match self.metric {
-            Metric::InnerProduct => key(-f64::from(a.dot(b))),
-            Metric::Cosine => key(1.0 - (f64::from(a.dot(b)) / (a_norm * b_norm)).clamp(-1.0, 1.0)),
+            Metric::InnerProduct | Metric::Cosine => self.key_of_dot(a.dot(b), a_norm * b_norm),
             Metric::L1 => key(a.l1(b).into()),
             _ => key(a.l2_squared(b).into()),
         }
+    }
+
+    /// For metrics by inner products.
+    #[inline]
+    fn key_of_dot(&self, dot: f32, norms: f64) -> f32 {
+        key(match self.metric {
+            Metric::Cosine => 1.0 - (f64::from(dot) / norms).clamp(-1.0, 1.0),
+            _ => -f64::from(dot),
+        })
+    }
+
+    /// What the operator computes, squared for l2.
+    #[inline]
+    fn computed(&self, query: &SparseQuery, payload: &[u8]) -> Result<f64> {
+        let (_, x) = self.parse(payload)?;
+        let values = query.values.as_ref();
+        let dot = || query.scattered.as_ref().map_or_else(|| x.dot(values), |query| query.dot(x));
+        Ok(match self.metric {
+            Metric::InnerProduct => -f64::from(dot()),
+            Metric::Cosine => x.cosine_distance_of(values, dot(), &self.kernels.f32),
+            Metric::L1 => x.l1(values).into(),
+            _ => x.l2_squared(values).into(),
+        })
     }
 
     fn norm(&self, of: Sparse<'_>) -> f64 {
@@ -85,7 +110,9 @@ impl Codec for Sparsely {
         let norm = self.norm(sparse);
         let values =
             SparseBuf { dims: sparse.dims, indices: sparse.indices.to_vec(), values: sparse.values.to_vec() };
-        Ok((self.metric != Metric::Cosine || norm > 0.0).then_some(SparseQuery { values, norm }))
+        let products = matches!(self.metric, Metric::InnerProduct | Metric::Cosine);
+        let scattered = if products { Scattered::of(sparse) } else { None };
+        Ok((self.metric != Metric::Cosine || norm > 0.0).then_some(SparseQuery { values, scattered, norm }))
     }
 
     #[inline]
@@ -108,19 +135,41 @@ impl Codec for Sparsely {
     }
 
     fn operator(&self, query: &SparseQuery, payload: &[u8]) -> Result<Option<f64>> {
-        let (_, x) = self.parse(payload)?;
-        let values = query.values.as_ref();
-        Ok(Some(match self.metric {
-            Metric::InnerProduct => -f64::from(x.dot(values)),
-            Metric::Cosine => x.cosine_distance(values, &self.kernels.f32),
-            Metric::L1 => x.l1(values).into(),
-            _ => f64::from(x.l2_squared(values)).sqrt(),
-        }))
+        Ok(Some(self.metric.of_computed(self.computed(query, payload)?)))
+    }
+
+    #[inline]
+    fn ranked(&self, query: &SparseQuery, payload: &[u8]) -> Result<(f32, f64)> {
+        let computed = self.computed(query, payload)?;
+        // The operator's norms are of single precision, which the squares of such vectors leave.
+        let key = if computed.is_nan() { self.exact(query, payload)? } else { key(computed) };
+        Ok((key, self.metric.of_computed(computed)))
     }
 
     #[inline]
     fn between(&self, a: &[u8], b: &[u8]) -> Result<f32> {
         Ok(self.key(self.parse(a)?, self.parse(b)?))
+    }
+
+    #[inline]
+    fn between_each<'b>(
+        &self,
+        a: &[u8],
+        others: impl Iterator<Item = &'b [u8]>,
+        keys: &mut Vec<f32>,
+    ) -> Result<()> {
+        let a = self.parse(a)?;
+        let mut others = others.map(|b| self.parse(b));
+        let mut outcome = Ok(());
+        if matches!(self.metric, Metric::InnerProduct | Metric::Cosine) {
+            scattered(a.1, |laid_out| {
+                outcome = others.try_for_each(|b| {
+                    b.map(|(norm, b)| keys.push(self.key_of_dot(laid_out.dot(b), a.0 * norm)))
+                });
+            });
+        }
+        // Those that could not be taken that way.
+        outcome.and_then(|()| others.try_for_each(|b| b.map(|b| keys.push(self.key(a, b)))))
     }
 
     fn decode(&self, payload: &[u8]) -> Result<OwnedValue> {

@@ -82,6 +82,12 @@ impl Metric {
             _ => f64::from(key),
         }
     }
+
+    /// The operator's value from what it computes, which for l2 is the square of it.
+    #[inline]
+    pub(crate) fn of_computed(self, computed: f64) -> f64 {
+        if self == Self::L2 { computed.sqrt() } else { computed }
+    }
 }
 
 impl Spec {

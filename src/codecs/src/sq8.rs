@@ -25,6 +25,8 @@ const HEADER: usize = 24;
 const CHUNK: usize = 512;
 /// The largest magnitude of a query's 16-bit element whose halves are both signed bytes.
 const LARGEST: f64 = 32_512.0;
+/// Elements of a query that are rounded together.
+const TOGETHER: usize = 8;
 /// Relative error of the `f64` arithmetic below, of the squares of the magnitudes that meet in it.
 const ROUNDING: f64 = 1.0 / (1u64 << 47) as f64;
 
@@ -159,6 +161,20 @@ impl Sq8 {
         })
     }
 
+    /// What the operator computes at least, from q̃·x̂ and |x̂|²; not for l1.
+    #[inline]
+    fn bound(&self, query: &Sq8Query, x: &Stored<'_>, dot: f64, squared: f64) -> f64 {
+        let magnitudes = (query.squared.sqrt() + x.magnitude()).powi(2) * ROUNDING;
+        let near = (query.squared + squared - 2.0 * dot - magnitudes).max(0.0).sqrt();
+        if !matches!(self.metric, Metric::InnerProduct | Metric::Cosine) {
+            return self.slack.l2(near - x.error - query.error);
+        }
+        let approximate = (squared + magnitudes).max(0.0).sqrt() * UP;
+        let dot = dot + magnitudes;
+        let products = Products { dot, near, approximate, q_error: query.error, x_error: x.error };
+        products.lower_bound(self.metric, self.slack, query.norm, stored_norm_range(x.norm))
+    }
+
     /// The key of one stored vector as seen from another, but for l1.
     #[inline(always)]
     fn between_parsed(&self, a: &Stored<'_>, b: &Stored<'_>) -> f32 {
@@ -239,24 +255,39 @@ impl Sq8 {
         query.step = f64::from(largest) * factor / LARGEST;
         let inverse = if query.step > 0.0 { 1.0 / query.step } else { 0.0 };
         let (mut sum, mut squares) = (0i64, 0i64);
-        for x in values {
-            let x = f64::from(x.to_f32()) * factor;
-            let element = (x * inverse).round() as i64;
-            let high = (element + 128) >> 8;
-            query.high.push(high as i8);
-            query.low.push((element - 256 * high) as i8);
-            sum += element;
-            squares += element * element;
-            query.error += (x - query.step * element as f64).powi(2);
+        query.high.resize(values.len(), 0);
+        query.low.resize(values.len(), 0);
+        // Several sums at once: one after the other, additions wait for each other.
+        let mut errors = [0.0; TOGETHER];
+        let halves = query.high.chunks_mut(TOGETHER).zip(query.low.chunks_mut(TOGETHER));
+        for (values, (high, low)) in values.chunks(TOGETHER).zip(halves) {
+            for (((x, error), high), low) in values.iter().zip(&mut errors).zip(high).zip(low) {
+                let x = f64::from(x.to_f32()) * factor;
+                let element = nearest(x * inverse);
+                let upper = (element + 128) >> 8;
+                *high = upper as i8;
+                *low = (element - 256 * upper) as i8;
+                sum += i64::from(element);
+                squares += i64::from(element * element);
+                let residual = x - query.step * f64::from(element);
+                *error += residual * residual;
+            }
         }
         query.sum = sum as f64;
         query.squared = query.step * query.step * squares as f64;
-        query.error = query.error.sqrt() * (1.0 + WIDE) + (norm * factor) * ROUNDING;
+        query.error = errors.iter().sum::<f64>().sqrt() * (1.0 + WIDE) + (norm * factor) * ROUNDING;
         if self.metric == Metric::Cosine {
             query.error += WIDE;
         }
         Some(query)
     }
+}
+
+/// The nearest integer of a number below 2³¹, without a call: added to this one, a fraction has no place left, and is rounded away.
+#[inline]
+fn nearest(x: f64) -> i32 {
+    const NO_FRACTION: f64 = (3u64 << 51) as f64;
+    (x + NO_FRACTION).to_bits() as i32
 }
 
 impl Codec for Sq8 {
@@ -292,17 +323,18 @@ impl Codec for Sq8 {
         if self.metric == Metric::L1 {
             return Ok(self.slack.l1(self.l1_at_least(&query.values, &x) - x.error));
         }
-        let dot = self.dot(query, &x);
-        let squared = x.squared();
-        let magnitudes = (query.squared.sqrt() + x.magnitude()).powi(2) * ROUNDING;
-        let near = (query.squared + squared - 2.0 * dot - magnitudes).max(0.0).sqrt();
-        if !matches!(self.metric, Metric::InnerProduct | Metric::Cosine) {
-            return Ok(self.slack.l2(near - x.error - query.error));
+        Ok(self.bound(query, &x, self.dot(query, &x), x.squared()))
+    }
+
+    #[inline]
+    fn ranked(&self, query: &Sq8Query, payload: &[u8]) -> Result<(f32, f64)> {
+        if self.metric == Metric::L1 {
+            return Ok((self.exact(query, payload)?, self.lower_bound(query, payload)?));
         }
-        let approximate = (squared + magnitudes).max(0.0).sqrt() * UP;
-        let dot = dot + magnitudes;
-        let products = Products { dot, near, approximate, q_error: query.error, x_error: x.error };
-        Ok(products.lower_bound(self.metric, self.slack, query.norm, stored_norm_range(x.norm)))
+        let x = self.parse(payload)?;
+        let (dot, squared) = (self.dot(query, &x), x.squared());
+        let key = self.key(dot, query.squared + squared, x.error * x.error);
+        Ok((key, self.bound(query, &x, dot, squared)))
     }
 
     fn operator(&self, _: &Sq8Query, _: &[u8]) -> Result<Option<f64>> {

@@ -4,11 +4,11 @@
 //! `sB + B − 1`) belongs to dimension `s·n + j`. So the fields of consecutive bytes meet consecutive bytes of the query after
 //! one shift and one mask, on every CPU, without a shuffle and at any length.
 
-use crate::lanes::{ByteVector, Integers, Lanes};
+use crate::lanes::{ByteVector, Lanes};
 use crate::pass::unequal;
 
-/// What products of unsigned with signed bytes need beyond [`Integers`]. Sums are modulo 2³², as there.
-pub(crate) trait Mixed: Integers {
+/// Products of unsigned with signed bytes. Sums are modulo 2³², as those of [`crate::lanes::Integers`].
+pub(crate) trait Mixed: Lanes<u8> + Lanes<i8, V = <Self as Lanes<u8>>::V> {
     type Sum: Copy;
     fn none(self) -> Self::Sum;
     /// sum + Σ aᵢ·bᵢ of unsigned `a` and signed `b`.
@@ -18,20 +18,52 @@ pub(crate) trait Mixed: Integers {
     /// Bits `shift` and up of each byte, as many as `mask` has; `shift` is below 8 and `mask` below 2^(8 − shift).
     fn field(self, of: ByteVector<Self>, shift: u32, mask: u8) -> ByteVector<Self>;
     fn total(self, sum: Self::Sum) -> i32;
+    /// The totals of several sums: in registers of many lanes less work together than one by one.
+    #[inline(always)]
+    fn totals<const N: usize>(self, sums: [Self::Sum; N]) -> [i32; N] {
+        let mut totals = [0; N];
+        for n in 0..N {
+            totals[n] = self.total(sums[n]);
+        }
+        totals
+    }
 }
 
 /// How many codes share each load of the query, and how many sums are independent of each other.
 const TOGETHER: usize = 4;
 
-/// Σ fieldᵢ·queryᵢ for each of the codes of `BITS` bits that lie one after the other in `codes`.
+/// Bytes of a block: what the longest registers hold.
+const BLOCK: usize = 64;
+
+/// A query as [`score`] takes it: for each block of a code the planes that meet it, one after the other, the last block filled up
+/// with zeros. So no load of the query is cut short, and none is looked for.
+pub(crate) fn arrange<const BITS: usize>(query: &[i8]) -> Vec<i8> {
+    let planes = 8 / BITS;
+    let size = query.len() / planes;
+    if query.len() != size * planes {
+        ragged(query.len(), planes);
+    }
+    let mut arranged = vec![0; size.div_ceil(BLOCK) * planes * BLOCK];
+    for (place, block) in arranged.chunks_exact_mut(planes * BLOCK).enumerate() {
+        for (plane, into) in query.chunks_exact(size).zip(block.chunks_exact_mut(BLOCK)) {
+            let from = &plane[place * BLOCK..];
+            let whole = from.len().min(BLOCK);
+            into[..whole].copy_from_slice(&from[..whole]);
+        }
+    }
+    arranged
+}
+
+/// Σ fieldᵢ·queryᵢ for each of the codes of `BITS` bits that lie one after the other in `codes`, for a query that was arranged.
 #[inline(always)]
 pub(crate) fn score<const BITS: usize, S: Mixed>(isa: S, query: &[i8], codes: &[u8], out: &mut [i32]) {
-    let size = query.len() / (8 / BITS);
-    if query.len() != size * (8 / BITS) {
-        ragged(query.len(), 8 / BITS);
-    }
+    let size = codes.len() / out.len().max(1);
     if codes.len() != size * out.len() {
         unequal(codes.len(), size * out.len());
+    }
+    let arranged = size.div_ceil(BLOCK) * (8 / BITS) * BLOCK;
+    if query.len() != arranged && !out.is_empty() {
+        unequal(query.len(), arranged);
     }
     if size == 0 {
         out.fill(0);
@@ -56,50 +88,56 @@ fn score_some<const BITS: usize, const N: usize, S: Mixed>(
     size: usize,
     out: &mut [i32; N],
 ) {
-    let mut split = [<S as Lanes<u8>>::split(&codes[..size]); N];
-    for n in 1..N {
-        split[n] = <S as Lanes<u8>>::split(&codes[n * size..(n + 1) * size]);
-    }
-    let (chunks, rest) = split[0];
-    let mut sums = [isa.none(); N];
-    for i in 0..chunks.len() {
-        let mut vectors = [<S as Lanes<u8>>::load(isa, &chunks[i]); N];
-        for n in 1..N {
-            vectors[n] = <S as Lanes<u8>>::load(isa, &split[n].0[i]);
-        }
-        for s in 0..8 / BITS {
-            let (plane, _) = <S as Lanes<i8>>::split(&query[s * size..(s + 1) * size]);
-            sums = add_fields::<BITS, N, S>(isa, sums, &vectors, s, <S as Lanes<i8>>::load(isa, &plane[i]));
-        }
-    }
-    if !rest.is_empty() {
-        let mut vectors = [<S as Lanes<u8>>::load_partial(isa, rest); N];
-        for n in 1..N {
-            vectors[n] = <S as Lanes<u8>>::load_partial(isa, split[n].1);
-        }
-        for s in 0..8 / BITS {
-            let (_, rest) = <S as Lanes<i8>>::split(&query[s * size..(s + 1) * size]);
-            sums =
-                add_fields::<BITS, N, S>(isa, sums, &vectors, s, <S as Lanes<i8>>::load_partial(isa, rest));
-        }
-    }
+    let mut blocks = [codes.as_chunks::<BLOCK>(); N];
     for n in 0..N {
-        out[n] = isa.total(sums[n]);
+        blocks[n] = codes[n * size..(n + 1) * size].as_chunks();
     }
+    let whole = blocks[0].0.len();
+    let mut sums = [isa.none(); N];
+    let (planes, _) = query.as_chunks::<BLOCK>();
+    let mut planes = planes.chunks_exact(8 / BITS);
+    for (i, planes) in planes.by_ref().take(whole).enumerate() {
+        let mut block = [&[0; BLOCK]; N];
+        for n in 0..N {
+            block[n] = &blocks[n].0[i];
+        }
+        sums = add_block::<BITS, N, S>(isa, sums, block.map(<[u8; BLOCK]>::as_slice), planes);
+    }
+    if let Some(planes) = planes.next() {
+        sums = add_block::<BITS, N, S>(isa, sums, blocks.map(|(_, rest)| rest), planes);
+    }
+    *out = isa.totals(sums);
 }
 
-/// Adds the products of field `s` of each vector of codes with a vector of the query.
+/// Adds the products of a block of each code, all of one length, with the planes that meet it.
 #[inline(always)]
-fn add_fields<const BITS: usize, const N: usize, S: Mixed>(
+fn add_block<const BITS: usize, const N: usize, S: Mixed>(
     isa: S,
     mut sums: [S::Sum; N],
-    vectors: &[ByteVector<S>; N],
-    s: usize,
-    query: ByteVector<S>,
+    codes: [&[u8]; N],
+    planes: &[[i8; BLOCK]],
 ) -> [S::Sum; N] {
-    for n in 0..N {
-        let field = isa.field(vectors[n], (s * BITS) as u32, (1 << BITS) - 1);
-        sums[n] = isa.dot_small(sums[n], field, query);
+    let mut split = [<S as Lanes<u8>>::split(codes[0]); N];
+    for n in 1..N {
+        split[n] = <S as Lanes<u8>>::split(codes[n]);
+    }
+    let (chunks, rest) = split[0];
+    for i in 0..chunks.len() + usize::from(!rest.is_empty()) {
+        let mut vectors = [<S as Lanes<u8>>::load_partial(isa, &[]); N];
+        for n in 0..N {
+            vectors[n] = match split[n].0.get(i) {
+                Some(chunk) => <S as Lanes<u8>>::load(isa, chunk),
+                None => <S as Lanes<u8>>::load_partial(isa, split[n].1),
+            };
+        }
+        for (s, plane) in planes.iter().take(8 / BITS).enumerate() {
+            let (plane, _) = <S as Lanes<i8>>::split(plane);
+            let query = <S as Lanes<i8>>::load(isa, &plane[i]);
+            for n in 0..N {
+                let field = isa.field(vectors[n], (s * BITS) as u32, (1 << BITS) - 1);
+                sums[n] = isa.dot_small(sums[n], field, query);
+            }
+        }
     }
     sums
 }

@@ -17,6 +17,16 @@ mod sums;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+/// A query in signed bytes in the order in which [`Codes::one_bit`] takes it. Panics unless its length is a multiple of 8.
+pub fn arrange_one_bit(query: &[i8]) -> Vec<i8> {
+    codes::arrange::<1>(query)
+}
+
+/// A query in signed bytes in the order in which [`Codes::two_bits`] takes it. Panics unless its length is a multiple of 4.
+pub fn arrange_two_bits(query: &[i8]) -> Vec<i8> {
+    codes::arrange::<2>(query)
+}
+
 pub use dispatch::{available, kernels};
 pub use half::f16;
 pub use prefetch::prefetch;
@@ -88,10 +98,10 @@ pub struct Bits {
 /// s·n + j.
 #[derive(Debug, Clone, Copy)]
 pub struct Codes {
-    /// `(query, codes, out)`: Σ codeᵢ·queryᵢ for each of `out.len()` codes of 1 bit that lie one after the other. Panics unless
-    /// `query.len()` is a multiple of 8 and `codes.len()` is `out.len() * query.len() / 8`.
+    /// `(query, codes, out)`: Σ codeᵢ·queryᵢ for each of `out.len()` codes of 1 bit that lie one after the other, where the query is what
+    /// [`arrange_one_bit`] has made of it. Panics where lengths do not match.
     pub one_bit: fn(&[i8], &[u8], &mut [i32]),
-    /// The same for codes of 2 bits, of `query.len() / 4` bytes each.
+    /// The same for codes of 2 bits, with [`arrange_two_bits`].
     pub two_bits: fn(&[i8], &[u8], &mut [i32]),
     /// `(code, high, low)`: Σ codeᵢ·(256·highᵢ + lowᵢ), a byte code against a query of 16 bits in two halves. Panics unless the
     /// lengths are equal.

@@ -48,6 +48,14 @@ pub fn push_heap<T: Ord>(heap: &mut BinaryHeap<T>, item: T) -> Result<()> {
     Ok(())
 }
 
+/// Room for so many items beyond those that are there, so that it need not grow step by step.
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+pub fn make_room<T>(items: &mut Vec<T>, more: usize) -> Result<()> {
+    items.try_reserve(more).map_err(|_| refused::<T>(items.len(), more))
+}
+
 /// What a collection could not get for `more` items after its `len`: it grows to twice its length, at least.
 #[cold]
 fn refused<T>(len: usize, more: usize) -> Error {

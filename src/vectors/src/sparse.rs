@@ -156,8 +156,13 @@ impl<'a> Sparse<'a> {
 
     /// 1 − cos(a, b); NaN where a norm is zero.
     pub fn cosine_distance(self, other: Sparse<'_>, kernels: &Dense<f32>) -> f64 {
+        self.cosine_distance_of(other, self.dot(other), kernels)
+    }
+
+    /// The same where a·b is known.
+    pub fn cosine_distance_of(self, other: Sparse<'_>, dot: f32, kernels: &Dense<f32>) -> f64 {
         let norm = |values: &[f32]| (kernels.dot)(values, values);
-        cosine_from_sums(self.dot(other), norm(self.values), norm(other.values))
+        cosine_from_sums(dot, norm(self.values), norm(other.values))
     }
 
     /// |a|

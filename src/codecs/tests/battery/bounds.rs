@@ -39,10 +39,17 @@ fn check(
                 "{name}, {dims} dimensions, {spec:?}, {}: {bound:e} is above {least:e}",
                 kernels.name
             );
-            assert!(!scorer.exact(&query, &payload).unwrap().is_nan());
-            if let Some(value) = scorer.operator(&query, &payload).unwrap() {
+            let exact = scorer.exact(&query, &payload).unwrap();
+            assert!(!exact.is_nan());
+            let operator = scorer.operator(&query, &payload).unwrap();
+            if let Some(value) = operator {
                 assert!(bound <= value || value.is_nan());
             }
+            let (key, at_least) = scorer.ranked(&query, &payload).unwrap();
+            assert_eq!(at_least.to_bits(), operator.unwrap_or(bound).to_bits(), "{spec:?}");
+            // The operator has another formula for the cosine of a lossless payload, and rounds otherwise.
+            let slack = if metric == Metric::Cosine { 1e-5 + 1e-3 * exact.abs() } else { 0.0 };
+            assert!(key == exact || (key - exact).abs() <= slack, "{name}, {spec:?}: {key} is not {exact}");
         }
     }
 }

@@ -103,7 +103,12 @@ fn keys_agree() {
                 let (q, x) = (value_of(&spec, &mut rng), value_of(&spec, &mut rng));
                 let query = scorer.prepare(Some(q.as_ref())).unwrap();
                 let exact = scorer.exact(&query, &payload(&scorer, &x)).unwrap();
-                let between = scorer.between(&payload(&scorer, &q), &payload(&scorer, &x)).unwrap();
+                let (a, b) = (payload(&scorer, &q), payload(&scorer, &x));
+                let between = scorer.between(&a, &b).unwrap();
+                let mut many = Vec::new();
+                scorer.between_each(&a, [&*b, &*a, &*b].into_iter(), &mut many).unwrap();
+                let itself = scorer.between(&a, &a).unwrap();
+                assert_eq!(many, [between, itself, between], "{spec:?}");
                 let full_query = full.prepare(Some(q.as_ref())).unwrap();
                 let operator = full.operator(&full_query, &payload(&full, &x)).unwrap().unwrap();
                 let distance = spec.metric.distance_of_key(exact);

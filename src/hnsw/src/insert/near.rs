@@ -202,7 +202,13 @@ impl Sink for Met<'_> {
         Ok(true)
     }
 
-    fn payload(&mut self, node: u32, payload: &[u8], _: BlockNo) -> kite_pages::Result<()> {
+    fn rank<S>(
+        &mut self,
+        probe: &Probe<'_, S>,
+        node: u32,
+        payload: &[u8],
+        block: BlockNo,
+    ) -> kite_pages::Result<f32> {
         let place = self.of_node.get(node as usize).copied().unwrap_or(NOT);
         if let Some(hit) = self.hits.get_mut(place as usize) {
             hit.payload = self.payloads.push(payload)?;
@@ -210,7 +216,7 @@ impl Sink for Met<'_> {
                 self.equal = Some(node);
             }
         }
-        Ok(())
+        probe.scorer.exact(&probe.query, payload).map_err(damaged(block))
     }
 
     fn is_done(&self) -> bool {

@@ -4,7 +4,7 @@ use super::beam::Beam;
 use super::probe::{Limits, Probe, Sink};
 use crate::Result;
 use crate::format::{Link, Meta, Vertex};
-use kite_pages::{BlockNo, PageStore};
+use kite_pages::PageStore;
 
 /// Takes whatever is there, dead or not: a way is all that is sought.
 #[derive(Debug)]
@@ -13,10 +13,6 @@ pub(crate) struct Anything;
 impl Sink for Anything {
     fn meet(&mut self, _: u32, _: &Vertex<'_>) -> kite_pages::Result<bool> {
         Ok(true)
-    }
-
-    fn payload(&mut self, _: u32, _: &[u8], _: BlockNo) -> kite_pages::Result<()> {
-        Ok(())
     }
 
     fn admits(&mut self, _: u32) -> Result<bool> {

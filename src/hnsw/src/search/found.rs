@@ -3,7 +3,7 @@
 use super::probe::{Probe, Sink, damaged};
 use crate::Result;
 use crate::format::{Link, NODES, Posting, Vertex};
-use crate::grow::{extend, lengthen, push};
+use crate::grow::{extend, lengthen, make_room, push};
 use crate::vacuum::Steps;
 use kite_pages::{At, BlockNo, ItemPointer, PageStore};
 use std::collections::VecDeque;
@@ -18,6 +18,9 @@ pub(super) struct Found {
 }
 
 const NOT: u32 = u32::MAX;
+
+/// So many vertices are met, about, for each that is read.
+const MET: usize = 8;
 
 #[derive(Debug, Clone, Copy)]
 struct Hit {
@@ -39,6 +42,14 @@ impl Found {
         filter: &'a mut F,
     ) -> Finding<'a, 's, S, F> {
         Finding { found: self, probe, filter }
+    }
+
+    /// Takes room for so many vertices at once, with a row each, among more that are only met.
+    pub(super) fn make_room(&mut self, vertices: usize) -> Result<()> {
+        make_room(&mut self.of_node, MET * vertices)?;
+        make_room(&mut self.hits, vertices)?;
+        make_room(&mut self.tids, vertices)?;
+        Ok(())
     }
 
     /// Bytes that it takes.
@@ -97,19 +108,22 @@ impl<S: PageStore, F: FnMut(ItemPointer) -> Result<bool>> Sink for Finding<'_, '
         Ok(true)
     }
 
-    fn payload(&mut self, node: u32, payload: &[u8], block: BlockNo) -> kite_pages::Result<()> {
-        let (scorer, query) = (&self.probe.scorer, &self.probe.query);
-        let bound = match scorer.operator(query, payload).map_err(damaged(block))? {
-            Some(exact) => exact,
-            None => scorer.lower_bound(query, payload).map_err(damaged(block))?,
-        };
+    #[inline]
+    fn rank<P>(
+        &mut self,
+        probe: &Probe<'_, P>,
+        node: u32,
+        payload: &[u8],
+        block: BlockNo,
+    ) -> kite_pages::Result<f32> {
+        let (key, bound) = probe.scorer.ranked(&probe.query, payload).map_err(damaged(block))?;
         if let Some(&hit) = self.found.of_node.get(node as usize)
             && let Some(hit) = self.found.hits.get_mut(hit as usize)
         {
             // What is no number comes last, as in SQL.
             hit.bound = if bound.is_nan() { f64::INFINITY } else { bound };
         }
-        Ok(())
+        Ok(key)
     }
 
     fn admits(&mut self, node: u32) -> Result<bool> {

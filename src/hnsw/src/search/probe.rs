@@ -27,11 +27,22 @@ pub(crate) trait Sink {
     /// No memory to note it.
     fn meet(&mut self, node: u32, vertex: &Vertex<'_>) -> kite_pages::Result<bool>;
 
-    /// Its payload, at once or, for long ones, later. The page may be locked. `block` is that of the vertex.
+    /// Takes in the payload of one that can be, at once or, for long ones, later, and answers its key. The page may be locked. `block` is
+    /// that of the vertex.
     ///
     /// # Errors
     /// A damaged payload, or no memory to keep it.
-    fn payload(&mut self, node: u32, payload: &[u8], block: BlockNo) -> kite_pages::Result<()>;
+    #[inline]
+    fn rank<S>(
+        &mut self,
+        probe: &Probe<'_, S>,
+        node: u32,
+        payload: &[u8],
+        block: BlockNo,
+    ) -> kite_pages::Result<f32> {
+        let _ = node;
+        probe.scorer.exact(&probe.query, payload).map_err(damaged(block))
+    }
 
     /// Asked of a vertex that is near enough to be a result. Nothing is locked.
     ///

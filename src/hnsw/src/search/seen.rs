@@ -10,17 +10,25 @@ pub(crate) struct Seen {
     count: usize,
 }
 
-const FIRST: usize = 2048;
+const FIRST: usize = 256;
 
 impl Seen {
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.count = 0;
         // A search that went far leaves a table that costs more to clear than to make anew.
-        if self.slots.len() > 8 * FIRST {
+        if self.slots.len() > 64 * FIRST {
             self.slots = Vec::new();
         }
-        self.slots.fill(0);
+        if self.count > 0 {
+            self.slots.fill(0);
+        }
+        self.count = 0;
+    }
+
+    /// Takes room for so many places at once.
+    pub(crate) fn make_room(&mut self, places: usize) -> Result<()> {
+        let size = (2 * places).next_power_of_two();
+        if self.slots.len() < size { self.resize(size) } else { Ok(()) }
     }
 
     /// Adds a place, and answers whether it was not there.
@@ -57,7 +65,10 @@ impl Seen {
 
     #[cold]
     fn grow(&mut self) -> Result<()> {
-        let size = (2 * self.slots.len()).max(FIRST);
+        self.resize((2 * self.slots.len()).max(FIRST))
+    }
+
+    fn resize(&mut self, size: usize) -> Result<()> {
         let mut slots = Vec::new();
         slots.try_reserve_exact(size).map_err(|_| Error::OutOfMemory { bytes: 8 * size })?;
         slots.resize(size, 0);

@@ -1,5 +1,6 @@
 //! AVX-512: vectors of 64 bytes, and masks for what is shorter.
 
+use super::gfni::Gfni;
 use super::vnni::{Dpbusd, Vnni};
 use crate::Kernels;
 use crate::codes::Mixed;
@@ -17,11 +18,13 @@ pub(crate) struct Avx512(());
 pub(crate) static KERNELS: Kernels = BASE;
 /// Cascade Lake.
 pub(crate) static WITH_VNNI: Kernels = VNNI;
+/// What Ice Lake and Zen 4 have, where the host keeps GFNI from its guests.
+pub(crate) static WITH_VNNI_AND_VPOPCNTDQ: Kernels = VPOPCNTDQ;
 /// Ice Lake, Zen 4 and later.
-pub(crate) static WITH_VNNI_AND_VPOPCNTDQ: Kernels = Kernels {
-    name: "avx512-vnni-vpopcntdq",
-    bits: bits!(Vpopcnt, ["popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq"]),
-    ..VNNI
+pub(crate) static WITH_GFNI: Kernels = Kernels {
+    name: "avx512-vnni-vpopcntdq-gfni",
+    codes: codes!(Gfni, ["popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,gfni"]),
+    ..VPOPCNTDQ
 };
 
 const BASE: Kernels =
@@ -33,6 +36,12 @@ const VNNI: Kernels = Kernels {
     u8: bytes!(Vnni<Avx512>, u8 => u32, ["popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"]),
     codes: codes!(Vnni<Avx512>, ["popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"]),
     ..BASE
+};
+
+const VPOPCNTDQ: Kernels = Kernels {
+    name: "avx512-vnni-vpopcntdq",
+    bits: bits!(Vpopcnt, ["popcnt,avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq"]),
+    ..VNNI
 };
 
 impl Token for Avx512 {
@@ -247,6 +256,28 @@ impl Mixed for Avx512 {
     #[inline(always)]
     fn total(self, sum: __m512i) -> i32 {
         self.total_i8(sum)
+    }
+    #[inline(always)]
+    fn totals<const N: usize>(self, sums: [__m512i; N]) -> [i32; N] {
+        let mut totals = [0; N];
+        let (fours, rest) = sums.as_chunks::<4>();
+        let (out_fours, out_rest) = totals.as_chunks_mut::<4>();
+        for (&[a, b, c, d], out) in fours.iter().zip(out_fours) {
+            // Sums change places with lanes: first by pairs of sums, then by pairs of pairs, then the four quarters are added.
+            *out = op!({
+                let ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+                let cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+                let all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+                let half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64::<1>(all));
+                let quarter =
+                    _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256::<1>(half));
+                core::mem::transmute::<__m128i, [i32; 4]>(quarter)
+            });
+        }
+        for (&sum, out) in rest.iter().zip(out_rest) {
+            *out = self.total_i8(sum);
+        }
+        totals
     }
 }
 

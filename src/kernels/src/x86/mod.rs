@@ -4,6 +4,7 @@
 
 mod avx2;
 mod avx512;
+mod gfni;
 mod sse2;
 mod vnni;
 
@@ -17,6 +18,7 @@ pub(crate) fn available() -> impl Iterator<Item = &'static Kernels> {
     let avx2 = popcnt && has!("avx2") && has!("fma") && has!("f16c");
     let avx512 = avx2 && has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl");
     let vnni = avx512 && has!("avx512vnni");
+    let vpopcntdq = vnni && has!("avx512vpopcntdq");
     [
         (true, &sse2::KERNELS),
         (popcnt, &sse2::WITH_POPCNT),
@@ -24,7 +26,8 @@ pub(crate) fn available() -> impl Iterator<Item = &'static Kernels> {
         (avx2 && has!("avxvnni"), &avx2::WITH_VNNI),
         (avx512, &avx512::KERNELS),
         (vnni, &avx512::WITH_VNNI),
-        (vnni && has!("avx512vpopcntdq"), &avx512::WITH_VNNI_AND_VPOPCNTDQ),
+        (vpopcntdq, &avx512::WITH_VNNI_AND_VPOPCNTDQ),
+        (vpopcntdq && has!("gfni"), &avx512::WITH_GFNI),
     ]
     .into_iter()
     .filter_map(|(runs, set)| runs.then_some(set))

@@ -126,4 +126,8 @@ impl<S: Dpbusd> Mixed for Vnni<S> {
     fn total(self, sum: Self::Sum) -> i32 {
         Mixed::total(self.0, sum)
     }
+    #[inline(always)]
+    fn totals<const N: usize>(self, sums: [Self::Sum; N]) -> [i32; N] {
+        Mixed::totals(self.0, sums)
+    }
 }

@@ -1,7 +1,7 @@
 //! Queries and codes, exact.
 
 use crate::{Noise, every_set, lengths};
-use kite_kernels::Kernels;
+use kite_kernels::{Kernels, arrange_one_bit, arrange_two_bits};
 
 /// Dimension by dimension, out of the definition of the layout.
 fn reference(bits: usize, query: &[i8], code: &[u8]) -> i64 {
@@ -15,9 +15,12 @@ fn reference(bits: usize, query: &[i8], code: &[u8]) -> i64 {
 }
 
 fn check(set: &'static Kernels, bits: usize, query: &[i8], codes: &[u8], count: usize) {
-    let kernel = if bits == 1 { set.codes.one_bit } else { set.codes.two_bits };
+    let (kernel, arranged) = match bits {
+        1 => (set.codes.one_bit, arrange_one_bit(query)),
+        _ => (set.codes.two_bits, arrange_two_bits(query)),
+    };
     let mut out = vec![i32::MIN; count];
-    kernel(query, codes, &mut out);
+    kernel(&arranged, codes, &mut out);
     let size = query.len() * bits / 8;
     for (n, sum) in out.into_iter().enumerate() {
         let expected = reference(bits, query, &codes[n * size..(n + 1) * size]);
@@ -81,9 +84,11 @@ fn what_does_not_fit_panics() {
         let panics = |call: &dyn Fn()| {
             assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err());
         };
-        panics(&|| (set.codes.one_bit)(&[1; 9], &[1], &mut [0]));
-        panics(&|| (set.codes.two_bits)(&[1; 6], &[1], &mut [0]));
-        panics(&|| (set.codes.one_bit)(&[1; 8], &[1; 2], &mut [0]));
+        panics(&|| drop(arrange_one_bit(&[1; 9])));
+        panics(&|| drop(arrange_two_bits(&[1; 6])));
+        panics(&|| (set.codes.one_bit)(&[1; 8], &[1], &mut [0]));
+        panics(&|| (set.codes.one_bit)(&arrange_one_bit(&[1; 8]), &[1; 65], &mut [0]));
+        panics(&|| (set.codes.one_bit)(&arrange_one_bit(&[1; 8]), &[1; 3], &mut [0; 2]));
         panics(&|| (set.codes.one_bit)(&[], &[1], &mut []));
         panics(&|| {
             (set.codes.dot_split)(&[1], &[1], &[]);

@@ -95,8 +95,10 @@ fn nothing_outside_is_touched() {
                 let codes = first.slice(size * (1 + length % 5), at_end);
                 let mut products = [1; 5];
                 let products = &mut products[..1 + length % 5];
-                (set.codes.one_bit)(second.slice(size * 8, at_end), codes, products);
-                (set.codes.two_bits)(second.slice(size * 4, at_end), codes, products);
+                // Queries are arranged by blocks of 64 bytes of a code.
+                let blocks = 64 * size.div_ceil(64);
+                (set.codes.one_bit)(second.slice(8 * blocks, at_end), codes, products);
+                (set.codes.two_bits)(second.slice(4 * blocks, at_end), codes, products);
                 assert!(products.iter().all(|product| *product == 0));
                 (set.f16_to_f32)(first.slice(length, at_end), target.slice_mut(length, at_end));
                 (set.f32_to_f16)(first.slice(length, at_end), target.slice_mut(length, at_end));

@@ -12,6 +12,8 @@ use kite_pages::{Ahead, At, BlockNo, ItemPointer, ItemRef, PageStore, View};
 /// What one step of a search works with; kept for its allocations.
 #[derive(Debug, Default)]
 pub(super) struct Step {
+    /// What an estimate must be below for its node to be looked into, when the step began.
+    pub(super) reach: f32,
     /// Nodes to expand, with the keys that they waited with.
     pub(super) chosen: Vec<Ranked>,
     places: Vec<ItemPointer>,
@@ -175,15 +177,18 @@ impl Beam {
         if met.estimate.is_some() && !met.wanted {
             return Ok(());
         }
-        let ranked =
-            Ranked::new(probe.scorer.exact(&probe.query, payload).map_err(damaged(block))?, met.node);
+        let key = if met.wanted {
+            sink.rank(probe, met.node, payload, block)?
+        } else {
+            probe.scorer.exact(&probe.query, payload).map_err(damaged(block))?
+        };
+        let ranked = Ranked::new(key, met.node);
         match met.estimate {
             Some(estimate) => self.lag.note(estimate, ranked.key()),
             // It has been read, so that it is too late to put it off; it costs a slot of the heap.
             None => self.wait(ranked)?,
         }
         if met.wanted {
-            sink.payload(met.node, payload, block)?;
             push(&mut self.step.fresh, ranked)?;
         }
         Ok(())
@@ -219,7 +224,7 @@ impl Beam {
             .scorer
             .estimate(&probe.query, list.codes, list.factors, &mut estimates)
             .map_err(damaged(block))?;
-        let (full, near) = (self.is_full(), self.reach());
+        let (full, near) = (self.is_full(), self.step.reach);
         for (place, (&link, &estimate)) in list.links.iter().zip(&estimates).enumerate() {
             // Most are too far, and need not be remembered: they will be too far in every other list, too.
             if full && estimate >= near {

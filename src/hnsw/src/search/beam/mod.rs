@@ -17,7 +17,7 @@ use super::scan::Limit;
 use super::seen::Seen;
 use crate::Result;
 use crate::format::{Link, Shape};
-use crate::grow::{extend, push, push_heap};
+use crate::grow::{extend, make_room, push, push_heap};
 use expand::Step;
 use kite_pages::PageStore;
 use lag::Lag;
@@ -37,9 +37,17 @@ struct Node {
 
 const NO_CODE: u32 = u32::MAX;
 
+/// So many vertices are met, about, for each of the `ef` nearest; half as many wait at a time.
+const MET: usize = 24;
+/// Beyond so many of the nearest room is taken as it is needed.
+const FORESEEN: usize = 256;
+
 /// So many times `ef` vertices that were read in a row and were too far end the search beyond the farthest result. In a cluster of
 /// thousands that lie closer together than estimates are off it would read most of them, for little.
 const PATIENCE: usize = 4;
+
+/// So many of the links that were too far are looked into again at once, at least.
+const RECALLED: usize = 64;
 
 /// The state of a search of one level.
 #[derive(Debug)]
@@ -109,6 +117,17 @@ impl Beam {
         self.in_vain = 0;
         self.least = f32::INFINITY;
         self.spare.clear();
+        if limits.ef > 1 {
+            let met = MET * limits.ef.min(FORESEEN);
+            make_room(&mut self.nodes, met)?;
+            let mut waiting = std::mem::take(&mut self.frontier).into_vec();
+            make_room(&mut waiting, met / 2)?;
+            self.frontier = waiting.into();
+            self.seen.make_room(met)?;
+        }
+        if limits.resumable {
+            make_room(&mut self.later, MET * limits.ef.min(FORESEEN))?;
+        }
         for link in entries {
             if self.is_new(link)? {
                 let node = self.add(link, None)?;
@@ -148,13 +167,6 @@ impl Beam {
         self.resumed = true;
         self.in_vain = 0;
         self.limits.ef = ef;
-        self.least_later = f32::INFINITY;
-        for (estimate, link) in std::mem::take(&mut self.later) {
-            if self.is_new(link)? {
-                let node = self.add(link, None)?;
-                self.wait(Ranked::new(estimate, node))?;
-            }
-        }
         while self.best.len() < self.limits.ef {
             let Some(Reverse(next)) = self.spare.pop() else { break };
             if sink.admits(next.node())? {
@@ -162,6 +174,26 @@ impl Beam {
             }
         }
         self.run(probe, sink)
+    }
+
+    /// Lets the nearest of the links that were too far wait: as many as will be looked into soon, since most of the others never are.
+    fn recall(&mut self) -> Result<()> {
+        let some = RECALLED.max(self.limits.ef);
+        let mut later = std::mem::take(&mut self.later);
+        let rest = later.len().saturating_sub(some);
+        if rest > 0 {
+            // The nearest at the end, from where they are taken.
+            later.select_nth_unstable_by(rest, |a, b| b.0.total_cmp(&a.0));
+        }
+        for (estimate, link) in later.drain(rest..) {
+            if self.is_new(link)? {
+                let node = self.add(link, None)?;
+                self.wait(Ranked::new(estimate, node))?;
+            }
+        }
+        self.least_later = later.iter().fold(f32::INFINITY, |least, (estimate, _)| least.min(*estimate));
+        self.later = later;
+        Ok(())
     }
 
     /// The limit that is reached, where the sink takes so many bytes.
@@ -254,7 +286,7 @@ impl Beam {
 
     /// Expands the nearest nodes that wait. `false` when none of them could lead to anything.
     fn expand<S: PageStore>(&mut self, probe: &Probe<'_, S>, sink: &mut impl Sink) -> Result<bool> {
-        self.choose();
+        self.choose()?;
         if self.step.chosen.is_empty() {
             return Ok(false);
         }
@@ -267,10 +299,21 @@ impl Beam {
     }
 
     /// Takes the nearest nodes from the frontier, as long as they are near enough.
-    fn choose(&mut self) {
+    fn choose(&mut self) -> Result<()> {
         let (worst, full) = (self.reach(), self.is_full());
+        self.step.reach = worst;
         self.step.chosen.clear();
         while self.step.chosen.len() < self.limits.width {
+            let waits = self.frontier.peek().map_or(f32::INFINITY, |Reverse(next)| next.key());
+            // Until it was full a search that goes on has not looked at what was too far for the one before.
+            if self.resumed
+                && !self.later.is_empty()
+                && self.least_later <= waits
+                && (!full || self.least_later <= worst)
+            {
+                self.recall()?;
+                continue;
+            }
             match self.frontier.peek() {
                 Some(Reverse(next)) if !full || next.key() <= worst => {
                     self.step.chosen.push(*next);
@@ -279,6 +322,7 @@ impl Beam {
                 _ => break,
             }
         }
+        Ok(())
     }
 
     /// Takes in what was read, as far as it is near enough.
