@@ -145,7 +145,7 @@ impl<T: Scratch> Builder<T> {
             drop(sample);
             let groups = clustered.groups;
             let quantiser = quantiser(options, clustered.centres, codebook)?;
-            let _centres = self.memory.charge(quantiser.centres.count() * quantiser.centres.bytes_each());
+            let _centres = self.memory.charge(quantiser.centres.count() * quantiser.centres.held_each());
             let bulk = begin(store)?;
             let mut writer = Writer::new(bulk, &quantiser, self.records.layout, store.now(), host);
             let (quantiser, finder) = (&quantiser, Finder::new(&quantiser.centres, &groups));
