@@ -22,8 +22,16 @@ pub(crate) enum Tier {
 }
 
 /// The library crates whose tests need no server.
-const LIBRARIES: &[&str] =
-    &["kite-kernels", "kite-vectors", "kite-codecs", "kite-pages", "kite-build", "kite-hnsw", "kite-ivf", "kite-script"];
+const LIBRARIES: &[&str] = &[
+    "kite-kernels",
+    "kite-vectors",
+    "kite-codecs",
+    "kite-pages",
+    "kite-build",
+    "kite-hnsw",
+    "kite-ivf",
+    "kite-script",
+];
 
 /// The programs whose tests need no server.
 const PROGRAMS: &[&str] = &["xtask", "kite-bench"];
