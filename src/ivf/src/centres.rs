@@ -1,5 +1,6 @@
 //! The centroids, and how far things are from them.
 
+use crate::lines::Lines;
 use crate::{Error, Result};
 use kite_codecs::Metric;
 use kite_kernels::Kernels;
@@ -31,14 +32,14 @@ pub(crate) struct Centres {
 
 #[derive(Debug, Clone)]
 enum Values {
-    Points(Vec<f32>),
+    Points(Lines),
     Bits(Vec<u8>),
 }
 
 impl Centres {
     /// None so far, of points with `len` elements or of bit strings with `len` bytes.
     pub(crate) fn new(metric: Metric, len: usize) -> Self {
-        let values = if is_bits(metric) { Values::Bits(Vec::new()) } else { Values::Points(Vec::new()) };
+        let values = if is_bits(metric) { Values::Bits(Vec::new()) } else { Values::Points(Lines::new(len)) };
         Self { metric, len, values, inverse: Vec::new(), kernels: kite_kernels::kernels() }
     }
 
@@ -47,7 +48,7 @@ impl Centres {
         let mut centres = Self::new(metric, len);
         centres.reserve(count)?;
         match &mut centres.values {
-            Values::Points(values) => values.resize(count * len, 0.0),
+            Values::Points(values) => (0..count).for_each(|_| values.push(&[])),
             Values::Bits(values) => values.resize(count * len, 0),
         }
         centres.inverse.resize(count, 0.0);
@@ -71,12 +72,20 @@ impl Centres {
         if is_bits(self.metric) { self.len } else { self.len * size_of::<f32>() }
     }
 
+    /// Bytes that a centroid takes in memory.
+    pub(crate) fn held_each(&self) -> usize {
+        match &self.values {
+            Values::Points(values) => values.bytes(1),
+            Values::Bits(_) => self.len,
+        }
+    }
+
     /// Makes room for so many more.
     pub(crate) fn reserve(&mut self, more: usize) -> Result<()> {
-        let bytes = more.saturating_mul(self.bytes_each() + size_of::<f32>());
+        let bytes = more.saturating_mul(self.held_each() + size_of::<f32>());
         let refused = |_| Error::Build(kite_build::Error::OutOfMemory { bytes });
         match &mut self.values {
-            Values::Points(values) => values.try_reserve(more.saturating_mul(self.len)).map_err(refused)?,
+            Values::Points(values) => values.reserve(more).map_err(refused)?,
             Values::Bits(values) => values.try_reserve(more.saturating_mul(self.len)).map_err(refused)?,
         }
         self.inverse.try_reserve(more).map_err(refused)
@@ -86,7 +95,7 @@ impl Centres {
     pub(crate) fn push(&mut self, place: Place<'_>) {
         match (&mut self.values, place) {
             (Values::Points(values), Place::Point(point)) => {
-                values.extend_from_slice(point);
+                values.push(point);
                 self.inverse.push(inverse(self.kernels, point));
             }
             (Values::Bits(values), Place::Bits(bits)) => {
@@ -107,7 +116,7 @@ impl Centres {
         let range = n * self.len..(n + 1) * self.len;
         match (&mut self.values, place) {
             (Values::Points(values), Place::Point(point)) => {
-                values[range].copy_from_slice(point);
+                values.set(n, point);
                 self.inverse[n] = inverse(self.kernels, point);
             }
             (Values::Bits(values), Place::Bits(bits)) => values[range].copy_from_slice(bits),
@@ -120,7 +129,7 @@ impl Centres {
     pub(crate) fn get(&self, n: usize) -> Place<'_> {
         let range = n * self.len..(n + 1) * self.len;
         match &self.values {
-            Values::Points(values) => Place::Point(&values[range]),
+            Values::Points(values) => Place::Point(values.get(n)),
             Values::Bits(values) => Place::Bits(&values[range]),
         }
     }
@@ -204,13 +213,13 @@ impl Centres {
         match (&self.values, of, self.metric) {
             (Values::Points(values), Place::Point(x), Metric::L2) if self.len > 0 => {
                 let l2 = self.kernels.f32.l2_squared;
-                values.chunks_exact(self.len).enumerate().for_each(|(n, c)| offer(n, l2(x, c)));
+                values.iter().enumerate().for_each(|(n, c)| offer(n, l2(x, c)));
             }
             (Values::Points(values), Place::Point(x), Metric::Cosine | Metric::InnerProduct)
                 if self.len > 0 =>
             {
                 let dot = self.kernels.f32.dot;
-                let centres = values.chunks_exact(self.len).zip(&self.inverse).enumerate();
+                let centres = values.iter().zip(&self.inverse).enumerate();
                 centres.for_each(|(n, (c, inverse))| offer(n, -dot(x, c) * inverse));
             }
             _ => (0..self.count()).for_each(|n| offer(n, self.key(of, n))),

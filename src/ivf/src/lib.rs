@@ -12,6 +12,7 @@ mod format;
 mod index;
 mod info;
 mod insert;
+mod lines;
 mod options;
 mod quantiser;
 mod rows;

@@ -145,11 +145,10 @@ impl<T: Scratch> Builder<T> {
             drop(sample);
             let groups = clustered.groups;
             let quantiser = quantiser(options, clustered.centres, codebook)?;
-            let _centres = self.memory.charge(quantiser.centres.count() * quantiser.centres.bytes_each());
-            let clustered = Clustered { centres: quantiser.centres.clone(), groups };
+            let _centres = self.memory.charge(quantiser.centres.count() * quantiser.centres.held_each());
             let bulk = begin(store)?;
             let mut writer = Writer::new(bulk, &quantiser, self.records.layout, store.now(), host);
-            let (quantiser, finder) = (&quantiser, Finder::new(&clustered));
+            let (quantiser, finder) = (&quantiser, Finder::new(&quantiser.centres, &groups));
             host.phase(Phase::Assigning);
             match source {
                 Some(file) => self.write_spilled(file, &of_list, (quantiser, finder), &mut writer, host)?,
@@ -220,7 +219,7 @@ impl<T: Scratch> Builder<T> {
             host.linked(n * CHUNK + chunk.len() / layout.stride);
         }
         host.phase(Phase::Writing);
-        write_grouped(&self.records, 0..quantiser.centres.count(), writer)
+        write_grouped(&self.records, 0..quantiser.centres.count(), writer, &self.memory)
     }
 
     fn write_spilled<B: BulkWriter, H: Host>(
@@ -266,7 +265,7 @@ const CHUNK: usize = 8192;
 fn shares(clustered: &Clustered, sample: &Sample, needed: bool) -> Vec<u32> {
     let mut of_list = vec![0; clustered.centres.count()];
     if needed {
-        let (finder, mut order) = (Finder::new(clustered), Vec::new());
+        let (finder, mut order) = (Finder::new(&clustered.centres, &clustered.groups), Vec::new());
         // Some are enough to know which lists are long.
         for row in spread(sample.count(), 16 * of_list.len()) {
             of_list[finder.nearest(sample.get(row), &mut order) as usize] += 1;

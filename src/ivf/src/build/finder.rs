@@ -1,6 +1,5 @@
 //! Finding the centroid of each row of a build, among many.
 
-use super::kmeans::Clustered;
 use crate::centres::{Centres, Place};
 
 /// Groups below which all centroids are looked at.
@@ -17,8 +16,8 @@ pub(super) struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    pub(super) fn new(clustered: &'a Clustered) -> Self {
-        let (centres, groups) = (&clustered.centres, clustered.groups.as_slice());
+    /// `groups` says where each group of centroids begins, and the end.
+    pub(super) fn new(centres: &'a Centres, groups: &'a [usize]) -> Self {
         let count = groups.len() - 1;
         let mut middles = Centres::new(centres.metric(), centres.len());
         if count >= FEWEST && !centres.point(0).is_empty() {

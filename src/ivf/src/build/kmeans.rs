@@ -89,7 +89,7 @@ impl<H: Host> Setting<'_, H> {
     fn steps(&self, sample: &Sample, centres: &mut Centres, steps: usize) -> Result<()> {
         let k = centres.count();
         // The next centroids stand beside these for a moment.
-        let _next = self.memory.charge(2 * k * centres.bytes_each());
+        let _next = self.memory.charge(2 * k * centres.held_each());
         let mut members = Members::new(sample.count(), k, self.memory)?;
         for _ in 0..steps {
             let moved = self.assign(sample, centres, &mut members)?;

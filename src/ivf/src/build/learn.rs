@@ -37,7 +37,7 @@ pub(super) fn effective(options: Options, rows: u64) -> Options {
 
 /// How many rows the sample is to have, of memory that holds so many bytes.
 pub(super) fn sample_size(options: &Options, rows: u64, memory: usize) -> Result<usize> {
-    let each = Centres::new(options.metric, centre_len(options)).bytes_each();
+    let each = Centres::new(options.metric, centre_len(options)).held_each();
     let lists = (options.lists as u64).min(rows).max(1) as usize;
     // The centroids, those of the next step twice, and as many members at least.
     let needed = lists.saturating_mul(each).saturating_mul(4);

@@ -3,7 +3,7 @@
 use super::records::{Layout, Records};
 use super::write::Writer;
 use crate::Result;
-use kite_build::memory::Memory;
+use kite_build::memory::{Counted, Memory};
 use kite_build::{Host, Scratch, ScratchFile, read_whole};
 use kite_pages::BulkWriter;
 use std::ops::Range;
@@ -81,7 +81,7 @@ impl<F: ScratchFile> Partitions<F> {
                     stream(file, self.layout, begin, writer)?;
                 } else {
                     let records = load(file, self.layout, begin..end, count as usize, memory)?;
-                    write_grouped(&records, begin..end, writer)?;
+                    write_grouped(&records, begin..end, writer, memory)?;
                 }
                 begin = end;
             }
@@ -134,16 +134,22 @@ pub(super) fn write_grouped<B: BulkWriter, H: Host>(
     records: &Records,
     lists: Range<usize>,
     writer: &mut Writer<'_, B, H>,
+    memory: &Memory,
 ) -> Result<()> {
     let layout = records.layout;
-    let mut order: Vec<u32> = Vec::new();
-    let bytes = records.len() * size_of::<u32>();
-    order.try_reserve_exact(records.len()).map_err(|_| kite_build::Error::OutOfMemory { bytes })?;
-    order.extend(0..records.len() as u32);
+    let list_of = |row: usize| layout.list(records.get(row)) as usize - lists.start;
     // The order of rows within a list stays.
-    order.sort_by_key(|&row| layout.list(records.get(row as usize)));
+    let mut starts = vec![0; lists.len() + 1];
+    (0..records.len()).for_each(|row| starts[list_of(row) + 1] += 1);
+    (0..lists.len()).for_each(|list| starts[list + 1] += starts[list]);
+    let mut order = Counted::filled(memory, records.len(), || 0u32)?;
+    for row in 0..records.len() {
+        let place = &mut starts[list_of(row)];
+        order[*place] = row as u32;
+        *place += 1;
+    }
     let mut rows = order.iter().map(|&row| records.get(row as usize)).peekable();
-    for list in lists {
+    for list in lists.clone() {
         while let Some(record) = rows.next_if(|record| layout.list(record) as usize == list) {
             writer.add(record)?;
         }

@@ -2,7 +2,8 @@
 
 use crate::Result;
 use crate::centres::{Place, is_bits};
-use kite_build::memory::{Counted, Memory};
+use crate::lines::Lines;
+use kite_build::memory::{Charge, Counted, Memory};
 use kite_codecs::Metric;
 
 /// Points, or bit strings.
@@ -11,30 +12,33 @@ pub(super) struct Sample {
     pub(super) metric: Metric,
     /// Elements of each, or bytes.
     pub(super) len: usize,
-    points: Counted<f32>,
+    points: Lines,
     bits: Counted<u8>,
+    memory: Memory,
+    /// For the points.
+    charge: Charge,
 }
 
 impl Sample {
     pub(super) fn new(metric: Metric, len: usize, memory: &Memory) -> Self {
-        Self { metric, len, points: Counted::new(memory), bits: Counted::new(memory) }
+        let (bits, charge) = (Counted::new(memory), memory.charge(0));
+        Self { metric, len, points: Lines::new(len), bits, memory: memory.clone(), charge }
     }
 
-    /// Makes room for so many.
+    /// Makes room for so many, which are all that will come.
     pub(super) fn reserve(&mut self, count: usize) -> Result<()> {
         if is_bits(self.metric) {
-            Ok(self.bits.reserve_exact(count * self.len)?)
-        } else {
-            Ok(self.points.reserve_exact(count * self.len)?)
+            return Ok(self.bits.reserve_exact(count * self.len)?);
         }
+        let bytes = self.points.bytes(count);
+        self.points.reserve(count).map_err(|_| kite_build::Error::OutOfMemory { bytes })?;
+        self.charge = self.memory.charge(bytes);
+        Ok(())
     }
 
     pub(super) fn push(&mut self, place: Place<'_>) -> Result<()> {
         match place {
-            Place::Point(point) => {
-                self.points.reserve(self.len)?;
-                point.iter().try_for_each(|&x| self.points.push(x))?;
-            }
+            Place::Point(point) => self.points.push(point),
             Place::Bits(bits) => {
                 self.bits.reserve(self.len)?;
                 bits.iter().try_for_each(|&x| self.bits.push(x))?;
@@ -44,13 +48,16 @@ impl Sample {
     }
 
     pub(super) fn count(&self) -> usize {
-        (self.points.len() + self.bits.len()) / self.len.max(1)
+        self.points.count() + self.bits.len() / self.len.max(1)
     }
 
     #[inline]
     pub(super) fn get(&self, n: usize) -> Place<'_> {
-        let range = n * self.len..(n + 1) * self.len;
-        if is_bits(self.metric) { Place::Bits(&self.bits[range]) } else { Place::Point(&self.points[range]) }
+        if is_bits(self.metric) {
+            Place::Bits(&self.bits[n * self.len..(n + 1) * self.len])
+        } else {
+            Place::Point(self.points.get(n))
+        }
     }
 
     /// A copy of some.

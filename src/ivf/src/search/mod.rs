@@ -1,9 +1,11 @@
 //! Searching the index.
 
 mod candidates;
+mod options;
 mod scan;
 
-pub use scan::{Distance, Limit, Order, Row, Scan, ScanOptions};
+pub use options::{Distance, Limit, Order, Row, ScanOptions};
+pub use scan::Scan;
 
 #[cfg(test)]
 mod tests;

@@ -86,7 +86,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         group: &[Link],
     ) -> Result<Option<Link>> {
         let shape = self.index.quantiser.shape;
-        let (Some(&first), Some(&last)) = (group.first(), group.last()) else { return Ok(None) };
+        let Some(&first) = group.first() else { return Ok(None) };
         let mut new: Option<BlockBuf> = None;
         for &link in group {
             self.close(link)?;
@@ -104,7 +104,6 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             }
         }
         let Some(mut new) = new.filter(|new| new.count() <= shape.most()) else { return Ok(None) };
-        debug_assert!(group.len() > 1 || first == last);
         new.capacity = new.count().max(1);
         new.closed = true;
         let leads = match before {

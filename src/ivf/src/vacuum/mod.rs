@@ -231,7 +231,6 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
 
     /// Frees the blocks that this one took the place of, if no search can be among them. Whether some are left.
     fn free_replaced(&mut self, link: Link) -> Result<bool> {
-        let shape = &self.index.quantiser.shape;
         while let Some((first, count, stamp)) = self.with_block(link, |block| Ok(block.replaced()))?.flatten()
         {
             if !self.store.is_past(stamp) {
@@ -262,7 +261,6 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             let item = item.ok_or(crate::Error::corrupt(link.block(), "a block of a list is missing"))?;
             let (left, count) = left.map_or((Link::NONE, 0), |left| (left, count - 1));
             crate::format::set_replaced(item, left, count).at(link.block())?;
-            debug_assert!(shape.entry() > 0);
             slots.dedup();
             commit(self.store, txn, &slots)?;
         }
