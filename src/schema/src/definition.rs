@@ -95,7 +95,9 @@ impl Definition {
             "int" | "integer" | "int64" => DataType::Int64,
             "string" | "str" | "varchar" => DataType::VarChar,
             other => {
-                return Err(Error::invalid(format!("the data type of primary key should be int or string, not {other}")));
+                return Err(Error::invalid(format!(
+                    "the data type of primary key should be int or string, not {other}"
+                )));
             }
         };
         let mut primary = Field::new(form.primary_field, data_type);
@@ -124,19 +126,26 @@ impl Definition {
                         Some("column") => Some(Partitioning::Column),
                         Some("list") => Some(Partitioning::List),
                         _ => {
-                            return Err(Error::invalid(format!("partitioning should be \"column\" or \"list\", not {value}"))
-                                .with_hint("A partition key field (is_partition_key) asks for partitions by hash."));
+                            return Err(Error::invalid(format!(
+                                "partitioning should be \"column\" or \"list\", not {value}"
+                            ))
+                            .with_hint(
+                                "A partition key field (is_partition_key) asks for partitions by hash.",
+                            ));
                         }
                     }
                 }
                 "num_partitions" => {
                     let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
-                    self.num_partitions = Some(number.and_then(|number| u32::try_from(number).ok()).unwrap_or(0));
+                    self.num_partitions =
+                        Some(number.and_then(|number| u32::try_from(number).ok()).unwrap_or(0));
                 }
                 "collection.ttl.seconds" => {
                     let seconds = value.as_i64().or_else(|| value.as_str()?.parse().ok());
                     if seconds.is_none_or(|seconds| seconds < 0) {
-                        return Err(Error::invalid(format!("collection TTL is out of range, expect [0, ...], got {value}")));
+                        return Err(Error::invalid(format!(
+                            "collection TTL is out of range, expect [0, ...], got {value}"
+                        )));
                     }
                     self.properties.insert(key.clone(), value.clone());
                 }
@@ -153,7 +162,9 @@ impl Definition {
         if self.partition_key().is_none() {
             return match self.num_partitions {
                 None => Ok(asked.unwrap_or(Partitioning::Column)),
-                Some(_) => Err(Error::invalid("num_partitions should only be specified with partition key field enabled")),
+                Some(_) => Err(Error::invalid(
+                    "num_partitions should only be specified with partition key field enabled",
+                )),
             };
         }
         if asked.is_some() {

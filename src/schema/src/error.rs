@@ -76,7 +76,9 @@ impl Code {
             Self::CollectionNotFound => "42P01",
             Self::CollectionExists => "42P07",
             Self::CollectionNotLoaded => "55000",
-            Self::CollectionNumLimitExceeded | Self::DatabaseNumLimitExceeded | Self::ParameterTooLarge => "54000",
+            Self::CollectionNumLimitExceeded | Self::DatabaseNumLimitExceeded | Self::ParameterTooLarge => {
+                "54000"
+            }
             Self::CollectionIllegalSchema | Self::ParameterInvalid | Self::ParameterMissing => "22023",
             Self::CollectionSchemaMismatch => "42804",
             Self::PartitionNotFound | Self::IndexNotFound | Self::AliasNotFound => "42704",

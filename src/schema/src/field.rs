@@ -90,7 +90,9 @@ impl Field {
         }
         if !self.data_type.has_dim() {
             return match self.dim {
-                Some(_) => Err(Error::invalid(format!("dim cannot be specified for the field({name}): it is no vector"))),
+                Some(_) => Err(Error::invalid(format!(
+                    "dim cannot be specified for the field({name}): it is no vector"
+                ))),
                 None => Ok(()),
             };
         }
@@ -140,10 +142,16 @@ impl Field {
             };
         }
         let element = self.element_type.ok_or_else(|| {
-            Error::new(Code::ParameterMissing, format!("element data type should be specified for the field({name})"))
+            Error::new(
+                Code::ParameterMissing,
+                format!("element data type should be specified for the field({name})"),
+            )
         })?;
         if !element.is_element() {
-            return Err(Error::invalid(format!("element type {} of the field({name}) is not supported", element.label())));
+            return Err(Error::invalid(format!(
+                "element type {} of the field({name}) is not supported",
+                element.label()
+            )));
         }
         match self.max_capacity {
             None => Err(Error::new(
@@ -197,12 +205,15 @@ impl Field {
             DataType::Float => value.as_f64().is_some_and(|value| (value as f32).is_finite()),
             DataType::Double => value.as_f64().is_some(),
             DataType::VarChar | DataType::Timestamptz => value.is_string(),
-            integer => integer.integer_range().zip(value.as_i64()).is_some_and(|((least, most), value)| {
-                (least..=most).contains(&value)
-            }),
+            integer => integer
+                .integer_range()
+                .zip(value.as_i64())
+                .is_some_and(|((least, most), value)| (least..=most).contains(&value)),
         };
         if !fits {
-            return Err(Error::invalid(format!("type ({label}) of field ({name}) does not match default_value {value}")));
+            return Err(Error::invalid(format!(
+                "type ({label}) of field ({name}) does not match default_value {value}"
+            )));
         }
         let length = value.as_str().map_or(0, str::len);
         match self.max_length {
@@ -217,7 +228,9 @@ impl Field {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut params = self.params.clone();
-        for (key, value) in [("dim", self.dim), ("max_length", self.max_length), ("max_capacity", self.max_capacity)] {
+        for (key, value) in
+            [("dim", self.dim), ("max_length", self.max_length), ("max_capacity", self.max_capacity)]
+        {
             if let Some(value) = value {
                 params.insert(key.into(), value.into());
             }
@@ -252,5 +265,7 @@ fn in_range(what: &str, name: &str, value: u32, (least, most): (u32, u32)) -> Re
     if (least..=most).contains(&value) {
         return Ok(());
     }
-    Err(Error::invalid(format!("invalid {what}: {value} of field {name}. should be in range {least} ~ {most}")))
+    Err(Error::invalid(format!(
+        "invalid {what}: {value} of field {name}. should be in range {least} ~ {most}"
+    )))
 }

@@ -113,9 +113,9 @@ impl IndexRequest {
 
     fn read(value: &Value) -> Result<Self> {
         let mut keys = Keys::new("index_params", value)?;
-        let field = keys.text(&["field_name", "field"])?.ok_or_else(|| {
-            Error::new(Code::ParameterMissing, "index_params has no field_name")
-        })?;
+        let field = keys
+            .text(&["field_name", "field"])?
+            .ok_or_else(|| Error::new(Code::ParameterMissing, "index_params has no field_name"))?;
         let index_name = keys.text(&["index_name", "name"])?.filter(|name| !name.is_empty());
         let metric_type = keys.text(&["metric_type"])?.filter(|name| !name.is_empty());
         let index_type = keys.text(&["index_type"])?.filter(|name| !name.is_empty());
@@ -123,9 +123,22 @@ impl IndexRequest {
         let nested = match keys.take(&["params", "index_config"]) {
             None => Map::new(),
             Some(Value::Object(nested)) => nested,
-            Some(other) => return Err(Error::invalid(format!("params of index_params should be a JSON object, not {other}"))),
+            Some(other) => {
+                return Err(Error::invalid(format!(
+                    "params of index_params should be a JSON object, not {other}"
+                )));
+            }
         };
-        let taken = ["field_name", "field", "index_name", "name", "metric_type", "index_type", "params", "index_config"];
+        let taken = [
+            "field_name",
+            "field",
+            "index_name",
+            "name",
+            "metric_type",
+            "index_type",
+            "params",
+            "index_config",
+        ];
         let left = keys.rest();
         let flat = value.as_object().into_iter().flatten();
         let flat = flat.filter(|(key, _)| {

@@ -52,7 +52,9 @@ pub fn check_name(entity: Entity, name: &str) -> Result<()> {
         return refuse(format!("{noun} should not be empty"));
     };
     if name.len() > MAX_NAME {
-        return refuse(format!("Invalid {noun}. The length of a {noun} must be less than {MAX_NAME} characters."));
+        return refuse(format!(
+            "Invalid {noun}. The length of a {noun} must be less than {MAX_NAME} characters."
+        ));
     }
     if first != '_' && !first.is_ascii_alphabetic() {
         return refuse(format!(

@@ -17,7 +17,7 @@ const KEPT: [&str; 8] = [
 ];
 
 /// Keys of a field that clients write and that say nothing: numbers that the server gives, and what follows from the rest.
-const IGNORED: [&str; 4] = ["field_id", "is_dynamic", "is_function_output", "type_name"];
+const IGNORED: [&str; 5] = ["field_id", "column", "is_dynamic", "is_function_output", "type_name"];
 
 /// An object whose keys are taken one by one, in snake case or camel case, so that what is left over is known.
 pub(crate) struct Keys {
@@ -132,9 +132,9 @@ impl Field {
         })?;
         keys.what = format!("field {name}");
         keys.flatten(&["params", "element_type_params", "type_params"])?;
-        let kind = keys.take(&["type", "data_type"]).ok_or_else(|| {
-            Error::new(Code::ParameterMissing, format!("field {name} has no data_type"))
-        })?;
+        let kind = keys
+            .take(&["type", "data_type"])
+            .ok_or_else(|| Error::new(Code::ParameterMissing, format!("field {name} has no data_type")))?;
         let mut field = Self::new(name, DataType::read(&kind)?);
         let element = keys.take(&["element_type", "element_data_type"]);
         // pymilvus and the wire format say 0, no type, where there are no elements.

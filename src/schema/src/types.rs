@@ -187,7 +187,10 @@ mod tests {
     fn what_has_no_column_is_said_so() {
         for spelling in [json!("Geometry"), json!(24)] {
             let error = DataType::read(&spelling).expect_err("refused");
-            assert_eq!((error.code, &*error.message), (Code::Unsupported, "data type GEOMETRY is not supported"));
+            assert_eq!(
+                (error.code, &*error.message),
+                (Code::Unsupported, "data type GEOMETRY is not supported")
+            );
         }
         for spelling in [json!(0), json!("int"), json!(null), json!(1.5)] {
             assert_eq!(DataType::read(&spelling).expect_err("refused").code, Code::ParameterInvalid);

@@ -39,24 +39,92 @@ fn what_is_not_allowed_is_said() {
     let cases = [
         (json!({"name": "x"}), 1101, "field x has no data_type"),
         (json!({"name": "id", "data_type": 5}), 1100, "duplicated field name id found"),
-        (json!({"name": "x", "data_type": 5, "is_primary": true}), 105, "there are more than one primary key, field name = id, x"),
-        (json!({"name": "x", "data_type": 101}), 1100, "dimension is not defined in field type params of field x, check type param `dim` for vector field"),
-        (json!({"name": "x", "data_type": 101, "dim": 1}), 1100, "invalid dimension: 1 of field x. should be in range 2 ~ 16000"),
-        (json!({"name": "x", "data_type": 101, "dim": -1}), 1100, "dim of field x should be a whole number within its range, not -1"),
-        (json!({"name": "x", "data_type": 100, "dim": 12}), 1100, "invalid dimension: 12 of field x. binary vector dimension should be multiple of 8."),
-        (json!({"name": "x", "data_type": 21}), 1101, "type param(max_length) should be specified for the field(x)"),
-        (json!({"name": "x", "data_type": 21, "max_length": 65536}), 1100, "the maximum length specified for the field(x) should be in (0, 65535], but got 65536 instead"),
-        (json!({"name": "x", "data_type": 22, "max_capacity": 1}), 1101, "element data type should be specified for the field(x)"),
-        (json!({"name": "x", "data_type": 22, "element_type": 23, "max_capacity": 1}), 1100, "element type JSON of the field(x) is not supported"),
-        (json!({"name": "x", "data_type": 22, "element_type": 5, "max_capacity": 4097}), 1100, "the maximum capacity specified for a Array should be in (0, 4096], but got 4097 for the field(x)"),
-        (json!({"name": "x", "data_type": 5, "auto_id": true}), 1100, "only primary key can be with AutoID enabled: field x"),
-        (json!({"name": "x", "data_type": 11, "is_partition_key": true}), 1100, "the data type of partition key should be Int64 or VarChar"),
-        (json!({"name": "x", "data_type": 23, "default_value": 1}), 1100, "type (JSON) not support default_value: field x"),
-        (json!({"name": "x", "data_type": 2, "default_value": 128}), 1100, "type (Int8) of field (x) does not match default_value 128"),
-        (json!({"name": "x", "data_type": 10, "default_value": 1e39}), 1100, "type (Float) of field (x) does not match default_value 1e+39"),
-        (json!({"name": "x", "data_type": 21, "max_length": 1, "default_value": "ab"}), 1100, "the length (2) of string exceeds max length (1): default_value of field x"),
+        (
+            json!({"name": "x", "data_type": 5, "is_primary": true}),
+            105,
+            "there are more than one primary key, field name = id, x",
+        ),
+        (
+            json!({"name": "x", "data_type": 101}),
+            1100,
+            "dimension is not defined in field type params of field x, check type param `dim` for vector field",
+        ),
+        (
+            json!({"name": "x", "data_type": 101, "dim": 1}),
+            1100,
+            "invalid dimension: 1 of field x. should be in range 2 ~ 16000",
+        ),
+        (
+            json!({"name": "x", "data_type": 101, "dim": -1}),
+            1100,
+            "dim of field x should be a whole number within its range, not -1",
+        ),
+        (
+            json!({"name": "x", "data_type": 100, "dim": 12}),
+            1100,
+            "invalid dimension: 12 of field x. binary vector dimension should be multiple of 8.",
+        ),
+        (
+            json!({"name": "x", "data_type": 21}),
+            1101,
+            "type param(max_length) should be specified for the field(x)",
+        ),
+        (
+            json!({"name": "x", "data_type": 21, "max_length": 65536}),
+            1100,
+            "the maximum length specified for the field(x) should be in (0, 65535], but got 65536 instead",
+        ),
+        (
+            json!({"name": "x", "data_type": 22, "max_capacity": 1}),
+            1101,
+            "element data type should be specified for the field(x)",
+        ),
+        (
+            json!({"name": "x", "data_type": 22, "element_type": 23, "max_capacity": 1}),
+            1100,
+            "element type JSON of the field(x) is not supported",
+        ),
+        (
+            json!({"name": "x", "data_type": 22, "element_type": 5, "max_capacity": 4097}),
+            1100,
+            "the maximum capacity specified for a Array should be in (0, 4096], but got 4097 for the field(x)",
+        ),
+        (
+            json!({"name": "x", "data_type": 5, "auto_id": true}),
+            1100,
+            "only primary key can be with AutoID enabled: field x",
+        ),
+        (
+            json!({"name": "x", "data_type": 11, "is_partition_key": true}),
+            1100,
+            "the data type of partition key should be Int64 or VarChar",
+        ),
+        (
+            json!({"name": "x", "data_type": 23, "default_value": 1}),
+            1100,
+            "type (JSON) not support default_value: field x",
+        ),
+        (
+            json!({"name": "x", "data_type": 2, "default_value": 128}),
+            1100,
+            "type (Int8) of field (x) does not match default_value 128",
+        ),
+        (
+            json!({"name": "x", "data_type": 10, "default_value": 1e39}),
+            1100,
+            "type (Float) of field (x) does not match default_value 1e+39",
+        ),
+        (
+            json!({"name": "x", "data_type": 21, "max_length": 1, "default_value": "ab"}),
+            1100,
+            "the length (2) of string exceeds max length (1): default_value of field x",
+        ),
         (json!({"name": "x", "data_type": 5, "nulable": true}), 1100, "field x has no key \"nulable\""),
-        (json!({"name": "$meta", "data_type": 5}), 1701, "Invalid field name: $meta. The first character of a field name must be an underscore or letter."),
+        (
+            json!({"name": "$meta", "data_type": 5}),
+            1701,
+            "Invalid field name: $meta. The first character of a field name must be an underscore or letter.",
+        ),
         (json!(1), 1100, "a field of the schema should be a JSON object, not 1"),
     ];
     for (field, code, message) in cases {
@@ -74,7 +142,10 @@ fn limits_hold() {
         Definition::read(&json!({"fields": fields}))
     };
     assert!(many(101, 10).is_ok());
-    assert_eq!(many(101, 11).expect_err("eleven").message, "maximum vector field's number should be limited to 10");
+    assert_eq!(
+        many(101, 11).expect_err("eleven").message,
+        "maximum vector field's number should be limited to 10"
+    );
     assert_eq!(many(101, 256).expect_err("257").message, "maximum field's number should be limited to 256");
     assert_eq!(many(101, 0).expect_err("none").message, "schema does not contain vector field");
     assert_eq!(
@@ -124,7 +195,8 @@ fn the_quick_form_is_a_key_and_a_vector() {
 
 /// JSON of any shape, with the keys that mean something among others.
 fn noise() -> impl Strategy<Value = Value> {
-    let keys = "(name|type|data_type|dim|params|max_length|fields|fieldName|default_value|element_type|[a-z]{0,3})";
+    let keys =
+        "(name|type|data_type|dim|params|max_length|fields|fieldName|default_value|element_type|[a-z]{0,3})";
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
