@@ -55,9 +55,12 @@ impl Keys {
         Ok(())
     }
 
-    /// The value under the first of these keys that is there.
+    /// The value under the first of these keys that is there. All of them are taken.
     pub(crate) fn take(&mut self, names: &[&str]) -> Option<Value> {
-        names.iter().filter_map(|name| self.map.remove(*name)).next_back()
+        names.iter().fold(None, |found, name| {
+            let value = self.map.remove(*name);
+            found.or(value)
+        })
     }
 
     pub(crate) fn text(&mut self, names: &[&str]) -> Result<Option<String>> {

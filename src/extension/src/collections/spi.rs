@@ -39,13 +39,41 @@ impl Drop for Plan {
     }
 }
 
-/// A statement's text and the types of its parameters.
-type Key = (Box<str>, Box<[Oid]>);
-
 #[derive(Default)]
 struct Plans {
     clock: u64,
-    plans: HashMap<Key, Rc<Plan>>,
+    count: usize,
+    /// By the text of the statement; most texts have parameters of one list of types only.
+    plans: HashMap<Box<str>, Vec<(Box<[Oid]>, Rc<Plan>)>>,
+}
+
+impl Plans {
+    /// A look-up allocates nothing, as a call of a data function makes one.
+    fn find(&mut self, sql: &str, types: &[Oid]) -> Option<Rc<Plan>> {
+        self.clock += 1;
+        let (_, plan) = self.plans.get(sql)?.iter().find(|(known, _)| **known == *types)?;
+        plan.used.set(self.clock);
+        Some(Rc::clone(plan))
+    }
+
+    fn keep(&mut self, sql: &str, types: &[Oid], plan: &Rc<Plan>) {
+        if self.count >= MOST {
+            self.forget_oldest();
+        }
+        plan.used.set(self.clock);
+        self.count += 1;
+        self.plans.entry(sql.into()).or_default().push((types.into(), Rc::clone(plan)));
+    }
+
+    fn forget_oldest(&mut self) {
+        let used = self.plans.values().flatten().map(|(_, plan)| plan.used.get());
+        let Some(oldest) = used.min() else { return };
+        self.plans.retain(|_, plans| {
+            plans.retain(|(_, plan)| plan.used.get() != oldest);
+            !plans.is_empty()
+        });
+        self.count = self.plans.values().map(Vec::len).sum();
+    }
 }
 
 thread_local! {
@@ -97,29 +125,11 @@ impl Spi {
     /// again whenever it is executed under another one: see `access::pinned`.
     pub(super) fn plan(&self, sql: &str, types: &[Oid]) -> Rc<Plan> {
         free_dropped();
-        let key: Key = (sql.into(), types.into());
-        let known = PLANS.with_borrow_mut(|plans| {
-            plans.clock += 1;
-            let plan = plans.plans.get(&key).cloned();
-            if let Some(plan) = &plan {
-                plan.used.set(plans.clock);
-            }
-            plan
-        });
-        if let Some(plan) = known {
+        if let Some(plan) = PLANS.with_borrow_mut(|plans| plans.find(sql, types)) {
             return plan;
         }
         let plan = Rc::new(Plan { plan: prepare(sql, types), used: Cell::new(0) });
-        PLANS.with_borrow_mut(|plans| {
-            plan.used.set(plans.clock);
-            if plans.plans.len() >= MOST {
-                let oldest = plans.plans.iter().min_by_key(|(_, plan)| plan.used.get());
-                if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
-                    plans.plans.remove(&oldest);
-                }
-            }
-            plans.plans.insert(key, Rc::clone(&plan));
-        });
+        PLANS.with_borrow_mut(|plans| plans.keep(sql, types, &plan));
         plan
     }
 

@@ -25,6 +25,12 @@ fn three_spellings_mean_the_same() {
     assert_eq!(Definition::read(&to_dict).as_ref(), Ok(&expected));
     assert_eq!(Definition::read(&rest).as_ref(), Ok(&expected));
     assert_eq!(Definition::read(&expected.to_json()).as_ref(), Ok(&expected));
+    // And what `describe_collection` adds.
+    let mut described = expected.to_json();
+    for (key, value) in [("type", json!(5)), ("field_id", json!(100)), ("column", json!("id"))] {
+        described["fields"][0][key] = value;
+    }
+    assert_eq!(Definition::read(&described).as_ref(), Ok(&expected));
     assert!(expected.fields[0].auto_id && expected.fields[3].element_type == Some(DataType::Int8));
 }
 
@@ -211,6 +217,19 @@ fn noise() -> impl Strategy<Value = Value> {
                 .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
+}
+
+#[test]
+fn requests_for_indexes_are_read() {
+    let own = json!({"field_name": "v", "index_type": "hnsw", "metric_type": "L2", "params": {"M": 16, "efConstruction": 200}});
+    let flat =
+        json!([{"fieldName": "v", "indexType": "HNSW", "metricType": "L2", "M": 16, "efConstruction": 200}]);
+    let read = crate::IndexRequest::read_all(&own).expect("own");
+    assert_eq!(crate::IndexRequest::read_all(&flat).as_ref(), Ok(&read));
+    assert_eq!((read[0].index_type.as_str(), read[0].params.len()), ("HNSW", 2));
+    let bare = crate::IndexRequest::read_all(&json!({"field_name": "v"})).expect("bare");
+    assert_eq!((bare[0].index_type.as_str(), &bare[0].metric_type), ("AUTOINDEX", &None));
+    assert!(crate::IndexRequest::read_all(&json!({"index_type": "HNSW"})).is_err());
 }
 
 proptest! {
