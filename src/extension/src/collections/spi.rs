@@ -39,12 +39,15 @@ impl Drop for Plan {
     }
 }
 
+/// A plan and the types of its parameters.
+type Typed = (Box<[Oid]>, Rc<Plan>);
+
 #[derive(Default)]
 struct Plans {
     clock: u64,
     count: usize,
     /// By the text of the statement; most texts have parameters of one list of types only.
-    plans: HashMap<Box<str>, Vec<(Box<[Oid]>, Rc<Plan>)>>,
+    plans: HashMap<Box<str>, Vec<Typed>>,
 }
 
 impl Plans {
