@@ -3,6 +3,7 @@
 //!
 //! The tests themselves are in `tests/`, one file per topic; the folder's README tells the tiers apart.
 
+pub mod filter;
 pub mod journal;
 pub mod script;
 pub mod search;

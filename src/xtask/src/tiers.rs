@@ -22,8 +22,16 @@ pub(crate) enum Tier {
 }
 
 /// The library crates whose tests need no server.
-const LIBRARIES: &[&str] =
-    &["kite-kernels", "kite-vectors", "kite-codecs", "kite-pages", "kite-hnsw", "kite-schema", "kite-script"];
+const LIBRARIES: &[&str] = &[
+    "kite-kernels",
+    "kite-vectors",
+    "kite-codecs",
+    "kite-pages",
+    "kite-hnsw",
+    "kite-schema",
+    "kite-filter",
+    "kite-script",
+];
 
 /// The programs whose tests need no server.
 const PROGRAMS: &[&str] = &["xtask", "kite-bench"];
