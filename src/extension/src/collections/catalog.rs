@@ -307,6 +307,53 @@ pub(super) fn partitions(table: Oid) -> Vec<(String, Option<Oid>)> {
     partitions
 }
 
+/// An index as it was asked for.
+#[derive(Debug)]
+pub(super) struct Index {
+    /// Its name: that of the field, where none is given.
+    pub(super) name: String,
+    /// The column.
+    pub(super) column: String,
+    /// `field_name`, `index_name`, `index_type`, `metric_type`, `params` and `note`.
+    pub(super) request: Map<String, Value>,
+    /// Its relation, in the schema of the collection.
+    pub(super) relation: Option<String>,
+}
+
+impl Index {
+    /// A text of the request.
+    pub(super) fn text(&self, key: &str) -> &str {
+        self.request.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// The indexes of a table, by name.
+pub(super) fn indexes(table: Oid) -> Vec<Index> {
+    let mut indexes = Vec::new();
+    scan(c"index", c"index_pkey", &Key::Table(table), |row| {
+        let request = match get::<JsonB>(row, 3) {
+            Some(JsonB(Value::Object(map))) => map,
+            _ => Map::new(),
+        };
+        let whole = request.get("index_name").and_then(Value::as_str).map(str::to_owned);
+        indexes.push(Index {
+            name: whole.unwrap_or_else(|| get_name(row, 1)),
+            column: get_name(row, 2),
+            request,
+            relation: row.get(4).copied().flatten().map(|_| get_name(row, 4)),
+        });
+    });
+    indexes
+}
+
+/// The relation of this name in a schema.
+pub(super) fn relation(namespace: Oid, name: &str) -> Option<Oid> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: a catalog look-up.
+    let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), namespace) };
+    (oid != pg_sys::InvalidOid).then_some(oid)
+}
+
 /// The schema of the types `vector`, `halfvec` and `sparsevec`: that of the extension that owns them.
 pub(super) fn types_schema() -> String {
     let mut namespace = None;
