@@ -6,7 +6,7 @@ use super::change::{self, text};
 use super::error::notice;
 use super::sql::{ident, qualified};
 use super::table::{META, PARTITION, meta_column};
-use super::{cache, catalog, database, record};
+use super::{cache, catalog, database, record, state};
 use crate::call::Call;
 use kite_schema::{Code, DataType, Definition, Entity, Error, Field, MAX_LENGTH, Metric, Result, check_name, fit};
 use pgrx::pg_sys::{self, Oid};
@@ -75,6 +75,11 @@ fn adopt(call: &Call) -> Result<()> {
     change::run(&statements);
     record::collection(table, &name, &definition, "Bounded", &[]);
     record_indexes(table, &definition);
+    if let Some(collection) = cache::of_table(table)
+        && state::check_indexed(&collection).is_ok()
+    {
+        state::set_loaded(&collection, true);
+    }
     Ok(())
 }
 

@@ -47,7 +47,7 @@ pub(super) fn set_loaded(collection: &Collection, loaded: bool) {
 }
 
 /// Milvus loads no collection whose vectors have no index; `FLAT` is one.
-fn check_indexed(collection: &Collection) -> Result<()> {
+pub(super) fn check_indexed(collection: &Collection) -> Result<()> {
     let indexes = catalog::indexes(collection.oid);
     match collection.vectors().find(|column| !indexes.iter().any(|index| index.column == column.name)) {
         None => Ok(()),
