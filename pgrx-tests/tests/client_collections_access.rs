@@ -103,14 +103,26 @@ fn privileges_are_those_of_the_server() -> Result<()> {
     assert!(refused(&mut reader, "SELECT kite.create_role('more')").starts_with("42501"));
     assert!(refused(&mut reader, "SELECT kite.create_database('more')").starts_with("42501"));
     assert!(refused(&mut reader, "SELECT kite.drop_database('sales')").starts_with("42501"));
-    assert!(refused(&mut reader, "SELECT kite.alter_database_properties('sales', '{}')").starts_with("42501"));
+    assert!(
+        refused(&mut reader, "SELECT kite.alter_database_properties('sales', '{}')").starts_with("42501")
+    );
     reader.batch_execute("SELECT kite.grant_privilege('reader', 'CollectionReadWrite', 'docs')")?;
     assert_eq!(refused(&mut reader, "DELETE FROM docs"), "42501: permission denied for table docs");
     // All collections of a database.
-    server.admin.batch_execute("SELECT kite.grant_privilege('readers', 'CollectionReadOnly', '*', 'sales')")?;
-    assert_eq!(text(&mut reader, "SELECT string_agg(n, ' ') FROM kite.list_collections('sales') AS n")?, "orders");
-    assert_eq!(text(&mut reader, "SELECT string_agg(n, ' ') FROM kite.list_databases() AS n")?, "default sales");
-    server.admin.batch_execute("SELECT kite.revoke_privilege('readers', 'CollectionReadOnly', '*', 'sales')")?;
+    server
+        .admin
+        .batch_execute("SELECT kite.grant_privilege('readers', 'CollectionReadOnly', '*', 'sales')")?;
+    assert_eq!(
+        text(&mut reader, "SELECT string_agg(n, ' ') FROM kite.list_collections('sales') AS n")?,
+        "orders"
+    );
+    assert_eq!(
+        text(&mut reader, "SELECT string_agg(n, ' ') FROM kite.list_databases() AS n")?,
+        "default sales"
+    );
+    server
+        .admin
+        .batch_execute("SELECT kite.revoke_privilege('readers', 'CollectionReadOnly', '*', 'sales')")?;
     assert_eq!(
         refused(&mut reader, "SELECT kite.describe_collection('sales.orders')"),
         "42501: permission denied for table orders"
@@ -131,7 +143,10 @@ fn users_and_roles_come_and_go() -> Result<()> {
         ("SELECT kite.describe_user('u')", "42704: user \"u\" does not exist"),
         ("SELECT kite.describe_role('r')", "42704: role \"r\" does not exist"),
         ("SELECT kite.grant_privilege('r', 'Search', 'docs')", "42704: role \"r\" does not exist"),
-        ("SELECT kite.grant_privilege('postgres', 'Nothing', 'docs')", "22023: not found the privilege name[Nothing]"),
+        (
+            "SELECT kite.grant_privilege('postgres', 'Nothing', 'docs')",
+            "22023: not found the privilege name[Nothing]",
+        ),
         (
             "SELECT kite.grant_privilege('postgres', 'CreateIndex', 'docs')",
             "0A000: privilege CreateIndex is the owner's of a table and cannot be granted",
@@ -149,7 +164,10 @@ fn users_and_roles_come_and_go() -> Result<()> {
         SELECT kite.grant_privilege('r', 'Upsert', 'docs')"#,
     )?;
     assert_eq!(text(admin, "SELECT string_agg(n, ' ') FROM kite.list_roles() AS n")?, "r");
-    assert_eq!(text(admin, "SELECT string_agg(n, ' ') FROM kite.list_users() AS n WHERE n LIKE 'u%'")?, "u\"; DROP TABLE docs; --");
+    assert_eq!(
+        text(admin, "SELECT string_agg(n, ' ') FROM kite.list_users() AS n WHERE n LIKE 'u%'")?,
+        "u\"; DROP TABLE docs; --"
+    );
     assert_eq!(refused(admin, "SELECT kite.drop_user('r')"), "42704: \"r\" is a role, not a user");
     assert!(refused(admin, "SELECT kite.drop_role('r')").starts_with("2BP01"));
     admin.batch_execute(

@@ -93,11 +93,19 @@ impl<'a> Params<'a> {
         )))
     }
 
-    fn text(&mut self, name: &'a str, allowed: &[&'static str], otherwise: &'static str) -> Result<&'static str> {
+    fn text(
+        &mut self,
+        name: &'a str,
+        allowed: &[&'static str],
+        otherwise: &'static str,
+    ) -> Result<&'static str> {
         let Some(value) = self.get(name) else { return Ok(otherwise) };
         let text = value.as_str().unwrap_or_default();
         allowed.iter().find(|known| known.eq_ignore_ascii_case(text)).copied().ok_or_else(|| {
-            Error::invalid(format!("invalid param '{name}': {value}, should be one of {}", allowed.join(", ")))
+            Error::invalid(format!(
+                "invalid param '{name}': {value}, should be one of {}",
+                allowed.join(", ")
+            ))
         })
     }
 
@@ -198,7 +206,8 @@ fn graph(m: i64, ef_construction: i64) -> Built {
     if (built_m, built_ef) == (m, ef_construction) {
         return built;
     }
-    let asked = format!("M = {m} and efConstruction = {ef_construction} are built as {built_m} and {built_ef}.");
+    let asked =
+        format!("M = {m} and efConstruction = {ef_construction} are built as {built_m} and {built_ef}.");
     built.note(&asked)
 }
 
@@ -254,7 +263,9 @@ fn dense(params: &mut Params<'_>, field: &Field, available: Available) -> Result
     let exact = "the executor ranks by the vectors themselves";
     Ok(match params.request.index_type.as_str() {
         "FLAT" => Built::new(Method::Scan),
-        "GPU_BRUTE_FORCE" => Built::new(Method::Scan).note("There is no GPU: every row is compared on the CPU."),
+        "GPU_BRUTE_FORCE" => {
+            Built::new(Method::Scan).note("There is no GPU: every row is compared on the CPU.")
+        }
         "AUTOINDEX" => graph(18, 240),
         "HNSW" => hnsw(params)?,
         "HNSW_SQ" => {
@@ -327,7 +338,8 @@ fn dense(params: &mut Params<'_>, field: &Field, available: Available) -> Result
             let degree = params.integer("graph_degree", (1, 2048), 64)?;
             let list = params.integer("intermediate_graph_degree", (1, 4096), 128)?;
             params.ignore(&["build_algo", "cache_dataset_on_device", "adapt_for_cpu", "nn_descent_niter"]);
-            graph((degree / 2).max(2), list).note("There is no GPU: GPU_CAGRA is built as a graph on the CPU.")
+            graph((degree / 2).max(2), list)
+                .note("There is no GPU: GPU_CAGRA is built as a graph on the CPU.")
         }
         name @ ("GPU_IVF_FLAT" | "GPU_IVF_PQ") => {
             params.ignore(&["cache_dataset_on_device", "m", "nbits"]);
@@ -365,7 +377,11 @@ fn sparse(params: &mut Params<'_>) -> Result<Built> {
     params.ratio("drop_ratio_build")?;
     params.ignore(&["bm25_k1", "bm25_b"]);
     let built = graph(18, 240);
-    Ok(if name == "AUTOINDEX" { built } else { built.note(&format!("{name} is built as a graph of sparse vectors.")) })
+    Ok(if name == "AUTOINDEX" {
+        built
+    } else {
+        built.note(&format!("{name} is built as a graph of sparse vectors."))
+    })
 }
 
 fn scalar(params: &mut Params<'_>, field: &Field, available: Available) -> Result<Built> {
@@ -402,11 +418,12 @@ fn scalar(params: &mut Params<'_>, field: &Field, available: Available) -> Resul
                 .note("All paths of the field are indexed together, for tests of equality and json_contains.")
         }
         DataType::Array => Built::new(Method::GinElements),
-        DataType::VarChar if field.max_length.is_none_or(|length| length > BTREE_BYTES) => {
-            Built::new(Method::Hash).note(&format!(
-                "Values of more than {BTREE_BYTES} bytes fit into no b-tree: only tests of equality are served."
-            ))
-        }
+        DataType::VarChar if field.max_length.is_none_or(|length| length > BTREE_BYTES) => Built::new(
+            Method::Hash,
+        )
+        .note(&format!(
+            "Values of more than {BTREE_BYTES} bytes fit into no b-tree: only tests of equality are served."
+        )),
         _ => {
             let built = Built::new(Method::Btree);
             if name == "BITMAP" { built.note("A b-tree whose equal entries share a key.") } else { built }
@@ -417,7 +434,10 @@ fn scalar(params: &mut Params<'_>, field: &Field, available: Available) -> Resul
 fn trigrams(params: &mut Params<'_>, kind: DataType, available: Available) -> Result<Built> {
     for key in ["min_gram", "max_gram"] {
         if params.get(key).is_none() {
-            return Err(Error::new(Code::ParameterMissing, "Ngram index must specify both min_gram and max_gram"));
+            return Err(Error::new(
+                Code::ParameterMissing,
+                "Ngram index must specify both min_gram and max_gram",
+            ));
         }
     }
     let least = params.integer("min_gram", (1, i32::MAX.into()), 3)?;
@@ -434,9 +454,33 @@ fn trigrams(params: &mut Params<'_>, kind: DataType, available: Available) -> Re
 
 fn mismatch(index_type: &str, field: DataType) -> Error {
     const KNOWN: [&str; 27] = [
-        "FLAT", "AUTOINDEX", "HNSW", "HNSW_SQ", "HNSW_PQ", "HNSW_PRQ", "IVF_FLAT", "IVF_FLAT_CC", "IVF_SQ8", "IVF_PQ",
-        "IVF_RABITQ", "SCANN", "DISKANN", "GPU_BRUTE_FORCE", "GPU_IVF_FLAT", "GPU_IVF_PQ", "GPU_CAGRA", "BIN_FLAT",
-        "BIN_IVF_FLAT", "SPARSE_INVERTED_INDEX", "SPARSE_WAND", "INVERTED", "BITMAP", "STL_SORT", "TRIE", "NGRAM", "",
+        "FLAT",
+        "AUTOINDEX",
+        "HNSW",
+        "HNSW_SQ",
+        "HNSW_PQ",
+        "HNSW_PRQ",
+        "IVF_FLAT",
+        "IVF_FLAT_CC",
+        "IVF_SQ8",
+        "IVF_PQ",
+        "IVF_RABITQ",
+        "SCANN",
+        "DISKANN",
+        "GPU_BRUTE_FORCE",
+        "GPU_IVF_FLAT",
+        "GPU_IVF_PQ",
+        "GPU_CAGRA",
+        "BIN_FLAT",
+        "BIN_IVF_FLAT",
+        "SPARSE_INVERTED_INDEX",
+        "SPARSE_WAND",
+        "INVERTED",
+        "BITMAP",
+        "STL_SORT",
+        "TRIE",
+        "NGRAM",
+        "",
     ];
     if KNOWN.contains(&index_type) {
         let label = field.label();

@@ -8,7 +8,9 @@ use super::sql::{ident, qualified};
 use super::table::{META, PARTITION, meta_column};
 use super::{cache, catalog, database, record, state};
 use crate::call::Call;
-use kite_schema::{Code, DataType, Definition, Entity, Error, Field, MAX_LENGTH, Metric, Result, check_name, fit};
+use kite_schema::{
+    Code, DataType, Definition, Entity, Error, Field, MAX_LENGTH, Metric, Result, check_name, fit,
+};
 use pgrx::pg_sys::{self, Oid};
 use pgrx::{IntoDatum, JsonB};
 use serde_json::{Map, Value, json};
@@ -21,7 +23,12 @@ fn adopt(call: &Call) -> Result<()> {
     let table: Oid = call.get(0).unwrap_or(pg_sys::InvalidOid);
     check_owner(table);
     let found = catalog::class(table, |form| {
-        (pgrx::name_data_to_str(&form.relname).to_owned(), form.relnamespace, form.relkind as u8, form.relpersistence as u8)
+        (
+            pgrx::name_data_to_str(&form.relname).to_owned(),
+            form.relnamespace,
+            form.relkind as u8,
+            form.relpersistence as u8,
+        )
     });
     let Some((name, namespace, kind, persistence)) = found else {
         return Err(Error::new(Code::CollectionNotFound, "there is no such table"));
@@ -47,7 +54,8 @@ fn adopt(call: &Call) -> Result<()> {
         ));
     }
     let columns = columns(table);
-    let has = |wanted: &str, kind: &str| columns.iter().any(|column| column.name == wanted && column.kind == kind);
+    let has =
+        |wanted: &str, kind: &str| columns.iter().any(|column| column.name == wanted && column.kind == kind);
     let mut definition = definition(&columns, &catalog::types_schema())?;
     definition.description = call.get::<String>(1).unwrap_or_default();
     definition.is_dynamic = call.get::<bool>(2).unwrap_or(false) || has(META, "jsonb");
@@ -146,9 +154,11 @@ fn definition(columns: &[Described], types: &str) -> Result<Definition> {
         match field(column, types) {
             Some(field) => fields.push(field),
             None if column.is_primary => {
-                return Err(Error::invalid("the data type of primary key should be Int64 or VarChar").with_hint(
-                    format!("ALTER TABLE … ALTER COLUMN {} TYPE bigint makes one of a smaller whole number.", ident(&column.name)),
-                ));
+                return Err(Error::invalid("the data type of primary key should be Int64 or VarChar")
+                    .with_hint(format!(
+                        "ALTER TABLE … ALTER COLUMN {} TYPE bigint makes one of a smaller whole number.",
+                        ident(&column.name)
+                    )));
             }
             None => left.push(column.name.as_str()),
         }
@@ -225,7 +235,8 @@ fn record_indexes(table: Oid, definition: &Definition) {
         let mut next = || row.next().unwrap_or_default();
         let (column, relation, method, class, options) = (next(), next(), next(), next(), next());
         let Some(field) = definition.fields.iter().find(|field| fit(&field.name) == column) else { continue };
-        let Some(metric) = class.split('_').nth(1).and_then(|name| Metric::read(name, field.data_type).ok()) else {
+        let Some(metric) = class.split('_').nth(1).and_then(|name| Metric::read(name, field.data_type).ok())
+        else {
             continue;
         };
         if seen.contains(&column) {

@@ -24,10 +24,7 @@ fn alone() {
 }
 
 fn not_found(database: &Database, alias: &str) -> Error {
-    Error::new(
-        Code::AliasNotFound,
-        format!("alias not found[database={}][alias={alias}]", database.name),
-    )
+    Error::new(Code::AliasNotFound, format!("alias not found[database={}][alias={alias}]", database.name))
 }
 
 /// The alias without its database, which is the collection's.
@@ -117,7 +114,8 @@ fn list(call: &Call) -> Result<Datum> {
         }
         None => {
             let database = Database::find(None)?;
-            let here = |table: &_| cache::of_table(*table).is_some_and(|found| found.namespace == database.oid);
+            let here =
+                |table: &_| cache::of_table(*table).is_some_and(|found| found.namespace == database.oid);
             catalog::tables().into_iter().filter(|table| may_read(*table)).filter(here).collect()
         }
     };

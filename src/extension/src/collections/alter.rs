@@ -83,10 +83,7 @@ fn drop_properties(call: &Call) -> Result<()> {
 fn set_properties(collection: &Collection, properties: Map<String, Value>) {
     change::record(
         "UPDATE kite.collection SET properties = $2 WHERE collection = $1",
-        &[
-            change::table(collection.oid),
-            (pg_sys::JSONBOID, JsonB(Value::Object(properties)).into_datum()),
-        ],
+        &[change::table(collection.oid), (pg_sys::JSONBOID, JsonB(Value::Object(properties)).into_datum())],
     );
 }
 
@@ -106,7 +103,11 @@ fn add_field(call: &Call) -> Result<()> {
         element += " NOT NULL";
     }
     let checks = checks(&field, &column).into_iter().map(|check| format!(", ADD {check}"));
-    change::run(&[format!("ALTER TABLE {} ADD COLUMN {element}{}", whole(&collection), checks.collect::<String>())]);
+    change::run(&[format!(
+        "ALTER TABLE {} ADD COLUMN {element}{}",
+        whole(&collection),
+        checks.collect::<String>()
+    )]);
     change::record(
         "INSERT INTO kite.field (collection, column_name, position, definition)
          SELECT $1, $2::text::name, coalesce(max(position), 0) + 1, $3::text::json FROM kite.field WHERE collection = $1",
@@ -125,8 +126,10 @@ fn check_added(collection: &Collection, field: &Field) -> Result<()> {
         return Err(Error::invalid(format!("not support to add partition key field, field name  = {name}")));
     }
     if !field.nullable && field.default_value.is_none() {
-        return Err(Error::invalid(format!("added field must be nullable, please check it, field name = {name}"))
-            .with_hint("Or it has a default_value, which the rows that are there get."));
+        return Err(Error::invalid(format!(
+            "added field must be nullable, please check it, field name = {name}"
+        ))
+        .with_hint("Or it has a default_value, which the rows that are there get."));
     }
     if collection.field(name).is_some() {
         return Err(Error::invalid(format!("duplicate field name: {name}")));

@@ -2,8 +2,8 @@
 
 use super::access::{as_owner, check_owner, pinned};
 use super::catalog::Collection;
-use super::sql::qualified;
 use super::spi::{self, Effect};
+use super::sql::qualified;
 use super::{cache, catalog};
 use kite_schema::Result;
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -62,7 +62,9 @@ pub(super) fn ask(sql: &str, parameters: &[Parameter]) -> Vec<Vec<Option<String>
                 // SAFETY: the statements given here make texts only.
                 rows.value(row, column).and_then(|value| unsafe { String::from_datum(value, false) })
             };
-            (0..rows.len()).map(|row| (0..rows.columns()).map(|column| value(row, column)).collect()).collect()
+            (0..rows.len())
+                .map(|row| (0..rows.columns()).map(|column| value(row, column)).collect())
+                .collect()
         })
     })
 }

@@ -28,13 +28,18 @@ fn create(call: &Call) -> Result<()> {
     if schema != name {
         return Err(Error::new(
             Code::DatabaseInvalidName,
-            format!("the name of a database is that of a schema, of at most {} bytes", kite_schema::IDENTIFIER_BYTES),
+            format!(
+                "the name of a database is that of a schema, of at most {} bytes",
+                kite_schema::IDENTIFIER_BYTES
+            ),
         ));
     }
     if database::is_system(&schema) {
         return Err(Error::new(
             Code::DatabaseInvalidName,
-            format!("Invalid database name: {name}. The schema of this name is the server's or this extension's."),
+            format!(
+                "Invalid database name: {name}. The schema of this name is the server's or this extension's."
+            ),
         ));
     }
     if Database::find(Some(&name)).is_ok() {

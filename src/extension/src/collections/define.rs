@@ -70,7 +70,8 @@ fn make_indexes(call: &Call, table: Oid) -> Result<()> {
     for request in &requests {
         index::make(&collection, request)?;
     }
-    let has_index = |column: &catalog::Column| requests.iter().any(|request| request.field == column.field.name);
+    let has_index =
+        |column: &catalog::Column| requests.iter().any(|request| request.field == column.field.name);
     if collection.vectors().all(has_index) {
         state::set_loaded(&collection, true);
     }

@@ -10,8 +10,8 @@ use super::table::META;
 use super::{cache, catalog};
 use crate::{call::Call, rows};
 use kite_schema::{
-    Available, Code, DataType, Entity, Error, Field, IndexPlan, IndexRequest, InvertedFile, Method, Metric, Result,
-    check_name, fit,
+    Available, Code, DataType, Entity, Error, Field, IndexPlan, IndexRequest, InvertedFile, Method, Metric,
+    Result, check_name, fit,
 };
 use pgrx::pg_sys::{self, Datum};
 use pgrx::{IntoDatum, JsonB};
@@ -88,7 +88,11 @@ pub(super) fn make(collection: &Collection, request: &IndexRequest) -> Result<()
         }
     };
     if !plan.ignored.is_empty() {
-        notice(format!("index \"{name}\": {} does not know of {}", request.index_type, plan.ignored.join(", ")));
+        notice(format!(
+            "index \"{name}\": {} does not know of {}",
+            request.index_type,
+            plan.ignored.join(", ")
+        ));
     }
     change::record(
         "INSERT INTO kite.index (collection, index_name, column_name, request, relation_name)
@@ -208,7 +212,8 @@ fn drop(call: &Call) -> Result<()> {
         &[change::table(collection.oid), text(&fit(&name))],
     );
     let Some(relation) = &index.relation else { return Ok(()) };
-    let is_shared = indexes.iter().any(|other| other.name != name && other.relation.as_ref() == Some(relation));
+    let is_shared =
+        indexes.iter().any(|other| other.name != name && other.relation.as_ref() == Some(relation));
     if !is_shared && catalog::relation(collection.namespace, relation).is_some() {
         change::run(&[format!("DROP INDEX {}", qualified(&collection.schema, relation))]);
     }
@@ -221,8 +226,8 @@ fn describe(call: &Call) -> Result<JsonB> {
     let name: String = call.get(1).unwrap_or_default();
     let indexes = catalog::indexes(collection.oid);
     let index = indexes.iter().find(|index| index.name == name);
-    let index = index
-        .ok_or_else(|| Error::new(Code::IndexNotFound, format!("index not found[indexName={name}]")))?;
+    let index =
+        index.ok_or_else(|| Error::new(Code::IndexNotFound, format!("index not found[indexName={name}]")))?;
     Ok(JsonB(described(&collection, index)))
 }
 

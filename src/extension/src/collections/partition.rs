@@ -101,9 +101,8 @@ fn drop(call: &Call) -> Result<()> {
         notice(format!("partition \"{name}\" does not exist, skipping"));
         return Ok(());
     };
-    let table = table.and_then(|table| {
-        catalog::class(table, |form| pgrx::name_data_to_str(&form.relname).to_owned())
-    });
+    let table = table
+        .and_then(|table| catalog::class(table, |form| pgrx::name_data_to_str(&form.relname).to_owned()));
     match table {
         Some(table) => change::run(&[format!("DROP TABLE {}", qualified(&collection.schema, &table))]),
         None => change::run(&[format!(
@@ -140,7 +139,8 @@ fn stats(call: &Call) -> Result<JsonB> {
     let name: String = call.get(1).unwrap_or_default();
     check_readable(collection.oid);
     let (_, table) = of_collection(&collection, &name).ok_or_else(|| not_found(&name))?;
-    let count = |condition: &str| format!("SELECT count(*)::text FROM {} WHERE {condition}", whole(&collection));
+    let count =
+        |condition: &str| format!("SELECT count(*)::text FROM {} WHERE {condition}", whole(&collection));
     let found = match (collection.has_partition_column(), table) {
         (false, Some(table)) => change::ask_one(&count("tableoid = $1"), &[change::table(table)]),
         _ => change::ask_one(&count(&format!("{} = $1", ident(PARTITION))), &[text(&name)]),

@@ -8,9 +8,9 @@ use super::error::notice;
 use super::{cache, catalog};
 use crate::call::Call;
 use kite_schema::{Code, Error, Result};
+use pgrx::IntoDatum;
 use pgrx::JsonB;
 use pgrx::pg_sys;
-use pgrx::IntoDatum;
 use serde_json::{Value, json};
 
 export! { Error;
@@ -144,7 +144,8 @@ fn load_state(call: &Call) -> Result<JsonB> {
 fn flush(call: &Call) -> Result<JsonB> {
     let collection = cache::find(&call.get::<String>(0).unwrap_or_default())?;
     check_readable(collection.oid);
-    let setting = |name: &str| change::ask_one("SELECT current_setting($1)", &[text(name)]).unwrap_or_default();
+    let setting =
+        |name: &str| change::ask_one("SELECT current_setting($1)", &[text(name)]).unwrap_or_default();
     let durable = setting("fsync") == "on" && setting("synchronous_commit") != "off";
     let note = if durable {
         "Rows are on disk once their transaction has committed; those of this one will be."

@@ -74,7 +74,14 @@ fn names_are_built_as_the_nearest() {
             true,
         ),
         (FloatVector, json!({"index_type": "DISKANN"}), ivf, Method::Hnsw, "m=28 ef_construction=100", true),
-        (FloatVector, json!({"index_type": "GPU_CAGRA"}), ivf, Method::Hnsw, "m=32 ef_construction=128", true),
+        (
+            FloatVector,
+            json!({"index_type": "GPU_CAGRA"}),
+            ivf,
+            Method::Hnsw,
+            "m=32 ef_construction=128",
+            true,
+        ),
         (BinaryVector, json!({"index_type": "BIN_FLAT"}), none, Method::Scan, "", false),
         (BinaryVector, json!({}), none, Method::Hnsw, "m=18 ef_construction=240", false),
         (BinaryVector, json!({"metric_type": "SUPERSTRUCTURE"}), none, Method::Scan, "", false),
@@ -111,7 +118,8 @@ fn names_are_built_as_the_nearest() {
 fn a_long_text_goes_into_no_btree() {
     let mut long = field(DataType::VarChar);
     long.max_length = Some(65_535);
-    let request = IndexRequest::read_all(&json!({"field_name": "f", "index_type": "INVERTED"})).expect("read");
+    let request =
+        IndexRequest::read_all(&json!({"field_name": "f", "index_type": "INVERTED"})).expect("read");
     assert_eq!(request[0].plan(&long, Available::default()).expect("a plan").method, Method::Hash);
 }
 
