@@ -184,7 +184,7 @@ impl Built {
         Self { method, options: Vec::new(), note: String::new() }
     }
 
-    fn option(mut self, name: &'static str, value: impl ToString) -> Self {
+    fn option(mut self, name: &'static str, value: &(impl ToString + ?Sized)) -> Self {
         self.options.push((name, value.to_string()));
         self
     }
@@ -202,7 +202,7 @@ impl Built {
 fn graph(m: i64, ef_construction: i64) -> Built {
     let built_m = m.clamp(HNSW_M.0, HNSW_M.1);
     let built_ef = ef_construction.max(2 * built_m).clamp(HNSW_EF.0, HNSW_EF.1);
-    let built = Built::new(Method::Hnsw).option("m", built_m).option("ef_construction", built_ef);
+    let built = Built::new(Method::Hnsw).option("m", &built_m).option("ef_construction", &built_ef);
     if (built_m, built_ef) == (m, ef_construction) {
         return built;
     }
@@ -246,10 +246,10 @@ fn inverted_file(
     let lists = params.integer("nlist", (1, 65_536), 128)?;
     Ok(match available.inverted_file {
         Some(InvertedFile::Ivf) => {
-            Built::new(Method::Ivf).option("lists", lists.min(32_768)).option("codes", codes)
+            Built::new(Method::Ivf).option("lists", &lists.min(32_768)).option("codes", codes)
         }
         Some(InvertedFile::IvfFlat) => {
-            let built = Built::new(Method::IvfFlat).option("lists", lists.min(32_768));
+            let built = Built::new(Method::IvfFlat).option("lists", &lists.min(32_768));
             if codes == "none" { built } else { built.note(&format!("{named} is built without its codes.")) }
         }
         None => graph(18, 240).note(&format!(
