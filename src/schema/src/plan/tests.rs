@@ -2,7 +2,7 @@ use super::*;
 use crate::DataType::{
     Array, BinaryVector, Bool, FloatVector, Int64, Json, SparseFloatVector, Timestamptz, VarChar,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn field(kind: DataType) -> Field {
     let mut field = Field::new("f", kind);
