@@ -212,3 +212,41 @@ fn an_owner_needs_no_more() -> Result<()> {
     )?;
     Ok(())
 }
+
+/// Two sessions make what there can be one of: the second waits for the first, and then sees it.
+#[test]
+fn of_two_at_once_one_waits() -> Result<()> {
+    let mut server = Server::new()?;
+    server.admin.batch_execute(
+        "SELECT kite.create_collection('a', dimension => 3); SELECT kite.create_collection('b', dimension => 3)",
+    )?;
+    for (first, second, expected) in [
+        (
+            "SELECT kite.create_alias('a', 'x')",
+            "SELECT kite.create_alias('b', 'x')",
+            "42710: x is alias to another collection: a",
+        ),
+        (
+            "SELECT kite.create_index('a', 'key', '{\"index_type\": \"INVERTED\"}')",
+            "SELECT kite.create_index('a', 'other', '{\"index_type\": \"INVERTED\", \"index_name\": \"key\"}')",
+            "42710: index already exists[index=key]",
+        ),
+        ("SELECT kite.rename_collection('a', 'c')", "SELECT kite.create_partition('a', 'p')", "42P01: "),
+    ] {
+        let mut one = server.session("postgres")?;
+        let mut two = server.session("postgres")?;
+        let pid: i32 = two.query_one("SELECT pg_backend_pid()", &[])?.get(0);
+        one.batch_execute(&format!("BEGIN; {first}"))?;
+        let message = std::thread::scope(|scope| -> Result<String> {
+            let waiting = scope.spawn(|| refused(&mut two, second));
+            let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = $1";
+            while !waiting.is_finished() && server.admin.query_one(waits, &[&pid])?.get::<_, i64>(0) == 0 {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            one.batch_execute("COMMIT")?;
+            waiting.join().map_err(|_| anyhow::anyhow!("the second session panicked"))
+        })?;
+        assert!(message.starts_with(expected), "{message}");
+    }
+    Ok(())
+}
