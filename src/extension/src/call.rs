@@ -2,7 +2,7 @@
 
 use kite_vectors::{Error, SqlState};
 use pgrx::{
-    IntoDatum, PgLogLevel, PgSqlErrorCode,
+    FromDatum, IntoDatum, JsonB, PgLogLevel, PgSqlErrorCode,
     pg_sys::{self, Datum, FunctionCallInfo, panic::ErrorReport, varlena},
     varlena::{set_varsize_4b, varatt_is_1b, varatt_is_1b_e, varatt_is_4b_u, vardata_1b, varsize_any_exhdr},
 };
@@ -12,7 +12,8 @@ use std::{
     ptr,
 };
 
-/// The arguments of one call. Every function of the extension is STRICT, so no argument is NULL.
+/// The arguments of one call. Functions are STRICT, so that no argument is NULL, but those of schema `kite` that ask
+/// [`Call::is_null`] first.
 pub(crate) struct Call {
     fcinfo: FunctionCallInfo,
     /// The first arguments, detoasted ahead of the body; NULL where the body does it by itself.
@@ -30,6 +31,37 @@ impl Call {
             fcinfo.args.as_slice(usize::from(fcinfo.nargs.unsigned_abs()))
         };
         args[n].value
+    }
+
+    /// Whether the n-th argument, from 0, is NULL.
+    pub(crate) fn is_null(&self, n: usize) -> bool {
+        // SAFETY: as for `datum`.
+        let args = unsafe {
+            let fcinfo = &*self.fcinfo;
+            fcinfo.args.as_slice(usize::from(fcinfo.nargs.unsigned_abs()))
+        };
+        args[n].isnull
+    }
+
+    /// The n-th argument as a value of its own; `None` for NULL. `T` stands for the argument's SQL type.
+    pub(crate) fn get<T: FromDatum>(&self, n: usize) -> Option<T> {
+        if self.is_null(n) {
+            return None;
+        }
+        // SAFETY: the caller names the Rust type of what the SQL declaration says, and the value is not NULL.
+        unsafe { T::from_datum(self.datum(n), false) }
+    }
+
+    /// The relation whose trigger makes this call, or `None` for a plain call.
+    pub(crate) fn trigger_relation(&self) -> Option<pg_sys::Oid> {
+        // SAFETY: `fcinfo` is valid; its context is NULL or a node, and one of this type is a trigger's.
+        unsafe {
+            let context = (*self.fcinfo).context;
+            if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
+                return None;
+            }
+            Some((*(*context.cast::<pg_sys::TriggerData>()).tg_relation).rd_id)
+        }
     }
 
     /// The n-th argument, a varlena that was detoasted ahead of the body (see [`guard`]).
@@ -99,6 +131,24 @@ impl Return for f64 {
     fn into_datum(self, _: &Call) -> Datum {
         // `float8` is passed by value on every platform that pgrx knows.
         Datum::from(self.to_bits())
+    }
+}
+
+impl Return for () {
+    fn into_datum(self, _: &Call) -> Datum {
+        Datum::null()
+    }
+}
+
+impl Return for String {
+    fn into_datum(self, _: &Call) -> Datum {
+        IntoDatum::into_datum(self).unwrap_or_else(Datum::null)
+    }
+}
+
+impl Return for JsonB {
+    fn into_datum(self, _: &Call) -> Datum {
+        IntoDatum::into_datum(self).unwrap_or_else(Datum::null)
     }
 }
 
@@ -178,9 +228,9 @@ unsafe fn widen(short: *const varlena, place: &mut MaybeUninit<Widened>) -> *con
 /// `fcinfo` is what the function manager passed to an `extern "C-unwind"` function that calls this and nothing else, and its
 /// first `PLAIN` arguments are of varlena types and not NULL.
 #[inline]
-pub(crate) unsafe fn guard<const PLAIN: usize, R: Return>(
+pub(crate) unsafe fn guard<const PLAIN: usize, R: Return, E: Raise>(
     fcinfo: FunctionCallInfo,
-    body: impl Fn(&Call) -> kite_vectors::Result<R>,
+    body: impl Fn(&Call) -> Result<R, E>,
 ) -> Datum {
     let mut call = Call { fcinfo, plain: [ptr::null(); 2] };
     let mut widened = [const { MaybeUninit::<Widened>::uninit() }; PLAIN];
@@ -204,7 +254,7 @@ pub(crate) unsafe fn guard<const PLAIN: usize, R: Return>(
     let result = unsafe {
         pg_sys::panic::pgrx_extern_c_guard(|| match body(&call) {
             Ok(value) => value.into_datum(&call),
-            Err(error) => raise(&error),
+            Err(error) => error.raise(),
         })
     };
     for (pointer, _) in call.plain.iter().zip(detoasted).filter(|(_, detoasted)| *detoasted) {
@@ -212,6 +262,19 @@ pub(crate) unsafe fn guard<const PLAIN: usize, R: Return>(
         unsafe { raw::pfree(pointer.cast_mut().cast()) }
     }
     result
+}
+
+/// An error that a function may end with.
+pub(crate) trait Raise {
+    /// Raises it as an ERROR with its SQLSTATE.
+    fn raise(&self) -> !;
+}
+
+impl Raise for Error {
+    #[cold]
+    fn raise(&self) -> ! {
+        raise(self)
+    }
 }
 
 /// Raises an error of the pure crates with its SQLSTATE.
@@ -238,18 +301,18 @@ pub(crate) fn raise(error: &Error) -> ! {
 
 /// Makes C functions of version-1 calling convention: `"symbol" => body`, where the body is a
 /// `fn(&Call) -> kite_vectors::Result<impl Return>`. With `export!([2] …)` the first two arguments, which must be varlenas, are
-/// detoasted the fast way, and no result may point into them. The symbols are prefixed so that they never meet those of
-/// pgvector's library, should both be loaded into one process.
+/// detoasted the fast way, and no result may point into them; with `export!(Error; …)` the bodies fail with errors of that type.
+/// The symbols are prefixed so that they never meet those of pgvector's library, should both be loaded into one process.
 macro_rules! export {
-    ([$plain:literal] $($symbol:expr => $body:expr),* $(,)?) => {$(
+    (@functions $plain:literal, $error:ty, $($symbol:expr => $body:expr),*) => {$(
         const _: () = {
             #[unsafe(export_name = $symbol)]
             unsafe extern "C-unwind" fn function(
                 fcinfo: ::pgrx::pg_sys::FunctionCallInfo,
             ) -> ::pgrx::pg_sys::Datum {
                 // SAFETY: this is the whole of an `extern "C-unwind"` function that the function manager calls, with
-                // arguments of the types that `sql/` declares, none of them NULL since it is STRICT.
-                unsafe { $crate::call::guard::<$plain, _>(fcinfo, $body) }
+                // arguments of the types that `sql/` declares; those that are detoasted here are not NULL, as it is STRICT.
+                unsafe { $crate::call::guard::<$plain, _, $error>(fcinfo, $body) }
             }
 
             #[unsafe(export_name = concat!("pg_finfo_", $symbol))]
@@ -258,6 +321,12 @@ macro_rules! export {
             }
         };
     )*};
+    ([$plain:literal] $($symbol:expr => $body:expr),* $(,)?) => {
+        export! { @functions $plain, ::kite_vectors::Error, $($symbol => $body),* }
+    };
+    ($error:ty; $($symbol:expr => $body:expr),* $(,)?) => {
+        export! { @functions 0, $error, $($symbol => $body),* }
+    };
     ($($symbol:expr => $body:expr),* $(,)?) => {
         export! { [0] $($symbol => $body),* }
     };

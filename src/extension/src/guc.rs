@@ -2,7 +2,7 @@
 
 use kite_hnsw::Order;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 /// `hnsw.iterative_scan`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
@@ -20,6 +20,8 @@ static ITERATIVE_SCAN: GucSetting<IterativeScan> =
     GucSetting::<IterativeScan>::new(IterativeScan::StrictOrder);
 static MAX_SCAN_TUPLES: GucSetting<i32> = GucSetting::<i32>::new(20_000);
 static SCAN_MEM_MULTIPLIER: GucSetting<f64> = GucSetting::<f64>::new(1.0);
+
+static DATABASE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"default"));
 
 /// Names that begin so belong to us: a misspelt one is an ERROR. `ivfflat` joins them together with its settings; until then they
 /// are taken from clients and configuration files as they come.
@@ -65,6 +67,14 @@ pub(crate) fn define() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    GucRegistry::define_string_guc(
+        c"kite.database",
+        c"The database of collections whose names say none.",
+        c"A database is a schema; \"default\" is the schema public.",
+        &DATABASE,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
     PREFIXES.into_iter().for_each(reserve);
 }
 
@@ -100,6 +110,11 @@ pub(crate) fn max_scan_tuples() -> usize {
 /// How much memory a scan that goes on may take, in multiples of `work_mem`.
 pub(crate) fn scan_mem_multiplier() -> f64 {
     SCAN_MEM_MULTIPLIER.get()
+}
+
+/// The database of collections whose names say none.
+pub(crate) fn database() -> String {
+    DATABASE.get().map_or_else(|| "default".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Postgres keeps a setting within its range.

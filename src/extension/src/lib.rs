@@ -11,6 +11,7 @@ use pgrx::prelude::*;
 #[macro_use]
 mod call;
 mod am;
+mod collections;
 mod datum;
 mod guc;
 mod neighbours;
@@ -30,6 +31,7 @@ pub extern "C-unwind" fn _PG_init() {
     neighbours::refuse_foreign_settings();
     guc::define();
     am::define_options();
+    collections::watch_changes();
     // Resolve the CPU's kernels now rather than in the first row of the first query.
     kite_kernels::kernels();
 }

@@ -17,6 +17,7 @@ pub(crate) fn answer<const COLUMNS: usize>(
     unsafe {
         if result.is_null()
             || (*result).type_ != NodeTag::T_ReturnSetInfo
+            || (*result).expectedDesc.is_null()
             || (*result).allowedModes & pg_sys::SetFunctionReturnMode::SFRM_Materialize as i32 == 0
         {
             ErrorReport::new(
@@ -28,7 +29,11 @@ pub(crate) fn answer<const COLUMNS: usize>(
             return;
         }
         let before = pg_sys::MemoryContextSwitchTo((*(*result).econtext).ecxt_per_query_memory);
-        let descriptor = call.result_descriptor();
+        let mut descriptor = call.result_descriptor();
+        if descriptor.is_null() {
+            // A set of scalars has no columns of its own; the executor has made one for it, and frees what it is given.
+            descriptor = pg_sys::CreateTupleDescCopy((*result).expectedDesc);
+        }
         let random = (*result).allowedModes & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random as i32;
         let store = pg_sys::tuplestore_begin_heap(random != 0, false, pg_sys::work_mem);
         pg_sys::MemoryContextSwitchTo(before);

@@ -31,7 +31,6 @@ pub const VECTOR_VERSION: &str = "0.8.6";
 
 const GUARD: &str = include_str!("../../../sql/guard.sql");
 const GUARD_AS_VECTOR: &str = include_str!("../../../sql/guard_as_vector.sql");
-const KITE: &str = include_str!("../../../sql/kite.sql");
 const CONTROL: &str = include_str!("../../extension/pgkite.control");
 
 /// The surface of pgvector, in the order in which the parts need each other.
@@ -45,6 +44,20 @@ const SURFACE: [&str; 7] = [
     include_str!("../../../sql/hnsw.sql"),
 ];
 
+/// Schema `kite`, in the order in which the parts need each other.
+const KITE: [&str; 10] = [
+    include_str!("../../../sql/kite.sql"),
+    include_str!("../../../sql/collections/catalogs.sql"),
+    include_str!("../../../sql/collections/triggers.sql"),
+    include_str!("../../../sql/collections/define.sql"),
+    include_str!("../../../sql/collections/indexes.sql"),
+    include_str!("../../../sql/collections/partitions.sql"),
+    include_str!("../../../sql/collections/alter.sql"),
+    include_str!("../../../sql/collections/databases.sql"),
+    include_str!("../../../sql/collections/adopt.sql"),
+    include_str!("../../../sql/collections/roles.sql"),
+];
+
 /// Every file that a layout puts into `share/extension`.
 pub fn scripts(layout: Layout) -> Vec<Script> {
     let file = |file_name: String, text: String| Script { file_name, text };
@@ -55,24 +68,28 @@ pub fn scripts(layout: Layout) -> Vec<Script> {
     match layout {
         Layout::Own => vec![
             file("pgkite.control".into(), CONTROL.into()),
-            sql("pgkite", VERSION, [GUARD, &surface(), KITE].join("\n")),
+            sql("pgkite", VERSION, [GUARD, &surface(), &kite()].join("\n")),
         ],
         Layout::AsVector => vec![
             file("vector.control".into(), vector_control()),
             sql("vector", VECTOR_VERSION, surface()),
             file("pgkite.control".into(), format!("{CONTROL}requires = 'vector'\n")),
-            sql("pgkite", VERSION, [GUARD_AS_VECTOR, KITE].join("\n")),
+            sql("pgkite", VERSION, [GUARD_AS_VECTOR, &kite()].join("\n")),
         ],
     }
 }
 
 /// The install script of `pgkite` in its own layout, without psql's guard line: what cargo-pgrx embeds.
 pub fn own_install_script() -> String {
-    [GUARD, &surface(), KITE].join("\n")
+    [GUARD, &surface(), &kite()].join("\n")
 }
 
 fn surface() -> String {
     SURFACE.map(expand).join("\n")
+}
+
+fn kite() -> String {
+    KITE.map(expand).join("\n")
 }
 
 /// Writes a part once for each name in its first line, or as it is.

@@ -30,6 +30,7 @@ const LIBRARIES: &[&str] = &[
     "kite-build",
     "kite-hnsw",
     "kite-ivf",
+    "kite-schema",
     "kite-filter",
     "kite-script",
 ];
