@@ -12,6 +12,7 @@
 //! | `sql` | identifiers and literals in statements |
 //! | `spi` | statements inside of a function, plans that are kept |
 //! | `access` | whose rights a piece of work has |
+//! | `filter` | filter expressions as conditions |
 //! | `error` | refusals as ERRORs |
 //!
 //! Data functions run with the caller's rights, so that GRANT and row-level security decide. A statement made here names
@@ -24,6 +25,8 @@ mod database;
 mod define;
 mod describe;
 mod error;
+#[allow(dead_code, reason = "for those who query and search")]
+mod filter;
 mod record;
 mod spi;
 mod sql;
