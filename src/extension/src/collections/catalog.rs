@@ -3,7 +3,7 @@
 
 use super::database;
 use super::error::internal;
-use kite_schema::{DataType, Field, Partitioning};
+use kite_schema::{DataType, Field, Metric, Partitioning};
 use pgrx::{
     FromDatum, JsonB,
     pg_sys::{self, Datum, Oid, Relation, SysCacheIdentifier},
@@ -60,6 +60,8 @@ pub(super) struct Column {
     pub(super) type_oid: Oid,
     /// Its type's modifier.
     pub(super) type_modifier: i32,
+    /// The metric of its index, where one was asked for.
+    pub(super) metric: Option<Metric>,
 }
 
 #[allow(dead_code, reason = "for those who write and search")]
@@ -244,17 +246,30 @@ pub(super) fn read(table: Oid) -> Option<Collection> {
 }
 
 fn fields(table: Oid) -> Vec<Column> {
+    let metrics = metrics(table);
     let mut columns: Vec<(i16, Column)> = Vec::new();
     scan(c"field", c"field_pkey", &Key::Table(table), |row| {
         let (name, position) = (get_name(row, 1), get(row, 3).unwrap_or(0));
         let json: Option<pgrx::Json> = get(row, 4);
         let field = json.and_then(|json| Field::read(&json.0).ok());
         if let Some((field, (number, type_oid, type_modifier))) = field.zip(attribute(table, &name)) {
-            columns.push((position, Column { field, name, number, type_oid, type_modifier }));
+            let metric = metrics.iter().find(|(column, _)| *column == name);
+            let metric = metric.and_then(|(_, metric)| Metric::read(metric, field.data_type).ok());
+            columns.push((position, Column { field, name, number, type_oid, type_modifier, metric }));
         }
     });
     columns.sort_by_key(|(position, _)| *position);
     columns.into_iter().map(|(_, column)| column).collect()
+}
+
+/// The metrics that indexes were asked for with, by column.
+fn metrics(table: Oid) -> Vec<(String, String)> {
+    let mut metrics = Vec::new();
+    scan(c"index", c"index_pkey", &Key::Table(table), |row| {
+        let metric = get::<JsonB>(row, 3).and_then(|request| request.0.get("metric_type")?.as_str().map(str::to_owned));
+        metrics.extend(metric.map(|metric| (get_name(row, 2), metric)));
+    });
+    metrics
 }
 
 /// Number, type and type modifier of a column that is there.

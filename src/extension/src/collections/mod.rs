@@ -13,6 +13,8 @@
 //! | `spi` | statements inside of a function, plans that are kept |
 //! | `access` | whose rights a piece of work has |
 //! | `filter` | filter expressions as conditions |
+//! | `entity` | rows as JSON |
+//! | `search` | search, hybrid search |
 //! | `error` | refusals as ERRORs |
 //!
 //! Data functions run with the caller's rights, so that GRANT and row-level security decide. A statement made here names
@@ -24,10 +26,11 @@ mod catalog;
 mod database;
 mod define;
 mod describe;
+mod entity;
 mod error;
-#[allow(dead_code, reason = "for those who query and search")]
 mod filter;
 mod record;
+mod search;
 mod spi;
 mod sql;
 mod table;
