@@ -170,11 +170,54 @@ impl Spi {
         }
     }
 
+    /// Executes a plan that reads, to be fetched piece by piece.
+    pub(super) fn cursor<'spi>(&'spi self, plan: &Plan, parameters: &[Option<Datum>]) -> Cursor<'spi> {
+        let mut values: Vec<Datum> =
+            parameters.iter().map(|value| value.unwrap_or_else(Datum::null)).collect();
+        let nulls: Vec<std::ffi::c_char> = parameters
+            .iter()
+            .map(|value| if value.is_some() { b' ' } else { b'n' } as std::ffi::c_char)
+            .collect();
+        // SAFETY: as in `execute`.
+        unsafe {
+            let expected = usize::try_from(pg_sys::SPI_getargcount(plan.plan)).unwrap_or(0);
+            if expected != parameters.len() {
+                internal(format!("a plan has {expected} parameters, not {}", parameters.len()));
+            }
+            let (values, nulls) = (values.as_mut_ptr(), nulls.as_ptr());
+            let portal = pg_sys::SPI_cursor_open(std::ptr::null(), plan.plan, values, nulls, true);
+            Cursor { portal, connection: PhantomData }
+        }
+    }
+
     /// Executes a statement whose plan is kept, and that may write.
     pub(super) fn write(&self, sql: &str, parameters: &[(Oid, Option<Datum>)]) -> Rows<'_> {
         let types: Vec<Oid> = parameters.iter().map(|(kind, _)| *kind).collect();
         let values: Vec<Option<Datum>> = parameters.iter().map(|(_, value)| *value).collect();
         self.execute(&self.plan(sql, &types), &values, Effect::Writes, 0)
+    }
+}
+
+/// A statement that is being executed. One that is not closed ends with its transaction.
+pub(super) struct Cursor<'spi> {
+    portal: pg_sys::Portal,
+    connection: PhantomData<&'spi Spi>,
+}
+
+impl<'spi> Cursor<'spi> {
+    /// The next rows, at most so many; none at the end.
+    pub(super) fn fetch(&self, most: usize) -> Rows<'spi> {
+        // SAFETY: the portal is open, as closing takes the cursor.
+        unsafe {
+            pg_sys::SPI_cursor_fetch(self.portal, true, most as std::ffi::c_long);
+            Rows { table: pg_sys::SPI_tuptable, processed: pg_sys::SPI_processed, connection: PhantomData }
+        }
+    }
+
+    /// Ends the statement. Not done by dropping, which may come while an ERROR is under way.
+    pub(super) fn close(self) {
+        // SAFETY: as for `fetch`.
+        unsafe { pg_sys::SPI_cursor_close(self.portal) };
     }
 }
 
@@ -199,6 +242,12 @@ impl Rows<'_> {
         }
         // SAFETY: the table lives as long as the connection, which this borrows.
         usize::try_from(unsafe { (*self.table).numvals }).unwrap_or(0)
+    }
+
+    /// Gives the memory back before the connection ends; values that are passed by reference are gone.
+    pub(super) fn free(self) {
+        // SAFETY: the table is NULL or one of this connection's, and nobody has it any more.
+        unsafe { pg_sys::SPI_freetuptable(self.table) };
     }
 
     /// A value, both counted from 0; `None` for NULL. One that is passed by reference lives as long as the connection.

@@ -1,6 +1,6 @@
 //! `kite.hybrid_search`: searches of several fields, made one list by a ranker.
 
-use super::group::{self, Groups};
+use super::group::{Collector, Groups};
 use super::options::Options;
 use super::ranker::Ranker;
 use super::request::{self, Filter, Window};
@@ -23,6 +23,9 @@ export! { Error; "kite_hybrid_search" => hybrid_search }
 
 /// The most searches of one call.
 const MOST: usize = 1024;
+
+/// The most rows that all of them may find: they are held in memory together.
+const MOST_ROWS: i64 = 1 << 20;
 
 /// One of the searches.
 struct Part<'a> {
@@ -100,7 +103,15 @@ fn parts<'a>(collection: &'a Collection, requests: Option<&Value>, window: Windo
         }
         _ => return Err(Error::invalid("requests should be a list of JSON objects")),
     };
-    requests.iter().map(|request| part(collection, request, window)).collect()
+    let parts = requests.iter().map(|request| part(collection, request, window)).collect::<Result<Vec<_>>>()?;
+    let rows: i64 = parts.iter().map(|part| part.rows).sum();
+    if rows > MOST_ROWS {
+        return Err(Error::new(
+            Code::ParameterTooLarge,
+            format!("the limits of the requests come to {rows} rows, more than {MOST_ROWS}"),
+        ));
+    }
+    Ok(parts)
 }
 
 fn part<'a>(collection: &'a Collection, request: &Value, window: Window) -> Result<Part<'a>> {
@@ -187,7 +198,10 @@ impl Part<'_> {
         };
         let mut prepared = request::prepare(&statement, &self.filter, self.rows)?;
         let settings = self.options.settings(self.rows)?;
-        Ok(request::with_settings(&settings, || statement.run(spi, &mut prepared, self.vector)))
+        let (hits, rows) = request::with_settings(&settings, || statement.run(spi, &mut prepared, self.vector));
+        // No entities: nothing is lent from the rows.
+        rows.free();
+        Ok(hits)
     }
 }
 
@@ -217,8 +231,8 @@ impl Table<'_> {
                 for (key, score) in scores {
                     // SAFETY: the expression is of type `float8`.
                     let number = numbers.get(key).copied().flatten().and_then(|value| unsafe { f64::from_datum(value, false) });
-                    // What is not known is as far away as can be.
-                    *score *= number.map_or(0.0, |number| decay.factor(number));
+                    // What is not known is as far away as can be. The sum makes no zero negative.
+                    *score = *score * number.map_or(0.0, |number| decay.factor(number)) + 0.0;
                 }
             }
             Ranker::Boost(boosts) => {
@@ -256,8 +270,14 @@ impl Table<'_> {
             hit.group =
                 names.get(&hit.key).copied().flatten().and_then(|name| unsafe { String::from_datum(name, false) });
         }
-        let found = group::grouped(ranked, groups, false).unwrap_or_default();
-        Ok(found.into_iter().skip(window.skip).flatten().collect())
+        let mut collector = Collector::new(groups);
+        for hit in ranked {
+            collector.offer(hit);
+            if collector.is_complete() {
+                break;
+            }
+        }
+        Ok(collector.into_hits(window.skip))
     }
 
     /// An expression for each of these rows that matches the filter.

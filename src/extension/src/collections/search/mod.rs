@@ -25,9 +25,11 @@ mod statement;
 mod vectors;
 
 use super::access::check_readable;
-use super::{cache, entity, filter, spi};
+use super::spi::{self, Rows, Spi};
+use super::sql::jsonb;
+use super::{cache, entity, filter};
 use crate::{call::Call, rows};
-use group::Groups;
+use group::{Collector, Groups};
 use kite_schema::{Error, Result};
 use options::Options;
 use pgrx::pg_sys::{self, Datum, NodeTag};
@@ -81,45 +83,55 @@ fn search(call: &Call) -> Result<Datum> {
     let vectors = vectors::argument(call, 1, column)?;
     request::with_settings(&options.settings(window.rows())?, || {
         spi::connect(|spi| {
-            let mut found = Vec::with_capacity(vectors.len());
-            match groups {
-                None => {
-                    let mut prepared = request::prepare(&statement, &filter, window.rows())?;
-                    for vector in vectors {
-                        let mut hits = statement.run(spi, &mut prepared, vector);
-                        hits.drain(..window.skip.min(hits.len()));
-                        found.push(hits);
-                    }
-                }
-                Some(groups) => {
-                    let first = window.rows() * i64::try_from(groups.size).unwrap_or(1) * 4;
-                    for vector in vectors {
-                        let grouped =
-                            request::until(spi, &statement, &filter, vector, first, |hits, more| {
-                                group::grouped(hits, groups, more)
-                            })?;
-                        found.push(grouped.into_iter().skip(window.skip).flatten().collect());
-                    }
-                }
+            let empty = entity.is_none().then(|| jsonb("{}"));
+            let row = |(query, hit): (i32, Hit)| {
+                let [id, key] = key_columns(hit.key);
+                let distance = round(hit.score, decimals).into_datum();
+                [query.into_datum(), id, key, distance, hit.entity.or(empty)]
+            };
+            let vectors = (0_i32..).zip(vectors);
+            let Some(groups) = groups else {
+                let mut prepared = request::prepare(&statement, &filter, window.rows())?;
+                let mut last: Option<Rows<'_>> = None;
+                // The rows of a vector are stored, and their memory is free again, before the next one is searched.
+                let hits = vectors.flat_map(|(query, vector)| {
+                    last.take().into_iter().for_each(Rows::free);
+                    let (hits, rows) = statement.run(spi, &mut prepared, vector);
+                    last = Some(rows);
+                    hits.into_iter().skip(window.skip).map(move |hit| (query, hit))
+                });
+                rows::answer(call, hits.map(row));
+                return Ok(Datum::null());
+            };
+            let mut found = Vec::new();
+            for (query, vector) in vectors {
+                let hits = grouped(spi, &statement, &filter, vector, groups)?.into_hits(window.skip);
+                found.extend(hits.into_iter().map(|hit| (query, hit)));
             }
-            answer(call, found, entity.is_some(), decimals);
+            rows::answer(call, found.into_iter().map(row));
             Ok(Datum::null())
         })
     })
 }
 
-/// Makes these hits, a list for each query vector, the result of the call.
-fn answer(call: &Call, found: Vec<Vec<Hit>>, has_entity: bool, decimals: Option<u8>) {
-    let empty = (!has_entity).then(|| super::sql::jsonb("{}"));
-    let hits = (0_i32..).zip(found).flat_map(|(query, hits)| hits.into_iter().map(move |hit| (query, hit)));
-    rows::answer(
-        call,
-        hits.map(|(query, hit)| {
-            let [id, key] = key_columns(hit.key);
-            let distance = round(hit.score, decimals).into_datum();
-            [query.into_datum(), id, key, distance, hit.entity.or(empty)]
-        }),
-    );
+/// Looks at the nearest rows, and at more of them, until there are enough groups or no more rows.
+fn grouped(
+    spi: &Spi,
+    statement: &Statement<'_>,
+    filter: &Filter,
+    vector: Datum,
+    groups: Groups,
+) -> Result<Collector> {
+    let mut rows = groups.count * groups.size * 4;
+    loop {
+        let mut prepared = request::prepare(statement, filter, i64::try_from(rows).unwrap_or(i64::MAX))?;
+        let mut collector = Collector::new(groups);
+        let seen = statement.collect(spi, &mut prepared, vector, &mut collector);
+        if collector.is_complete() || seen < rows {
+            return Ok(collector);
+        }
+        rows = rows.saturating_mul(8);
+    }
 }
 
 /// `id` and `key`: one of them is set, by the type of the primary key.

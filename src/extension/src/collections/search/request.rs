@@ -1,11 +1,10 @@
 //! What a search asks for, checked: where its parts come from is `mod` and `hybrid`.
 
 use super::options::Setting;
-use super::statement::{ALIAS, Hit, Prepared, Statement};
+use super::statement::{ALIAS, Prepared, Statement};
 use crate::collections::catalog::{self, Collection, Column};
 use crate::collections::error::internal;
 use crate::collections::filter;
-use crate::collections::spi::Spi;
 use kite_schema::{Code, DataType, Error, Partitioning, Result};
 use pgrx::pg_sys;
 use serde_json::Value;
@@ -240,29 +239,5 @@ fn set(setting: &Setting) {
     };
     if done <= 0 {
         internal(format!("could not set {}", setting.name.to_string_lossy()));
-    }
-}
-
-/// Looks for so many rows, and for more of them until `enough` is made of what was found.
-///
-/// # Errors
-/// What is wrong with the filter.
-pub(super) fn until<R>(
-    spi: &Spi,
-    statement: &Statement<'_>,
-    filter: &Filter,
-    vector: pg_sys::Datum,
-    first: i64,
-    enough: impl Fn(Vec<Hit>, bool) -> Option<R>,
-) -> Result<R> {
-    let mut rows = first;
-    loop {
-        let hits = statement.run(spi, &mut prepare(statement, filter, rows)?, vector);
-        // A row less than was asked for, and there are no more, or only such as are out of range.
-        let may_be_more = i64::try_from(hits.len()).is_ok_and(|found| found >= rows);
-        if let Some(result) = enough(hits, may_be_more) {
-            return Ok(result);
-        }
-        rows = rows.saturating_mul(8);
     }
 }

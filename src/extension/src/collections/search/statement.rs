@@ -2,11 +2,12 @@
 //! parameters, so that the next call of the shape finds its plan. The number of rows stands in the text, as a plan that does not know
 //! it would take a tenth of the table for it.
 
+use super::group::Collector;
 use super::options::Range;
 use super::score::{self, Order};
 use crate::collections::catalog::{self, Collection, Column};
 use crate::collections::filter::Condition;
-use crate::collections::spi::{Effect, Rows, Spi};
+use crate::collections::spi::{Effect, Plan, Rows, Spi};
 use crate::collections::sql::{ident, qualified};
 use crate::collections::table::PARTITION;
 use kite_schema::{DataType, Metric};
@@ -14,6 +15,10 @@ use pgrx::pg_sys::{self, Datum, Oid, SysCacheIdentifier};
 use pgrx::{FromDatum, IntoDatum};
 use std::ffi::CStr;
 use std::fmt::Write as _;
+use std::rc::Rc;
+
+/// Rows that are fetched at once where nobody knows how many it takes.
+const BATCH: usize = 1024;
 
 /// The name of the table in the statement.
 pub(super) const ALIAS: &str = "t";
@@ -65,6 +70,16 @@ pub(super) struct Prepared {
     sql: String,
     types: Vec<Oid>,
     values: Vec<Option<Datum>>,
+}
+
+impl Prepared {
+    /// The plan, and the query vector as its first parameter.
+    fn bind(&mut self, spi: &Spi, vector: Datum) -> Rc<Plan> {
+        if let Some(first) = self.values.first_mut() {
+            *first = Some(vector);
+        }
+        spi.plan(&self.sql, &self.types)
+    }
 }
 
 impl Statement<'_> {
@@ -137,12 +152,14 @@ impl Statement<'_> {
     }
 
     /// What the statement finds for one query vector, the best first, and in the order of keys where scores are equal. Scores beyond
-    /// the range's outer end are left out.
-    pub(super) fn run(&self, spi: &Spi, prepared: &mut Prepared, vector: Datum) -> Vec<Hit> {
-        if let Some(first) = prepared.values.first_mut() {
-            *first = Some(vector);
-        }
-        let plan = spi.plan(&prepared.sql, &prepared.types);
+    /// the range's outer end are left out. Entities live as long as the rows.
+    pub(super) fn run<'spi>(
+        &self,
+        spi: &'spi Spi,
+        prepared: &mut Prepared,
+        vector: Datum,
+    ) -> (Vec<Hit>, Rows<'spi>) {
+        let plan = prepared.bind(spi, vector);
         let rows = spi.execute(&plan, &prepared.values, Effect::Reads, 0);
         let mut hits = Vec::with_capacity(rows.len());
         for row in 0..rows.len() {
@@ -156,7 +173,43 @@ impl Statement<'_> {
         for equal in hits.chunk_by_mut(|a, b| a.score.total_cmp(&b.score).is_eq()) {
             equal.sort_by(|a, b| a.key.cmp(&b.key));
         }
-        hits
+        (hits, rows)
+    }
+
+    /// Puts the rows that the statement finds into groups, batch by batch, until that is done. Answers how many rows there were.
+    pub(super) fn collect(
+        &self,
+        spi: &Spi,
+        prepared: &mut Prepared,
+        vector: Datum,
+        collector: &mut Collector,
+    ) -> usize {
+        let plan = prepared.bind(spi, vector);
+        let cursor = spi.cursor(&plan, &prepared.values);
+        let mut seen = 0;
+        while !collector.is_complete() {
+            let rows = cursor.fetch(BATCH);
+            if rows.len() == 0 {
+                break;
+            }
+            seen += rows.len();
+            for row in 0..rows.len() {
+                let Some(mut hit) = self.hit(&rows, row) else { continue };
+                if collector.wants(&hit.group) {
+                    // SAFETY: a `jsonb` of the row; the copy lives as long as the connection.
+                    hit.entity = hit.entity.map(|entity| unsafe {
+                        Datum::from(pg_sys::pg_detoast_datum_copy(entity.cast_mut_ptr()))
+                    });
+                    collector.offer(hit);
+                    if collector.is_complete() {
+                        break;
+                    }
+                }
+            }
+            rows.free();
+        }
+        cursor.close();
+        seen
     }
 
     fn hit(&self, rows: &Rows<'_>, row: usize) -> Option<Hit> {
