@@ -266,7 +266,8 @@ fn fields(table: Oid) -> Vec<Column> {
 fn metrics(table: Oid) -> Vec<(String, String)> {
     let mut metrics = Vec::new();
     scan(c"index", c"index_pkey", &Key::Table(table), |row| {
-        let metric = get::<JsonB>(row, 3).and_then(|request| request.0.get("metric_type")?.as_str().map(str::to_owned));
+        let metric = get::<JsonB>(row, 3)
+            .and_then(|request| request.0.get("metric_type")?.as_str().map(str::to_owned));
         metrics.extend(metric.map(|metric| (get_name(row, 2), metric)));
     });
     metrics

@@ -67,14 +67,13 @@ fn hybrid_search(call: &Call) -> Result<Datum> {
             }
         }
         table.rerank(spi, &ranker, &mut scores)?;
-        let mut ranked: Vec<Hit> = scores
-            .into_iter()
-            .map(|(key, score)| Hit { key, score, entity: None, group: None })
-            .collect();
+        let mut ranked: Vec<Hit> =
+            scores.into_iter().map(|(key, score)| Hit { key, score, entity: None, group: None }).collect();
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.key.cmp(&b.key)));
         let mut page = table.page(spi, ranked, window, group.zip(groups))?;
         if let Some(entity) = &entity {
-            let mut entities = table.look_up(spi, page.iter().map(|hit| &hit.key), entity, &Filter::default())?;
+            let mut entities =
+                table.look_up(spi, page.iter().map(|hit| &hit.key), entity, &Filter::default())?;
             for hit in &mut page {
                 hit.entity = entities.remove(&hit.key).flatten();
             }
@@ -103,7 +102,8 @@ fn parts<'a>(collection: &'a Collection, requests: Option<&Value>, window: Windo
         }
         _ => return Err(Error::invalid("requests should be a list of JSON objects")),
     };
-    let parts = requests.iter().map(|request| part(collection, request, window)).collect::<Result<Vec<_>>>()?;
+    let parts =
+        requests.iter().map(|request| part(collection, request, window)).collect::<Result<Vec<_>>>()?;
     let rows: i64 = parts.iter().map(|part| part.rows).sum();
     if rows > MOST_ROWS {
         return Err(Error::new(
@@ -133,7 +133,9 @@ fn part<'a>(collection: &'a Collection, request: &Value, window: Window) -> Resu
         "exprParams",
         "filter_params",
     ];
-    let Value::Object(map) = request else { return Err(Error::invalid("requests should be a list of JSON objects")) };
+    let Value::Object(map) = request else {
+        return Err(Error::invalid("requests should be a list of JSON objects"));
+    };
     if let Some(key) = map.keys().find(|key| !KEYS.contains(&key.as_str())) {
         return Err(Error::invalid(format!("a request has an unknown key: {key}"))
             .with_hint(format!("Its keys are {}.", KEYS.join(", "))));
@@ -142,9 +144,12 @@ fn part<'a>(collection: &'a Collection, request: &Value, window: Window) -> Resu
     let text = |keys: &[&str]| match get(keys) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(other) => Err(Error::invalid(format!("{} of a request should be a string, not {other}", keys[0]))),
+        Some(other) => {
+            Err(Error::invalid(format!("{} of a request should be a string, not {other}", keys[0])))
+        }
     };
-    let column = request::vector_field(collection, text(&["anns_field", "annsField", "vector_field"])?.as_deref())?;
+    let column =
+        request::vector_field(collection, text(&["anns_field", "annsField", "vector_field"])?.as_deref())?;
     let mut params = get(&["param", "search_params", "searchParams", "params"]).cloned();
     if let Some(metric) = map.get("metric_type") {
         let params = params.get_or_insert_with(|| Value::Object(serde_json::Map::new()));
@@ -198,7 +203,8 @@ impl Part<'_> {
         };
         let mut prepared = request::prepare(&statement, &self.filter, self.rows)?;
         let settings = self.options.settings(self.rows)?;
-        let (hits, rows) = request::with_settings(&settings, || statement.run(spi, &mut prepared, self.vector));
+        let (hits, rows) =
+            request::with_settings(&settings, || statement.run(spi, &mut prepared, self.vector));
         // No entities: nothing is lent from the rows.
         rows.free();
         Ok(hits)
@@ -230,7 +236,11 @@ impl Table<'_> {
                 let numbers = self.look_up(spi, scores.keys(), &number, &Filter::default())?;
                 for (key, score) in scores {
                     // SAFETY: the expression is of type `float8`.
-                    let number = numbers.get(key).copied().flatten().and_then(|value| unsafe { f64::from_datum(value, false) });
+                    let number = numbers
+                        .get(key)
+                        .copied()
+                        .flatten()
+                        .and_then(|value| unsafe { f64::from_datum(value, false) });
                     // What is not known is as far away as can be. The sum makes no zero negative.
                     *score = *score * number.map_or(0.0, |number| decay.factor(number)) + 0.0;
                 }
@@ -267,8 +277,11 @@ impl Table<'_> {
         let names = self.look_up(spi, ranked.iter().map(|hit| &hit.key), &group, &Filter::default())?;
         for hit in &mut ranked {
             // SAFETY: the expression is of type `text`.
-            hit.group =
-                names.get(&hit.key).copied().flatten().and_then(|name| unsafe { String::from_datum(name, false) });
+            hit.group = names
+                .get(&hit.key)
+                .copied()
+                .flatten()
+                .and_then(|name| unsafe { String::from_datum(name, false) });
         }
         let mut collector = Collector::new(groups);
         for hit in ranked {

@@ -19,7 +19,9 @@ use std::collections::BTreeMap;
 pub(super) fn read(text: &str, kind: DataType, dims: Option<u32>) -> Result<Vec<String>> {
     let text = text.trim();
     match kind {
-        DataType::SparseFloatVector if !text.starts_with('[') && !text.ends_with('}') => Ok(vec![text.into()]),
+        DataType::SparseFloatVector if !text.starts_with('[') && !text.ends_with('}') => {
+            Ok(vec![text.into()])
+        }
         DataType::SparseFloatVector => sparse(&json(text)?, dims.unwrap_or(0)),
         DataType::BinaryVector if !text.starts_with('[') => Ok(vec![text.into()]),
         DataType::BinaryVector => binary(&json(text)?),
@@ -32,14 +34,19 @@ fn malformed() -> Error {
 }
 
 fn json(text: &str) -> Result<Value> {
-    serde_json::from_str(text).map_err(|error| Error::invalid(format!("`data` is no vector and no JSON: {error}")))
+    serde_json::from_str(text)
+        .map_err(|error| Error::invalid(format!("`data` is no vector and no JSON: {error}")))
 }
 
 /// Numbers hold no brackets: a list of dense vectors is taken apart without reading them, so that each is read once, as the type does.
 fn dense(text: &str) -> Result<Vec<String>> {
     let inside = text.strip_prefix('[').map(str::trim_start);
     let Some(inside) = inside.filter(|inside| inside.starts_with('[')) else {
-        return if inside.is_some_and(|inside| inside == "]") { Ok(Vec::new()) } else { Ok(vec![text.into()]) };
+        return if inside.is_some_and(|inside| inside == "]") {
+            Ok(Vec::new())
+        } else {
+            Ok(vec![text.into()])
+        };
     };
     let mut vectors = Vec::new();
     let mut rest = inside;

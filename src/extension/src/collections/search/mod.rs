@@ -167,7 +167,8 @@ fn grouping<'a>(
     window: Window,
 ) -> Result<(Option<&'a super::catalog::Column>, Option<Groups>)> {
     let asked = &options.grouping;
-    let Some(name) = call.get::<String>(field).or_else(|| asked.field.clone()).filter(|name| !name.is_empty())
+    let Some(name) =
+        call.get::<String>(field).or_else(|| asked.field.clone()).filter(|name| !name.is_empty())
     else {
         return Ok((None, None));
     };
@@ -179,11 +180,8 @@ fn grouping<'a>(
         )));
     }
     let is_strict = call.get::<bool>(strict).or(asked.is_strict).unwrap_or(false);
-    let groups = Groups {
-        count: window.top_k + window.skip,
-        size: usize::try_from(size).unwrap_or(1),
-        is_strict,
-    };
+    let groups =
+        Groups { count: window.top_k + window.skip, size: usize::try_from(size).unwrap_or(1), is_strict };
     Ok((Some(column), Some(groups)))
 }
 
@@ -210,8 +208,7 @@ fn support(call: &Call) -> Result<Datum> {
         if (*rows).node.is_null() || (*(*rows).node).type_ != NodeTag::T_FuncExpr {
             return Ok(Datum::null());
         }
-        let arguments =
-            PgList::<pg_sys::Node>::from_pg((*(*rows).node.cast::<pg_sys::FuncExpr>()).args);
+        let arguments = PgList::<pg_sys::Node>::from_pg((*(*rows).node.cast::<pg_sys::FuncExpr>()).args);
         let constant = |n: usize| {
             let node = arguments.get_ptr(n).filter(|node| (**node).type_ == NodeTag::T_Const)?;
             let constant = node.cast::<pg_sys::Const>();

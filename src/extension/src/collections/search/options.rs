@@ -141,7 +141,9 @@ impl Options {
         match index {
             Some(index) if asked.as_ref().ok() != Some(&index) => {
                 let expected = index.name();
-                Err(Error::invalid(format!("metric type not match: invalid [expected={expected}][actual={name}]")))
+                Err(Error::invalid(format!(
+                    "metric type not match: invalid [expected={expected}][actual={name}]"
+                )))
             }
             _ => asked,
         }
@@ -166,8 +168,7 @@ impl Options {
         if let Some(inner) = range.inner
             && !score::is_better(metric, inner, radius)
         {
-            let (name, order) =
-                (metric.name(), if metric.larger_is_better() { "greater" } else { "less" });
+            let (name, order) = (metric.name(), if metric.larger_is_better() { "greater" } else { "less" });
             return Err(Error::invalid(format!(
                 "range_filter({inner}) must be {order} than radius({radius}) for {name}"
             )));
@@ -263,7 +264,8 @@ mod tests {
 
     #[test]
     fn nested_keys_go_before_flat_ones() -> Result<()> {
-        let options = read(&json!({"metric_type": "L2", "radius": 1, "params": {"radius": "2.5", "hints": 1}}))?;
+        let options =
+            read(&json!({"metric_type": "L2", "radius": 1, "params": {"radius": "2.5", "hints": 1}}))?;
         assert_eq!((options.metric.as_deref(), options.radius), (Some("L2"), Some(2.5)));
         assert_eq!(Options::read(Some(&Value::Null))?.radius, None);
         Ok(())

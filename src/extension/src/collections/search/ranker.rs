@@ -106,7 +106,14 @@ fn unit(seed: u64) -> f64 {
 
 impl Ranker {
     /// What a hit of the n-th search, with this rank from 1, gives to its row, and how it goes together with what others give.
-    pub(super) fn combine(&self, before: Option<f64>, n: usize, rank: usize, metric: Metric, score: f64) -> f64 {
+    pub(super) fn combine(
+        &self,
+        before: Option<f64>,
+        n: usize,
+        rank: usize,
+        metric: Metric,
+        score: f64,
+    ) -> f64 {
         match self {
             Self::Rrf { k } => before.unwrap_or(0.0) + 1.0 / (k + rank as f64),
             Self::Weighted { weights, is_normalised } => {
@@ -146,7 +153,9 @@ impl Ranker {
                 if k > 0.0 && k < 16_384.0 {
                     Ok(Self::Rrf { k })
                 } else {
-                    Err(Error::invalid(format!("The rank params k should be in range (0, 16384), but got {k}")))
+                    Err(Error::invalid(format!(
+                        "The rank params k should be in range (0, 16384), but got {k}"
+                    )))
                 }
             }
             Some("weighted") => weighted(&map, searches),
@@ -169,7 +178,8 @@ fn flat(value: &Value) -> Result<Map<String, Value>> {
         Some(Value::Object(params)) => flat.extend(params),
         Some(Value::Array(pairs)) => {
             for pair in pairs {
-                if let (Some(key), Some(value)) = (pair.get("key").and_then(Value::as_str), pair.get("value")) {
+                if let (Some(key), Some(value)) = (pair.get("key").and_then(Value::as_str), pair.get("value"))
+                {
                     flat.insert(key.to_owned(), value.clone());
                 }
             }
@@ -224,7 +234,8 @@ fn weighted(map: &Map<String, Value>, searches: usize) -> Result<Ranker> {
         Some(Value::Array(list)) => list.iter().map(Value::as_f64).collect::<Option<Vec<f64>>>(),
         _ => None,
     };
-    let weights = weights.ok_or_else(|| Error::invalid("weights of the ranker should be a list of numbers"))?;
+    let weights =
+        weights.ok_or_else(|| Error::invalid("weights of the ranker should be a list of numbers"))?;
     if let Some(weight) = weights.iter().find(|weight| !(0.0..=1.0).contains(*weight)) {
         return Err(Error::invalid(format!("rank param weight should be in range [0, 1], but got {weight}")));
     }
@@ -238,7 +249,9 @@ fn weighted(map: &Map<String, Value>, searches: usize) -> Result<Ranker> {
         None | Some(Value::Null) => true,
         Some(Value::Bool(value)) => *value,
         Some(other) => {
-            return Err(Error::invalid(format!("norm_score of the ranker should be true or false, not {other}")));
+            return Err(Error::invalid(format!(
+                "norm_score of the ranker should be true or false, not {other}"
+            )));
         }
     };
     Ok(Ranker::Weighted { weights, is_normalised })
@@ -261,7 +274,8 @@ impl Decay {
             .ok_or_else(|| Error::invalid("a decay ranker has one field of numbers as input_field_names"))?
             .to_owned();
         let must = |key: &str| {
-            number(map, key)?.ok_or_else(|| Error::invalid(format!("a decay ranker needs the parameter {key}")))
+            number(map, key)?
+                .ok_or_else(|| Error::invalid(format!("a decay ranker needs the parameter {key}")))
         };
         let (origin, scale) = (must("origin")?, must("scale")?);
         let (offset, decay) = (number(map, "offset")?.unwrap_or(0.0), number(map, "decay")?.unwrap_or(0.5));
@@ -272,7 +286,9 @@ impl Decay {
             return Err(Error::invalid(format!("offset of a decay ranker must be >= 0, but got {offset}")));
         }
         if !(decay > 0.0 && decay < 1.0) {
-            return Err(Error::invalid(format!("decay of a decay ranker must be in (0, 1), but got {decay}")));
+            return Err(Error::invalid(format!(
+                "decay of a decay ranker must be in (0, 1), but got {decay}"
+            )));
         }
         Ok(Self { field, curve, origin, scale, offset, decay })
     }
@@ -400,7 +416,8 @@ mod tests {
 
     #[test]
     fn random_factors_are_spread_over_the_unit() {
-        let mean = (0..1000).map(unit).inspect(|unit| assert!((0.0..1.0).contains(unit))).sum::<f64>() / 1000.0;
+        let mean =
+            (0..1000).map(unit).inspect(|unit| assert!((0.0..1.0).contains(unit))).sum::<f64>() / 1000.0;
         assert!((mean - 0.5).abs() < 0.05, "{mean}");
     }
 

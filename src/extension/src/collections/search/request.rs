@@ -69,9 +69,7 @@ pub(super) fn vector_field<'a>(collection: &'a Collection, name: Option<&str>) -
                 "multiple anns_fields exist, please specify a anns_field in search_params",
             )
             .with_hint("Name the field as vector_field.")),
-            (None, _) => {
-                Err(Error::invalid(format!("collection {} has no vector field", collection.name)))
-            }
+            (None, _) => Err(Error::invalid(format!("collection {} has no vector field", collection.name))),
         };
     };
     let column = field(collection, name)?;
@@ -87,9 +85,12 @@ pub(super) fn vector_field<'a>(collection: &'a Collection, name: Option<&str>) -
 /// # Errors
 /// Where there is none.
 pub(super) fn field<'a>(collection: &'a Collection, name: &str) -> Result<&'a Column> {
-    collection
-        .field(name)
-        .ok_or_else(|| Error::new(Code::FieldNotFound, format!("failed to get field schema by name: fieldName({name}) not found")))
+    collection.field(name).ok_or_else(|| {
+        Error::new(
+            Code::FieldNotFound,
+            format!("failed to get field schema by name: fieldName({name}) not found"),
+        )
+    })
 }
 
 /// The field that rows are grouped by.

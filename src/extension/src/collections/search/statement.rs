@@ -93,9 +93,7 @@ impl Statement<'_> {
         let name = |column: &Column| format!("{ALIAS}.{}", ident(&column.name));
         let mut types = vec![self.column.type_oid];
         let mut values = vec![None];
-        let operator = |operator: &str| {
-            format!("OPERATOR({}.{operator})", ident(&types_schema(self.column)))
-        };
+        let operator = |operator: &str| format!("OPERATOR({}.{operator})", ident(&types_schema(self.column)));
         let mut conditions = Vec::new();
         let distance = match score::order(self.metric) {
             Order::Distance(symbol) => format!("({} {} $1)", name(self.column), operator(symbol)),
@@ -246,8 +244,7 @@ fn types_schema(column: &Column) -> String {
     }
     // SAFETY: catalog look-ups; the struct is read before the tuple is released, and the name is copied.
     let name = unsafe {
-        let tuple =
-            pg_sys::SearchSysCache1(SysCacheIdentifier::TYPEOID as i32, Datum::from(column.type_oid));
+        let tuple = pg_sys::SearchSysCache1(SysCacheIdentifier::TYPEOID as i32, Datum::from(column.type_oid));
         if tuple.is_null() {
             return catalog::types_schema();
         }

@@ -5,8 +5,8 @@ use crate::call::Call;
 use crate::collections::catalog::Column;
 use crate::collections::error::internal;
 use kite_schema::{DataType, Error, Result};
-use pgrx::pg_sys::{self, CoercionContext, CoercionPathType, Datum, Oid};
 use pgrx::direct_function_call_as_datum;
+use pgrx::pg_sys::{self, CoercionContext, CoercionPathType, Datum, Oid};
 use std::ffi::{CStr, CString};
 
 /// The most query vectors of one call.
@@ -75,7 +75,9 @@ fn jsonb_text(value: Datum) -> String {
     // SAFETY: the value is a `jsonb`, and its output function answers a string that lives in the current memory context.
     unsafe {
         let text = direct_function_call_as_datum(pg_sys::jsonb_out, &[Some(value)]);
-        text.map_or_else(String::new, |text| CStr::from_ptr(text.cast_mut_ptr()).to_string_lossy().into_owned())
+        text.map_or_else(String::new, |text| {
+            CStr::from_ptr(text.cast_mut_ptr()).to_string_lossy().into_owned()
+        })
     }
 }
 
@@ -129,7 +131,9 @@ fn coerced(value: Datum, from: Oid, column: &Column) -> Result<Datum> {
                 CoercionPathType::COERCION_PATH_RELABELTYPE => {}
                 _ => {
                     let (field, kind) = (&column.field.name, column.field.data_type.label());
-                    return Err(Error::invalid(format!("`data` is of no type that field {field} of type {kind} is searched by")));
+                    return Err(Error::invalid(format!(
+                        "`data` is of no type that field {field} of type {kind} is searched by"
+                    )));
                 }
             }
         }
