@@ -69,7 +69,9 @@ fn the_index_serves_every_metric() -> Result<()> {
             let found = text(&mut client, &call(more))?;
             let after = scans(&mut client)?;
             client.batch_execute("COMMIT")?;
-            assert_eq!(after - before, 1, "{field} {metric} {more}: {found}");
+            // Groups may take a second look.
+            let scans = if more.contains("group_by") { 1..=3 } else { 1..=1 };
+            assert!(scans.contains(&(after - before)), "{field} {metric} {more}: {found}");
         }
         // By the same operator without an index, the ten nearest are mostly the same rows.
         let exact = format!(
