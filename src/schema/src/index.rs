@@ -100,6 +100,18 @@ pub struct IndexRequest {
 }
 
 impl IndexRequest {
+    /// A request that leaves the type of index open.
+    #[must_use]
+    pub fn automatic(field: &str, metric_type: &str) -> Self {
+        Self {
+            field: field.to_owned(),
+            index_name: None,
+            index_type: "AUTOINDEX".to_owned(),
+            metric_type: Some(metric_type.to_owned()),
+            params: Map::new(),
+        }
+    }
+
     /// Reads one request or a list of them.
     ///
     /// # Errors

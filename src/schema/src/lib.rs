@@ -6,6 +6,7 @@ mod error;
 mod field;
 mod index;
 mod name;
+mod plan;
 mod read;
 mod types;
 
@@ -14,4 +15,5 @@ pub use error::{Code, Error, Result};
 pub use field::{Field, MAX_CAPACITY, MAX_LENGTH};
 pub use index::{IndexRequest, Metric};
 pub use name::{Entity, IDENTIFIER_BYTES, MAX_NAME, check_name, fit};
+pub use plan::{Available, IndexPlan, InvertedFile, Method};
 pub use types::DataType;

@@ -45,11 +45,17 @@ const SURFACE: [&str; 7] = [
 ];
 
 /// Schema `kite`, in the order in which the parts need each other.
-const KITE: [&str; 6] = [
+const KITE: [&str; 12] = [
     include_str!("../../../sql/kite.sql"),
     include_str!("../../../sql/collections/catalogs.sql"),
     include_str!("../../../sql/collections/triggers.sql"),
     include_str!("../../../sql/collections/define.sql"),
+    include_str!("../../../sql/collections/indexes.sql"),
+    include_str!("../../../sql/collections/partitions.sql"),
+    include_str!("../../../sql/collections/alter.sql"),
+    include_str!("../../../sql/collections/databases.sql"),
+    include_str!("../../../sql/collections/adopt.sql"),
+    include_str!("../../../sql/collections/roles.sql"),
     include_str!("../../../sql/collections/search.sql"),
     include_str!("../../../sql/collections/search_overloads.sql"),
 ];

@@ -246,31 +246,21 @@ pub(super) fn read(table: Oid) -> Option<Collection> {
 }
 
 fn fields(table: Oid) -> Vec<Column> {
-    let metrics = metrics(table);
+    let indexes = indexes(table);
     let mut columns: Vec<(i16, Column)> = Vec::new();
     scan(c"field", c"field_pkey", &Key::Table(table), |row| {
         let (name, position) = (get_name(row, 1), get(row, 3).unwrap_or(0));
         let json: Option<pgrx::Json> = get(row, 4);
         let field = json.and_then(|json| Field::read(&json.0).ok());
         if let Some((field, (number, type_oid, type_modifier))) = field.zip(attribute(table, &name)) {
-            let metric = metrics.iter().find(|(column, _)| *column == name);
-            let metric = metric.and_then(|(_, metric)| Metric::read(metric, field.data_type).ok());
+            let index = indexes.iter().find(|index| index.column == name);
+            let metric =
+                index.and_then(|index| Metric::read(index.text("metric_type"), field.data_type).ok());
             columns.push((position, Column { field, name, number, type_oid, type_modifier, metric }));
         }
     });
     columns.sort_by_key(|(position, _)| *position);
     columns.into_iter().map(|(_, column)| column).collect()
-}
-
-/// The metrics that indexes were asked for with, by column.
-fn metrics(table: Oid) -> Vec<(String, String)> {
-    let mut metrics = Vec::new();
-    scan(c"index", c"index_pkey", &Key::Table(table), |row| {
-        let metric = get::<JsonB>(row, 3)
-            .and_then(|request| request.0.get("metric_type")?.as_str().map(str::to_owned));
-        metrics.extend(metric.map(|metric| (get_name(row, 2), metric)));
-    });
-    metrics
 }
 
 /// Number, type and type modifier of a column that is there.
@@ -321,6 +311,53 @@ pub(super) fn partitions(table: Oid) -> Vec<(String, Option<Oid>)> {
         partitions.push((get(row, 1).unwrap_or_default(), get::<Oid>(row, 2)));
     });
     partitions
+}
+
+/// An index as it was asked for.
+#[derive(Debug)]
+pub(super) struct Index {
+    /// Its name: that of the field, where none is given.
+    pub(super) name: String,
+    /// The column.
+    pub(super) column: String,
+    /// `field_name`, `index_name`, `index_type`, `metric_type`, `params` and `note`.
+    pub(super) request: Map<String, Value>,
+    /// Its relation, in the schema of the collection.
+    pub(super) relation: Option<String>,
+}
+
+impl Index {
+    /// A text of the request.
+    pub(super) fn text(&self, key: &str) -> &str {
+        self.request.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// The indexes of a table, by name.
+pub(super) fn indexes(table: Oid) -> Vec<Index> {
+    let mut indexes = Vec::new();
+    scan(c"index", c"index_pkey", &Key::Table(table), |row| {
+        let request = match get::<JsonB>(row, 3) {
+            Some(JsonB(Value::Object(map))) => map,
+            _ => Map::new(),
+        };
+        let whole = request.get("index_name").and_then(Value::as_str).map(str::to_owned);
+        indexes.push(Index {
+            name: whole.unwrap_or_else(|| get_name(row, 1)),
+            column: get_name(row, 2),
+            request,
+            relation: row.get(4).copied().flatten().map(|_| get_name(row, 4)),
+        });
+    });
+    indexes
+}
+
+/// The relation of this name in a schema.
+pub(super) fn relation(namespace: Oid, name: &str) -> Option<Oid> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: a catalog look-up.
+    let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), namespace) };
+    (oid != pg_sys::InvalidOid).then_some(oid)
 }
 
 /// The schema of the types `vector`, `halfvec` and `sparsevec`: that of the extension that owns them.

@@ -4,7 +4,7 @@ use super::access::{check_owner, pinned};
 use super::database::Database;
 use super::error::{internal, notice};
 use super::sql::{ident, qualified};
-use super::{cache, catalog, record, spi, table};
+use super::{cache, catalog, index, record, spi, state, table};
 use crate::call::Call;
 use kite_schema::{
     Code, Definition, Entity, Error, IndexRequest, Metric, QuickForm, Result, check_name, fit,
@@ -46,6 +46,35 @@ fn create(call: &Call) -> Result<()> {
     let parts = definition.first_partitions();
     let parts = parts.iter().map(|part| database.relation(&table::partition_table(&relation, part)));
     record::collection(made(&relation), name, &definition, consistency_level, &parts.collect::<Vec<_>>());
+    make_indexes(call, made(&relation))
+}
+
+/// Makes the indexes that the arguments ask for, and in the quick form one of the vector. A collection is loaded when all its vectors
+/// have one, as in Milvus.
+fn make_indexes(call: &Call, table: Oid) -> Result<()> {
+    let collection =
+        cache::of_table(table).unwrap_or_else(|| internal("the collection was not recorded".into()));
+    let mut requests = match call.get::<JsonB>(8) {
+        Some(JsonB(requests)) => IndexRequest::read_all(&requests)?,
+        None => Vec::new(),
+    };
+    if !call.is_null(1) {
+        let metric: String = call.get(5).unwrap_or_else(|| "COSINE".to_owned());
+        for vector in collection.vectors().map(|column| &column.field.name) {
+            match requests.iter_mut().find(|request| &request.field == vector) {
+                Some(request) => _ = request.metric_type.get_or_insert_with(|| metric.clone()),
+                None => requests.push(IndexRequest::automatic(vector, &metric)),
+            }
+        }
+    }
+    for request in &requests {
+        index::make(&collection, request)?;
+    }
+    let has_index =
+        |column: &catalog::Column| requests.iter().any(|request| request.field == column.field.name);
+    if collection.vectors().all(has_index) {
+        state::set_loaded(&collection, true);
+    }
     Ok(())
 }
 

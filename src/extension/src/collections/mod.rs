@@ -4,7 +4,13 @@
 //! |---|---|
 //! | `define` | create, drop, rename |
 //! | `describe` | has, list, describe |
-//! | `database` | a database is a schema |
+//! | `index` | indexes, by Milvus's names |
+//! | `state` | load, release, flush, compact |
+//! | `partition`, `alias` | partitions and aliases |
+//! | `alter` | properties, a new field, truncate, statistics |
+//! | `adopt` | a table that is there becomes a collection |
+//! | `database`, `databases` | a database is a schema; its verbs |
+//! | `change` | what those verbs have in common |
 //! | `catalog` | the catalogs of schema `kite`, read |
 //! | `record` | the same, written as the extension's owner |
 //! | `cache` | what a backend remembers of collections |
@@ -21,18 +27,26 @@
 //! everything with its schema; where that cannot be (a definition, the catalogs), its search path is pinned (`access::pinned`).
 
 mod access;
+mod adopt;
+mod alias;
+mod alter;
 mod cache;
 mod catalog;
+mod change;
 mod database;
+mod databases;
 mod define;
 mod describe;
 mod entity;
 mod error;
 mod filter;
+mod index;
+mod partition;
 mod record;
 mod search;
 mod spi;
 mod sql;
+mod state;
 mod table;
 
 pub(crate) use cache::watch_changes;

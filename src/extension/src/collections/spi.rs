@@ -250,6 +250,15 @@ impl Rows<'_> {
         unsafe { pg_sys::SPI_freetuptable(self.table) };
     }
 
+    /// Columns of a row.
+    pub(super) fn columns(&self) -> usize {
+        if self.table.is_null() {
+            return 0;
+        }
+        // SAFETY: as for `len`; a table has a description of its rows.
+        usize::try_from(unsafe { (*(*self.table).tupdesc).natts }).unwrap_or(0)
+    }
+
     /// A value, both counted from 0; `None` for NULL. One that is passed by reference lives as long as the connection.
     pub(super) fn value(&self, row: usize, column: usize) -> Option<Datum> {
         assert!(row < self.len(), "a row that is there");

@@ -29,7 +29,7 @@ pub(super) fn statements(
     let mut elements = Vec::new();
     for field in &definition.fields {
         let column = fit(&field.name);
-        let mut element = format!("{} {}", ident(&column), column_type(field, types));
+        let mut element = format!("{} {}{}", ident(&column), column_type(field, types), collation(field));
         if field.auto_id && field.data_type == DataType::VarChar {
             let name = qualified(schema, &fit(&format!("{table}_{column}_seq")));
             statements.push(format!("CREATE SEQUENCE {name}"));
@@ -51,11 +51,7 @@ pub(super) fn statements(
         elements.extend(checks(field, &column));
     }
     if definition.is_dynamic {
-        elements.push(format!(
-            "{meta} pg_catalog.jsonb NOT NULL DEFAULT '{{}}' CONSTRAINT {name} CHECK (pg_catalog.jsonb_typeof({meta}) OPERATOR(pg_catalog.=) 'object')",
-            meta = ident(META),
-            name = ident("$meta_object"),
-        ));
+        elements.push(meta_column());
     }
     let has_partition = !matches!(definition.partitioning, Partitioning::Hash(_));
     if has_partition {
@@ -92,6 +88,20 @@ pub(super) fn statements(
     statements
 }
 
+/// The column of keys that no field has, in a definition.
+pub(super) fn meta_column() -> String {
+    format!(
+        "{meta} pg_catalog.jsonb NOT NULL DEFAULT '{{}}' CONSTRAINT {name} CHECK (pg_catalog.jsonb_typeof({meta}) OPERATOR(pg_catalog.=) 'object')",
+        meta = ident(META),
+        name = ident("$meta_object"),
+    )
+}
+
+/// Milvus compares texts byte by byte. With this collation one b-tree serves equality, order and prefixes of filters.
+pub(super) fn collation(field: &Field) -> &'static str {
+    if field.data_type == DataType::VarChar { " COLLATE pg_catalog.\"C\"" } else { "" }
+}
+
 /// The type of a field's column.
 pub(super) fn column_type(field: &Field, types: &str) -> String {
     let dim = field.dim.unwrap_or(0);
@@ -122,7 +132,7 @@ fn scalar_type(data_type: DataType) -> &'static str {
 }
 
 /// What the type of a column does not say by itself. Operators are looked up on the pinned search path.
-fn checks(field: &Field, column: &str) -> Vec<String> {
+pub(super) fn checks(field: &Field, column: &str) -> Vec<String> {
     let name = ident(column);
     let mut checks = Vec::new();
     let mut check = |what: &str, condition: String| {
