@@ -6,6 +6,9 @@ const POWERS: [f64; 23] = [
     1e19, 1e20, 1e21, 1e22,
 ];
 
+/// Bits of a double behind those of a float.
+const REST: u32 = f64::MANTISSA_DIGITS - f32::MANTISSA_DIGITS;
+
 /// Digits that a number is made of: `digits · 10^exponent`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Decimal {
@@ -33,8 +36,6 @@ fn quick(decimal: &Decimal) -> Option<f32> {
     let power = *POWERS.get(usize::try_from(decimal.exponent.unsigned_abs()).ok()?)?;
     let digits = decimal.digits as f64;
     let double = if decimal.exponent < 0 { digits / power } else { digits * power };
-    // Bits of a double behind those of a float.
-    const REST: u32 = f64::MANTISSA_DIGITS - f32::MANTISSA_DIGITS;
     let is_middle = double.to_bits() & ((1 << REST) - 1) == 1 << (REST - 1);
     // Below the normal floats the middles lie elsewhere.
     if is_middle || (double < f64::from(f32::MIN_POSITIVE) && double != 0.0) {

@@ -45,11 +45,12 @@ const SURFACE: [&str; 7] = [
 ];
 
 /// Schema `kite`, in the order in which the parts need each other.
-const KITE: [&str; 4] = [
+const KITE: [&str; 5] = [
     include_str!("../../../sql/kite.sql"),
     include_str!("../../../sql/collections/catalogs.sql"),
     include_str!("../../../sql/collections/triggers.sql"),
     include_str!("../../../sql/collections/define.sql"),
+    include_str!("../../../sql/collections/data.sql"),
 ];
 
 /// Every file that a layout puts into `share/extension`.

@@ -4,6 +4,11 @@
 //! |---|---|
 //! | `define` | create, drop, rename |
 //! | `describe` | has, list, describe |
+//! | `write` | insert, upsert, delete |
+//! | `batch`, `value` | rows in JSON as datums |
+//! | `rowset` | datums as rows that a statement reads |
+//! | `query` | get, query |
+//! | `output`, `show` | rows as JSON objects |
 //! | `database` | a database is a schema |
 //! | `catalog` | the catalogs of schema `kite`, read |
 //! | `record` | the same, written as the extension's owner |
@@ -19,17 +24,23 @@
 //! everything with its schema; where that cannot be (a definition, the catalogs), its search path is pinned (`access::pinned`).
 
 mod access;
+mod batch;
 mod cache;
 mod catalog;
 mod database;
 mod define;
 mod describe;
 mod error;
-#[allow(dead_code, reason = "for those who query and search")]
 mod filter;
+mod output;
+mod query;
 mod record;
+mod rowset;
+mod show;
 mod spi;
 mod sql;
 mod table;
+mod value;
+mod write;
 
 pub(crate) use cache::watch_changes;
