@@ -45,11 +45,12 @@ const SURFACE: [&str; 7] = [
 ];
 
 /// Schema `kite`, in the order in which the parts need each other.
-const KITE: [&str; 12] = [
+const KITE: [&str; 13] = [
     include_str!("../../../sql/kite.sql"),
     include_str!("../../../sql/collections/catalogs.sql"),
     include_str!("../../../sql/collections/triggers.sql"),
     include_str!("../../../sql/collections/define.sql"),
+    include_str!("../../../sql/collections/data.sql"),
     include_str!("../../../sql/collections/indexes.sql"),
     include_str!("../../../sql/collections/partitions.sql"),
     include_str!("../../../sql/collections/alter.sql"),

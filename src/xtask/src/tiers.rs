@@ -30,6 +30,7 @@ const LIBRARIES: &[&str] = &[
     "kite-hnsw",
     "kite-schema",
     "kite-filter",
+    "kite-json",
     "kite-script",
 ];
 

@@ -398,3 +398,41 @@ pub(super) fn types_schema() -> String {
     names
         .map_or_else(|| internal("the extension of the vector types is missing".into()), |(schema, _)| schema)
 }
+
+/// The type of this name in a schema.
+pub(super) fn type_oid(schema: &str, name: &CStr) -> Oid {
+    let Ok(schema) = CString::new(schema) else { return pg_sys::InvalidOid };
+    // SAFETY: catalog look-ups; the column asked for is `pg_type.oid`.
+    unsafe {
+        pg_sys::GetSysCacheOid(
+            SysCacheIdentifier::TYPENAMENSP as i32,
+            pg_sys::Anum_pg_type_oid as i16,
+            Datum::from(name.as_ptr()),
+            Datum::from(pg_sys::get_namespace_oid(schema.as_ptr(), true)),
+            Datum::null(),
+            Datum::null(),
+        )
+    }
+}
+
+/// Whether a column has a default, or makes its values itself.
+pub(super) fn has_default(table: Oid, number: i16) -> bool {
+    // SAFETY: a plain catalog look-up; the fields are read before the tuple is released.
+    unsafe {
+        let tuple = pg_sys::SearchSysCacheAttNum(table, number);
+        if tuple.is_null() {
+            return false;
+        }
+        let form: *const pg_sys::FormData_pg_attribute = pg_sys::heap_tuple_get_struct(tuple);
+        let result = (*form).atthasdef || (*form).attidentity != 0;
+        pg_sys::ReleaseSysCache(tuple);
+        result
+    }
+}
+
+/// The number of a column; 0 where there is none.
+pub(super) fn column_number(table: Oid, name: &str) -> i16 {
+    let Ok(name) = CString::new(name) else { return 0 };
+    // SAFETY: a catalog look-up.
+    unsafe { pg_sys::get_attnum(table, name.as_ptr()) }
+}

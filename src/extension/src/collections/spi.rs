@@ -2,12 +2,26 @@
 //! its parameters, so that a call that comes again is not parsed again.
 
 use super::error::internal;
+use crate::call::Call;
+use crate::rows;
 use pgrx::pg_sys::{self, Datum, MemoryContext, Oid, SPIPlanPtr};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::marker::PhantomData;
 use std::rc::Rc;
+
+unsafe extern "C-unwind" {
+    /// `executor/tstoreReceiver.h`: where a receiver puts rows, and the columns that they are to have. May raise an ERROR.
+    fn SetTuplestoreDestReceiverParams(
+        receiver: *mut pg_sys::DestReceiver,
+        store: *mut pg_sys::Tuplestorestate,
+        context: MemoryContext,
+        detoast: bool,
+        columns: pg_sys::TupleDesc,
+        refusal: *const std::ffi::c_char,
+    );
+}
 
 /// Plans that a backend keeps; beyond that the one used longest ago goes.
 const MOST: usize = 256;
@@ -168,6 +182,67 @@ impl Spi {
             );
             Rows { table: pg_sys::SPI_tuptable, processed: pg_sys::SPI_processed, connection: PhantomData }
         }
+    }
+
+    /// Executes a plan that reads, and makes its rows the result of the call: they go to where the caller looks for them without being
+    /// held here, and to disk where they are more than `work_mem`.
+    pub(super) fn answer(&self, plan: &Plan, parameters: &[Option<Datum>], call: &Call) {
+        // SAFETY: the plan is alive as long as it is borrowed, and was made for so many parameters, which the count proves; the list
+        // has room for them. The receiver puts rows into a store that lives as long as the calling query.
+        unsafe {
+            let expected = usize::try_from(pg_sys::SPI_getargcount(plan.plan)).unwrap_or(0);
+            if expected != parameters.len() {
+                internal(format!("a plan has {expected} parameters, not {}", parameters.len()));
+            }
+            let list = pg_sys::makeParamList(parameters.len() as i32);
+            for (number, (parameter, value)) in
+                (*list).params.as_mut_slice(expected).iter_mut().zip(parameters).enumerate()
+            {
+                *parameter = pg_sys::ParamExternData {
+                    value: value.unwrap_or_else(Datum::null),
+                    isnull: value.is_none(),
+                    pflags: pg_sys::PARAM_FLAG_CONST as u16,
+                    ptype: pg_sys::SPI_getargtypeid(plan.plan, number as i32),
+                };
+            }
+            let Some((store, descriptor)) = rows::begin(call) else { return };
+            let receiver = pg_sys::CreateDestReceiver(pg_sys::CommandDest::DestTuplestore);
+            pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                SetTuplestoreDestReceiverParams(
+                    receiver,
+                    store,
+                    pg_sys::CurrentMemoryContext,
+                    false,
+                    descriptor,
+                    c"the rows of a statement do not fit".as_ptr(),
+                );
+            });
+            let options = pg_sys::SPIExecuteOptions {
+                params: list,
+                read_only: true,
+                dest: receiver,
+                ..Default::default()
+            };
+            check("SPI_execute_plan", pg_sys::SPI_execute_plan_extended(plan.plan, &raw const options));
+        }
+    }
+
+    /// Makes rows known to statements of this connection, by a name.
+    ///
+    /// # Safety
+    /// `rows` is a named tuple store whose table is locked; it stays as it is until it is taken back by [`Spi::unregister`].
+    pub(super) unsafe fn register(&self, rows: pg_sys::EphemeralNamedRelation) {
+        // SAFETY: the caller's promise.
+        check("SPI_register_relation", unsafe { pg_sys::SPI_register_relation(rows) });
+    }
+
+    /// Takes back what [`Spi::register`] made known.
+    ///
+    /// # Safety
+    /// As there.
+    pub(super) unsafe fn unregister(&self, rows: pg_sys::EphemeralNamedRelation) {
+        // SAFETY: the caller's promise.
+        check("SPI_unregister_relation", unsafe { pg_sys::SPI_unregister_relation((*rows).md.name) });
     }
 
     /// Executes a plan that reads, to be fetched piece by piece.

@@ -10,7 +10,7 @@ use super::vectors;
 use crate::collections::catalog::{Collection, Column};
 use crate::collections::spi::{self, Effect, Spi};
 use crate::collections::sql::{ident, jsonb, qualified};
-use crate::collections::{cache, entity};
+use crate::collections::{cache, output};
 use crate::{call::Call, rows};
 use kite_schema::{Code, DataType, Error, Metric, Result};
 use pgrx::pg_sys::{self, Datum};
@@ -43,7 +43,7 @@ fn hybrid_search(call: &Call) -> Result<Datum> {
     let ranker: Option<JsonB> = call.get(2);
     let skip = call.get::<i32>(6).unwrap_or(0).into();
     let window = Window::new(call.get::<i32>(3).unwrap_or(super::TOP_K).into(), skip)?;
-    let output = super::names(call, 4);
+    let fields = super::names(call, 4);
     let partitions = super::names(call, 5);
     request::check_partitions(&collection, &partitions)?;
     let decimals = super::decimals(call.get::<i32>(7).map(i64::from))?;
@@ -54,7 +54,7 @@ fn hybrid_search(call: &Call) -> Result<Datum> {
     if let (Ranker::Decay(_), Some(_)) = (&ranker, groups) {
         return Err(Error::invalid("a decay ranker does not go together with group_by"));
     }
-    let entity = entity::expression(&collection, &output, ALIAS)?;
+    let entity = output::asked(&collection, &fields, ALIAS)?;
     let table = Table { collection: &collection, primary: request::primary(&collection)? };
     spi::connect(|spi| {
         let mut scores: HashMap<Key, f64> = HashMap::new();

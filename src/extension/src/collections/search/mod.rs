@@ -27,7 +27,7 @@ mod vectors;
 use super::access::check_readable;
 use super::spi::{self, Rows, Spi};
 use super::sql::jsonb;
-use super::{cache, entity, filter};
+use super::{cache, filter, output};
 use crate::{call::Call, rows};
 use group::{Collector, Groups};
 use kite_schema::{Error, Result};
@@ -56,7 +56,7 @@ fn search(call: &Call) -> Result<Datum> {
     let skip = call.get::<i32>(8).map(i64::from).or(options.skip).unwrap_or(0);
     let window = Window::new(call.get::<i32>(2).unwrap_or(TOP_K).into(), skip)?;
     let filter = Filter { text: call.get(3), params: call.get::<JsonB>(9).map(|params| params.0) };
-    let output = names(call, 4);
+    let fields = names(call, 4);
     let column = request::vector_field(&collection, call.get::<String>(5).as_deref())?;
     let metric = options.metric(column.field.data_type, column.metric)?;
     let range = options.range(metric)?;
@@ -69,7 +69,7 @@ fn search(call: &Call) -> Result<Datum> {
     if groups.is_some() && range != options::Range::default() {
         return Err(Error::invalid("Not allowed to do range-search when doing search-group-by"));
     }
-    let entity = entity::expression(&collection, &output, statement::ALIAS)?;
+    let entity = output::asked(&collection, &fields, statement::ALIAS)?;
     let statement = Statement {
         collection: &collection,
         primary: request::primary(&collection)?,
