@@ -20,7 +20,7 @@ pub fn create_table(client: &mut Client) -> Result<()> {
         match &field.data_type {
             // In another order than that of bytes, which filters have nonetheless.
             DataType::Scalar(Scalar::VarChar) => {
-                columns.push(format!("\"{name}\" text COLLATE \"und-x-icu\""))
+                columns.push(format!("\"{name}\" text COLLATE \"und-x-icu\""));
             }
             DataType::Scalar(scalar) => columns.push(format!("\"{name}\" {}", column_type(*scalar))),
             DataType::Array(element) => columns.push(format!("\"{name}\" {}[]", column_type(*element))),
