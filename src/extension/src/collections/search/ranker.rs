@@ -160,7 +160,7 @@ impl Ranker {
             }
             Some("weighted") => weighted(&map, searches),
             Some("decay") => Decay::read(&map).map(Self::Decay),
-            Some("boost") => Boosts::read(&[value.clone()], &map).map(Self::Boost),
+            Some("boost") => Boosts::read(std::slice::from_ref(value), &map).map(Self::Boost),
             Some("model") => {
                 Err(Error::new(kite_schema::Code::Unsupported, "rankers of type model are not supported"))
             }
