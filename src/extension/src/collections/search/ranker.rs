@@ -143,6 +143,7 @@ impl Ranker {
         let map = flat(value)?;
         if let Some(functions) = map.get("functions").and_then(Value::as_array) {
             return match functions.as_slice() {
+                [] => Err(Error::invalid("functions of the ranker is an empty list")),
                 [one] if !is_boost(&flat(one)?) => Self::read(Some(one), searches),
                 many => Boosts::read(many, &map).map(Self::Boost),
             };
@@ -378,6 +379,7 @@ mod tests {
             json!({"strategy": "boost"}),
             json!({"strategy": "boost", "weight": 1, "boost_mode": "max"}),
             json!({"functions": [{"weight": 1}, {"k": 1}]}),
+            json!({"functions": []}),
         ] {
             assert!(read(value.clone()).is_err(), "{value}");
         }

@@ -194,7 +194,7 @@ impl Filter {
     }
 }
 
-/// What one query vector finds.
+/// The statement with its filter, for at most so many rows.
 ///
 /// # Errors
 /// What is wrong with the filter.
