@@ -200,3 +200,29 @@ fn the_stand_in_searches_in_any_schema() -> Result<()> {
     assert_eq!(text(&mut client, first)?, "1");
     Ok(())
 }
+
+#[test]
+fn a_standby_answers_all_but_strong_searches() -> Result<()> {
+    let primary = server::own()?;
+    let mut client = server::database(&primary, "first", "pgkite")?;
+    client.batch_execute(
+        "SELECT kite.create_collection('docs', dimension => 2); INSERT INTO docs VALUES (1, '[1,2]')",
+    )?;
+    let standby = primary.replica()?;
+    client.batch_execute("INSERT INTO docs VALUES (2, '[2,1]')")?;
+    standby.catch_up(&primary)?;
+    let mut reader = standby.connect_to("first")?;
+    let search = |more: &str| {
+        format!(
+            "SELECT string_agg(id || ' ' || (entity ->> 'id'), ' ') FROM kite.search('docs', '[2,1]', output_fields => '{{id}}', search_params => '{{\"params\": {{\"ef\": 64}}}}'{more})"
+        )
+    };
+    for more in ["", ", consistency_level => 'Session'", ", group_by => 'id'"] {
+        assert_eq!(text(&mut reader, &search(more))?, "2 2 1 1", "{more}");
+    }
+    let strong = search(", consistency_level => 'Strong'");
+    assert_eq!(text(&mut client, &strong)?, "2 2 1 1");
+    let error = reader.query(&strong, &[]).expect_err("a standby does not know");
+    assert!(describe(&error).contains("Strong cannot be met on a standby"), "{}", describe(&error));
+    Ok(())
+}
