@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// Collections of every shape; one has lost and renamed columns, so that a restore numbers its columns anew.
 const COLLECTIONS: &str = r#"
-    CREATE SCHEMA sales;
+    SELECT kite.create_database('sales', '{"database.replica.number": 1}');
     SELECT kite.create_collection('quick', dimension => 4);
     SELECT kite.create_collection(repeat('long_', 50), dimension => 4, id_type => 'string', auto_id => true);
     SELECT kite.create_collection('sales.listed', dimension => 4, properties => '{"partitioning": "list"}');
@@ -24,7 +24,9 @@ const COLLECTIONS: &str = r#"
     ALTER TABLE "full" DROP COLUMN gone;
     ALTER TABLE "full" RENAME COLUMN title TO heading;
     ALTER TABLE quick RENAME TO "Quick";
-    INSERT INTO kite.alias VALUES ('other', 'full');
+    SELECT kite.create_alias('full', 'other');
+    SELECT kite.create_partition('sales.listed', 'p');
+    SELECT kite.create_index('full', index_params => '[{"field_name": "v"}, {"field_name": "title", "index_type": "INVERTED", "index_name": "by_title"}]');
     -- A row whose table is gone, as a restore in which a table was left out would leave it.
     INSERT INTO kite.alias VALUES ('dangling', 4294967295::oid::regclass);
 "#;
@@ -40,6 +42,9 @@ fn known(client: &mut Client) -> Result<String> {
         (SELECT string_agg(concat_ws(' ', p.collection, p.partition, p.partition_table), E'\\n' ORDER BY p.collection::text, p.partition)
          FROM kite.partitions p),
         (SELECT kite.describe_collection('other') ->> 'collection_name'),
+        (SELECT string_agg(concat_ws(' ', name, i, kite.describe_index(name, i) -> 'built', kite.get_load_state(name)), E'\\n' ORDER BY name, i)
+         FROM kite.list_collections() AS name, kite.list_indexes(name) AS i),
+        kite.describe_database('sales'),
         (SELECT string_agg(tableoid::regclass || ' ' || id, ' ' ORDER BY id) FROM \"full\"))";
     Ok(client.query_one(sql, &[])?.get(0))
 }
@@ -105,8 +110,8 @@ fn after_restore(cluster: &Cluster, expected: &str) -> Result<()> {
     assert_eq!(known(&mut copy)?, expected);
     let counts =
         "SELECT concat_ws(' ', (SELECT count(*) FROM kite.collection), (SELECT count(*) FROM kite.field),
-        (SELECT count(*) FROM kite.partition), (SELECT count(*) FROM kite.alias))";
-    assert_eq!(copy.query_one(counts, &[])?.get::<_, String>(0), "4 11 19 1");
+        (SELECT count(*) FROM kite.partition), (SELECT count(*) FROM kite.alias), (SELECT count(*) FROM kite.index), (SELECT count(*) FROM kite.database))";
+    assert_eq!(copy.query_one(counts, &[])?.get::<_, String>(0), "4 11 20 1 5 1");
     // The columns were numbered anew: the next rename is followed, too.
     copy.batch_execute("ALTER TABLE \"full\" RENAME COLUMN heading TO header")?;
     let columns =

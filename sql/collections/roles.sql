@@ -49,15 +49,15 @@ COMMENT ON FUNCTION kite.list_users() IS 'roles that can log in, in order';
 CREATE FUNCTION kite.describe_user(user_name text) RETURNS jsonb
     LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
-    found record;
+    role record;
 BEGIN
-    SELECT oid, rolname, rolsuper INTO found FROM pg_roles WHERE rolname = user_name AND rolcanlogin;
+    SELECT oid, rolname, rolsuper INTO role FROM pg_roles WHERE rolname = user_name AND rolcanlogin;
     IF NOT FOUND THEN
         RAISE undefined_object USING MESSAGE = format('user "%s" does not exist', user_name);
     END IF;
-    RETURN jsonb_build_object('user_name', found.rolname, 'is_superuser', found.rolsuper, 'roles', (
+    RETURN jsonb_build_object('user_name', role.rolname, 'is_superuser', role.rolsuper, 'roles', (
         SELECT coalesce(jsonb_agg(r.rolname ORDER BY r.rolname), '[]')
-        FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid WHERE m.member = found.oid));
+        FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid WHERE m.member = role.oid));
 END
 $body$;
 COMMENT ON FUNCTION kite.describe_user(text) IS 'the roles of a user';
@@ -134,6 +134,8 @@ DECLARE
     here text := coalesce(nullif(database, ''), current_setting('kite.database'));
     tail text := CASE WHEN granted THEN 'TO' ELSE 'FROM' END || ' ' || quote_ident(role_name);
     verb text := CASE WHEN granted THEN 'GRANT' ELSE 'REVOKE' END;
+    name text := privilege_statements.collection;
+    table_oid oid;
     each record;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
@@ -143,13 +145,16 @@ BEGIN
         RETURN NEXT format('%s %s ON SCHEMA %I %s', verb, rights.on_schema, kite.describe_database(here) ->> 'schema', tail);
         RETURN;
     END IF;
+    IF name <> '*' THEN
+        name := CASE WHEN strpos(name, '.') > 0 THEN name ELSE here || '.' || name END;
+        table_oid := (kite.describe_collection(name) ->> 'collection_id')::oid;
+    END IF;
     FOR each IN
         SELECT c.collection AS oid, c.schema_name, c.table_name FROM kite.collections c
-        WHERE collection = '*' AND (here = '*' OR c.database = here)
+        WHERE privilege_statements.collection = '*' AND (here = '*' OR c.database = here)
         UNION ALL
         SELECT c.collection, c.schema_name, c.table_name FROM kite.collections c
-        WHERE collection <> '*' AND c.collection = (kite.describe_collection(
-            CASE WHEN strpos(collection, '.') > 0 THEN collection ELSE here || '.' || collection END) ->> 'collection_id')::oid
+        WHERE c.collection = table_oid
     LOOP
         RETURN NEXT format('%s %s ON TABLE %I.%I %s', verb, rights.on_table, each.schema_name, each.table_name, tail);
         IF granted AND NOT has_schema_privilege(role_name, each.schema_name, 'USAGE') THEN

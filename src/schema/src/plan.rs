@@ -1,8 +1,10 @@
 //! What is built for an index that a client asks for by one of Milvus's names: the nearest that there is, and a note where that is
 //! not the algorithm named.
 
+mod params;
+
 use crate::{Code, DataType, Error, Field, IndexRequest, Metric, Result};
-use serde_json::Value;
+use params::Params;
 
 /// Bytes of a VARCHAR up to which every value fits into an entry of a b-tree (a third of a page, less its headers).
 const BTREE_BYTES: u32 = 2_600;
@@ -10,9 +12,6 @@ const BTREE_BYTES: u32 = 2_600;
 /// The range of `m` and of `ef_construction` of access method `hnsw`.
 const HNSW_M: (i64, i64) = (2, 100);
 const HNSW_EF: (i64, i64) = (4, 1000);
-
-/// Keys that say how Milvus holds an index in memory, and nothing of the index.
-const SILENT: [&str; 6] = ["mmap.enabled", "mmap_enabled", "warmup", "offset_cache.enabled", "dim", "level"];
 
 /// What a server can build.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,71 +65,6 @@ pub struct IndexPlan {
     pub ignored: Vec<String>,
 }
 
-/// The parameters of a request, taken one by one.
-struct Params<'a> {
-    request: &'a IndexRequest,
-    taken: Vec<&'a str>,
-}
-
-impl<'a> Params<'a> {
-    fn get(&mut self, name: &'a str) -> Option<&'a Value> {
-        self.taken.push(name);
-        self.request.params.get(name).filter(|value| !value.is_null())
-    }
-
-    /// A whole number, as a number or a string.
-    fn integer(&mut self, name: &'a str, (least, most): (i64, i64), otherwise: i64) -> Result<i64> {
-        let Some(value) = self.get(name) else { return Ok(otherwise) };
-        let number = value.as_i64().or_else(|| value.as_str()?.trim().parse().ok());
-        let number = number.ok_or_else(|| {
-            Error::invalid(format!("Type conflict in json: param '{name}' ({value}) should be an integer"))
-        })?;
-        if (least..=most).contains(&number) {
-            return Ok(number);
-        }
-        Err(Error::invalid(format!(
-            "Out of range in json: param '{name}' ({number}) should be in range [{least}, {most}]"
-        )))
-    }
-
-    fn text(
-        &mut self,
-        name: &'a str,
-        allowed: &[&'static str],
-        otherwise: &'static str,
-    ) -> Result<&'static str> {
-        let Some(value) = self.get(name) else { return Ok(otherwise) };
-        let text = value.as_str().unwrap_or_default();
-        allowed.iter().find(|known| known.eq_ignore_ascii_case(text)).copied().ok_or_else(|| {
-            Error::invalid(format!(
-                "invalid param '{name}': {value}, should be one of {}",
-                allowed.join(", ")
-            ))
-        })
-    }
-
-    /// A part of one, 1 excluded.
-    fn ratio(&mut self, name: &'a str) -> Result<()> {
-        let Some(value) = self.get(name) else { return Ok(()) };
-        let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
-        if number.is_some_and(|number| (0.0..1.0).contains(&number)) {
-            return Ok(());
-        }
-        Err(Error::invalid(format!(
-            "Out of range in json: param '{name}' ({value}) should be in range [0.000000, 1.000000)"
-        )))
-    }
-
-    fn ignore(&mut self, names: &[&'a str]) {
-        self.taken.extend(names);
-    }
-
-    fn left(&self) -> Vec<String> {
-        let known = |key: &&String| !self.taken.contains(&key.as_str()) && !SILENT.contains(&key.as_str());
-        self.request.params.keys().filter(known).cloned().collect()
-    }
-}
-
 impl IndexRequest {
     /// The metric asked for on a vector field, or the one that Milvus takes; `None` on any other field.
     ///
@@ -155,7 +89,7 @@ impl IndexRequest {
             ));
         }
         let metric = self.metric(field.data_type)?;
-        let mut params = Params { request: self, taken: Vec::new() };
+        let mut params = Params::new(self);
         let built = match field.data_type {
             DataType::BinaryVector => binary(&mut params, metric, available)?,
             DataType::SparseFloatVector => sparse(&mut params)?,
@@ -184,7 +118,7 @@ impl Built {
         Self { method, options: Vec::new(), note: String::new() }
     }
 
-    fn option(mut self, name: &'static str, value: impl ToString) -> Self {
+    fn option(mut self, name: &'static str, value: &(impl ToString + ?Sized)) -> Self {
         self.options.push((name, value.to_string()));
         self
     }
@@ -202,7 +136,7 @@ impl Built {
 fn graph(m: i64, ef_construction: i64) -> Built {
     let built_m = m.clamp(HNSW_M.0, HNSW_M.1);
     let built_ef = ef_construction.max(2 * built_m).clamp(HNSW_EF.0, HNSW_EF.1);
-    let built = Built::new(Method::Hnsw).option("m", built_m).option("ef_construction", built_ef);
+    let built = Built::new(Method::Hnsw).option("m", &built_m).option("ef_construction", &built_ef);
     if (built_m, built_ef) == (m, ef_construction) {
         return built;
     }
@@ -246,10 +180,10 @@ fn inverted_file(
     let lists = params.integer("nlist", (1, 65_536), 128)?;
     Ok(match available.inverted_file {
         Some(InvertedFile::Ivf) => {
-            Built::new(Method::Ivf).option("lists", lists.min(32_768)).option("codes", codes)
+            Built::new(Method::Ivf).option("lists", &lists.min(32_768)).option("codes", codes)
         }
         Some(InvertedFile::IvfFlat) => {
-            let built = Built::new(Method::IvfFlat).option("lists", lists.min(32_768));
+            let built = Built::new(Method::IvfFlat).option("lists", &lists.min(32_768));
             if codes == "none" { built } else { built.note(&format!("{named} is built without its codes.")) }
         }
         None => graph(18, 240).note(&format!(
@@ -261,7 +195,7 @@ fn inverted_file(
 fn dense(params: &mut Params<'_>, field: &Field, available: Available) -> Result<Built> {
     let dim = i64::from(field.dim.unwrap_or(0));
     let exact = "the executor ranks by the vectors themselves";
-    Ok(match params.request.index_type.as_str() {
+    Ok(match params.index_type() {
         "FLAT" => Built::new(Method::Scan),
         "GPU_BRUTE_FORCE" => {
             Built::new(Method::Scan).note("There is no GPU: every row is compared on the CPU.")
@@ -280,7 +214,7 @@ fn dense(params: &mut Params<'_>, field: &Field, available: Available) -> Result
             hnsw(params)?.option("payload", payload).note(&note)
         }
         "HNSW_PQ" | "HNSW_PRQ" => {
-            let (name, default_m) = match params.request.index_type.as_str() {
+            let (name, default_m) = match params.index_type() {
                 "HNSW_PQ" => ("HNSW_PQ", 32),
                 _ => ("HNSW_PRQ", 2),
             };
@@ -351,7 +285,7 @@ fn dense(params: &mut Params<'_>, field: &Field, available: Available) -> Result
 }
 
 fn binary(params: &mut Params<'_>, metric: Option<Metric>, available: Available) -> Result<Built> {
-    let built = match params.request.index_type.as_str() {
+    let built = match params.index_type() {
         "BIN_FLAT" => Built::new(Method::Scan),
         "AUTOINDEX" if matches!(metric, Some(Metric::Substructure | Metric::Superstructure)) => {
             Built::new(Method::Scan)
@@ -369,7 +303,7 @@ fn binary(params: &mut Params<'_>, metric: Option<Metric>, available: Available)
 }
 
 fn sparse(params: &mut Params<'_>) -> Result<Built> {
-    let name = params.request.index_type.as_str();
+    let name = params.index_type();
     if !matches!(name, "SPARSE_INVERTED_INDEX" | "SPARSE_WAND" | "AUTOINDEX") {
         return Err(mismatch(name, DataType::SparseFloatVector));
     }
@@ -385,7 +319,7 @@ fn sparse(params: &mut Params<'_>) -> Result<Built> {
 }
 
 fn scalar(params: &mut Params<'_>, field: &Field, available: Available) -> Result<Built> {
-    let name = params.request.index_type.as_str();
+    let name = params.index_type();
     let kind = field.data_type;
     let element = field.element_type;
     let is_integer = |kind: DataType| kind.integer_range().is_some();

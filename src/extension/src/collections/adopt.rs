@@ -6,7 +6,7 @@ use super::change::{self, text};
 use super::error::notice;
 use super::sql::{ident, qualified};
 use super::table::{META, PARTITION, meta_column};
-use super::{cache, catalog, database, record};
+use super::{cache, catalog, database, record, state};
 use crate::call::Call;
 use kite_schema::{
     Code, DataType, Definition, Entity, Error, Field, MAX_LENGTH, Metric, Result, check_name, fit,
@@ -83,6 +83,11 @@ fn adopt(call: &Call) -> Result<()> {
     change::run(&statements);
     record::collection(table, &name, &definition, "Bounded", &[]);
     record_indexes(table, &definition);
+    if let Some(collection) = cache::of_table(table)
+        && state::check_indexed(&collection).is_ok()
+    {
+        state::set_loaded(&collection, true);
+    }
     Ok(())
 }
 
@@ -108,7 +113,7 @@ fn columns(table: Oid) -> Vec<Described> {
              (NOT a.attnotnull)::text,
              coalesce(i.indnkeyatts = 1 AND i.indkey[0] = a.attnum, false)::text,
              (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%')::text,
-             CASE WHEN a.attgenerated = '' AND pg_get_expr(d.adbin, d.adrelid) NOT LIKE '%(%' THEN pg_get_expr(d.adbin, d.adrelid) END
+             CASE WHEN a.attgenerated = '' AND pg_get_expr(d.adbin, d.adrelid) ~ '^(''[^(]*|[0-9.]+|true|false)$' THEN pg_get_expr(d.adbin, d.adrelid) END
          FROM pg_attribute a
          JOIN pg_type b ON b.oid = a.atttypid
          JOIN pg_type t ON t.oid = CASE WHEN b.typcategory = 'A' AND b.typelem <> 0 THEN b.typelem ELSE b.oid END
@@ -134,7 +139,7 @@ fn described(row: Vec<Option<String>>) -> Described {
         is_nullable: is(next()),
         is_primary: is(next()),
         is_generated: is(next()),
-        // It calls nothing: a literal and casts.
+        // It calls nothing: a literal, perhaps with a cast.
         constant: next().and_then(|expression| {
             let json = change::ask_one(&format!("SELECT to_jsonb({expression})::text"), &[])?;
             serde_json::from_str(&json).ok().filter(|value: &Value| !value.is_null())

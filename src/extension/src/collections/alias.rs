@@ -18,9 +18,9 @@ export! { Error;
     "kite_list_aliases" => list,
 }
 
-/// Whoever makes an alias looks first whether there is one, with nobody else between.
+/// Whoever makes an alias looks first whether there is one, with nobody else between. Others may take aliases away meanwhile.
 fn alone() {
-    as_owner(|| spi::connect(|spi| spi.run("LOCK TABLE kite.alias IN SHARE ROW EXCLUSIVE MODE")));
+    as_owner(|| spi::connect(|spi| spi.run("LOCK TABLE kite.alias IN SHARE UPDATE EXCLUSIVE MODE")));
 }
 
 fn not_found(database: &Database, alias: &str) -> Error {

@@ -149,7 +149,7 @@ fn check_added(collection: &Collection, field: &Field) -> Result<()> {
 fn truncate(call: &Call) -> Result<()> {
     let collection = cache::find(&call.get::<String>(0).unwrap_or_default())?;
     // Whoever is granted TRUNCATE may.
-    change::run(&[format!("TRUNCATE TABLE {}", whole(&collection))]);
+    change::run_on_rows(&format!("TRUNCATE TABLE {}", whole(&collection)));
     Ok(())
 }
 
@@ -165,8 +165,7 @@ fn stats(call: &Call) -> Result<JsonB> {
         );
         return Ok(JsonB(json!({ "row_count": number(rows), "exact": false })));
     }
-    let rows = change::ask_one(&format!("SELECT count(*)::text FROM {}", whole(&collection)), &[]);
-    Ok(JsonB(json!({ "row_count": number(rows) })))
+    Ok(JsonB(json!({ "row_count": change::count(&collection, "", &[]) })))
 }
 
 fn number(text: Option<String>) -> i64 {

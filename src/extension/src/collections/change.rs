@@ -46,6 +46,19 @@ pub(super) fn run(statements: &[String]) {
     pinned(|| spi::connect(|spi| statements.iter().for_each(|statement| spi.run(statement))));
 }
 
+/// Runs a statement on rows. Its search path is the caller's, as triggers and policies look names up on it.
+pub(super) fn run_on_rows(statement: &str) {
+    spi::connect(|spi| spi.run(statement));
+}
+
+/// Counts the rows of a collection that the caller may see, under a condition that names everything with its schema.
+pub(super) fn count(collection: &Collection, condition: &str, parameters: &[Parameter]) -> i64 {
+    let sql = format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {}{condition}", whole(collection));
+    let rows = query(&sql, parameters);
+    let first = rows.into_iter().next().and_then(|row| row.into_iter().next()?);
+    first.and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
 /// Writes the catalogs. Who may do so is decided before.
 pub(super) fn record(sql: &str, parameters: &[Parameter]) {
     as_owner(|| spi::connect(|spi| _ = spi.write(sql, parameters)));
@@ -53,19 +66,19 @@ pub(super) fn record(sql: &str, parameters: &[Parameter]) {
 
 /// Rows of a question asked with the caller's rights; every column is a text.
 pub(super) fn ask(sql: &str, parameters: &[Parameter]) -> Vec<Vec<Option<String>>> {
-    pinned(|| {
-        spi::connect(|spi| {
-            let types: Vec<Oid> = parameters.iter().map(|(kind, _)| *kind).collect();
-            let values: Vec<Option<Datum>> = parameters.iter().map(|(_, value)| *value).collect();
-            let rows = spi.execute(&spi.plan(sql, &types), &values, Effect::Writes, 0);
-            let value = |row, column| {
-                // SAFETY: the statements given here make texts only.
-                rows.value(row, column).and_then(|value| unsafe { String::from_datum(value, false) })
-            };
-            (0..rows.len())
-                .map(|row| (0..rows.columns()).map(|column| value(row, column)).collect())
-                .collect()
-        })
+    pinned(|| query(sql, parameters))
+}
+
+fn query(sql: &str, parameters: &[Parameter]) -> Vec<Vec<Option<String>>> {
+    spi::connect(|spi| {
+        let types: Vec<Oid> = parameters.iter().map(|(kind, _)| *kind).collect();
+        let values: Vec<Option<Datum>> = parameters.iter().map(|(_, value)| *value).collect();
+        let rows = spi.execute(&spi.plan(sql, &types), &values, Effect::Reads, 0);
+        let value = |row, column| {
+            // SAFETY: the statements given here make texts only.
+            rows.value(row, column).and_then(|value| unsafe { String::from_datum(value, false) })
+        };
+        (0..rows.len()).map(|row| (0..rows.columns()).map(|column| value(row, column)).collect()).collect()
     })
 }
 

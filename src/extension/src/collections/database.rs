@@ -46,7 +46,7 @@ impl Database {
 }
 
 /// Schemas of the server and of this extension hold no collections.
-fn is_system(schema: &str) -> bool {
+pub(super) fn is_system(schema: &str) -> bool {
     schema.starts_with("pg_") || schema == "information_schema" || schema == "kite"
 }
 

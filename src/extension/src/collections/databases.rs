@@ -1,7 +1,7 @@
 //! `kite.create_database` and its neighbours. Any schema that the caller may use is a database; what was made here also has properties.
 
 use super::change::{self, text};
-use super::database::Database;
+use super::database::{self, Database};
 use super::error::notice;
 use super::sql::ident;
 use super::{cache, catalog};
@@ -31,6 +31,14 @@ fn create(call: &Call) -> Result<()> {
             format!(
                 "the name of a database is that of a schema, of at most {} bytes",
                 kite_schema::IDENTIFIER_BYTES
+            ),
+        ));
+    }
+    if database::is_system(&schema) {
+        return Err(Error::new(
+            Code::DatabaseInvalidName,
+            format!(
+                "Invalid database name: {name}. The schema of this name is the server's or this extension's."
             ),
         ));
     }

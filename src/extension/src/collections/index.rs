@@ -68,7 +68,7 @@ pub(super) fn make(collection: &Collection, request: &IndexRequest) -> Result<()
             notice(format!("index \"{name}\" exists with the same definition, skipping"));
             return Ok(());
         }
-        return Err(match same.column == column {
+        return Err(match same.text("field_name") == request.field {
             true => Error::invalid("at most one distinct index is allowed per field"),
             false => Error::new(Code::IndexDuplicate, format!("index already exists[index={name}]")),
         });

@@ -105,12 +105,12 @@ fn drop(call: &Call) -> Result<()> {
         .and_then(|table| catalog::class(table, |form| pgrx::name_data_to_str(&form.relname).to_owned()));
     match table {
         Some(table) => change::run(&[format!("DROP TABLE {}", qualified(&collection.schema, &table))]),
-        None => change::run(&[format!(
+        None => change::run_on_rows(&format!(
             "DELETE FROM {} WHERE {} OPERATOR(pg_catalog.=) {}",
             whole(&collection),
             ident(PARTITION),
             literal(&name)
-        )]),
+        )),
     }
     change::record(
         "DELETE FROM kite.partition WHERE collection = $1 AND partition = $2",
@@ -139,12 +139,16 @@ fn stats(call: &Call) -> Result<JsonB> {
     let name: String = call.get(1).unwrap_or_default();
     check_readable(collection.oid);
     let (_, table) = of_collection(&collection, &name).ok_or_else(|| not_found(&name))?;
-    let count =
-        |condition: &str| format!("SELECT count(*)::text FROM {} WHERE {condition}", whole(&collection));
-    let found = match (collection.has_partition_column(), table) {
-        (false, Some(table)) => change::ask_one(&count("tableoid = $1"), &[change::table(table)]),
-        _ => change::ask_one(&count(&format!("{} = $1", ident(PARTITION))), &[text(&name)]),
+    let rows = match (collection.has_partition_column(), table) {
+        (false, Some(table)) => change::count(
+            &collection,
+            " WHERE tableoid OPERATOR(pg_catalog.=) $1::pg_catalog.oid",
+            &[change::table(table)],
+        ),
+        _ => {
+            let condition = format!(" WHERE {} OPERATOR(pg_catalog.=) $1", ident(PARTITION));
+            change::count(&collection, &condition, &[text(&name)])
+        }
     };
-    let rows: i64 = found.and_then(|rows| rows.parse().ok()).unwrap_or(0);
     Ok(JsonB(json!({ "row_count": rows })))
 }

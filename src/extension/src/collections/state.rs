@@ -47,7 +47,7 @@ pub(super) fn set_loaded(collection: &Collection, loaded: bool) {
 }
 
 /// Milvus loads no collection whose vectors have no index; `FLAT` is one.
-fn check_indexed(collection: &Collection) -> Result<()> {
+pub(super) fn check_indexed(collection: &Collection) -> Result<()> {
     let indexes = catalog::indexes(collection.oid);
     match collection.vectors().find(|column| !indexes.iter().any(|index| index.column == column.name)) {
         None => Ok(()),
@@ -61,7 +61,7 @@ fn check_indexed(collection: &Collection) -> Result<()> {
     }
 }
 
-/// Reads what fits into the server's cache, indexes first, where pg_prewarm is installed.
+/// Reads what fits into the server's cache, indexes first and long vectors last, where pg_prewarm is installed.
 fn prewarmed(collection: &Collection) -> Value {
     let schema = change::ask_one(
         "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
@@ -80,10 +80,11 @@ fn prewarmed(collection: &Collection) -> Value {
             "WITH parts AS (SELECT relid FROM pg_partition_tree($1) WHERE isleaf UNION SELECT $1),
              relations AS (
                  SELECT i.indexrelid AS relation, 0 AS turn FROM parts JOIN pg_index i ON i.indrelid = parts.relid
-                 UNION ALL SELECT relid, 1 FROM parts),
+                 UNION ALL SELECT relid, 1 FROM parts
+                 UNION ALL SELECT c.reltoastrelid, 2 FROM parts JOIN pg_class c ON c.oid = parts.relid),
              sized AS (
                  SELECT relation, sum(pg_relation_size(relation)) OVER (ORDER BY turn, relation) AS until
-                 FROM relations JOIN pg_class c ON c.oid = relation AND c.relkind IN ('r', 'i'))
+                 FROM relations JOIN pg_class c ON c.oid = relation AND c.relkind IN ('r', 'i', 't'))
              SELECT coalesce(sum({schema}.pg_prewarm(relation)), 0)::text FROM sized
              WHERE until <= (SELECT setting::bigint * current_setting('block_size')::bigint FROM pg_settings WHERE name = 'shared_buffers')"
         ),

@@ -1,5 +1,8 @@
 use super::*;
-use serde_json::json;
+use crate::DataType::{
+    Array, BinaryVector, Bool, FloatVector, Int64, Json, SparseFloatVector, Timestamptz, VarChar,
+};
+use serde_json::{Value, json};
 
 fn field(kind: DataType) -> Field {
     let mut field = Field::new("f", kind);
@@ -25,7 +28,6 @@ fn names_are_built_as_the_nearest() {
     let ivf = Available { inverted_file: Some(InvertedFile::Ivf), trigrams: true };
     let flat = Available { inverted_file: Some(InvertedFile::IvfFlat), trigrams: true };
     let none = Available::default();
-    use DataType::{Array, BinaryVector, Bool, FloatVector, Int64, Json, SparseFloatVector, VarChar};
     for (kind, request, available, method, expected, noted) in [
         (FloatVector, json!({"index_type": "FLAT"}), none, Method::Scan, "", false),
         (FloatVector, json!({}), none, Method::Hnsw, "m=18 ef_construction=240", false),
@@ -125,7 +127,6 @@ fn a_long_text_goes_into_no_btree() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    use DataType::{Array, BinaryVector, FloatVector, Int64, Json, SparseFloatVector, Timestamptz, VarChar};
     for (kind, request, code) in [
         (FloatVector, json!({"index_type": "ANNOY"}), Code::IndexNotSupported),
         (FloatVector, json!({"index_type": "MINHASH_LSH"}), Code::IndexNotSupported),
