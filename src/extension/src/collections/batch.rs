@@ -212,7 +212,10 @@ impl<'a> Batch<'a> {
             place.set((row, META));
             self.set(row, fields.len(), Cell::Value(jsonb(&dynamic)));
         }
-        self.check_row(row, place)
+        self.check_row(row, place)?;
+        // What comes behind the row is no matter of its last field.
+        place.set((row, ""));
+        Ok(())
     }
 
     /// Adds a key that no field has.
