@@ -27,15 +27,15 @@ export! { Error;
 
 /// The collection of the first argument, locked against changes of its definition, as a statement that writes locks it.
 fn open(call: &Call) -> Result<Rc<Collection>> {
-    let name: String = call.get(0).unwrap_or_default();
-    let collection = cache::find(&name)?;
+    let collection = cache::find(&call.get::<String>(0).unwrap_or_default())?;
     check_writable(collection.oid);
     // SAFETY: locks are given back when the transaction ends. Waiting for one lets changes of the table be seen, so that the
     // collection is looked up again.
     unsafe { pg_sys::LockRelationOid(collection.oid, pg_sys::RowExclusiveLock as i32) };
     match cache::of_table(collection.oid) {
         Some(collection) => Ok(collection),
-        None => cache::find(&name),
+        // Dropped while this waited; there may be another of that name by now.
+        None => open(call),
     }
 }
 
