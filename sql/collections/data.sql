@@ -5,6 +5,12 @@ CREATE FUNCTION kite.insert(collection text, data json, partition text DEFAULT N
 COMMENT ON FUNCTION kite.insert(text, json, text) IS
     'inserts rows, an array of objects or one object, and answers how many and their keys';
 
+-- The same text without PostgreSQL's own parser before ours: what a bare literal or an untyped parameter resolves to.
+CREATE FUNCTION kite.insert(collection text, data text, partition text DEFAULT NULL) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'kite_insert' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION kite.insert(text, text, text) IS
+    'inserts rows, an array of objects or one object as a text, and answers how many and their keys';
+
 CREATE FUNCTION kite.insert(collection text, ids bigint[], vectors vector[], rest json DEFAULT NULL, partition text DEFAULT NULL) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'kite_insert_arrays' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION kite.insert(text, bigint[], vector[], json, text) IS
@@ -18,6 +24,11 @@ COMMENT ON FUNCTION kite.insert(text, text[], vector[], json, text) IS
 CREATE FUNCTION kite.upsert(collection text, data json, partition text DEFAULT NULL, partial boolean DEFAULT false) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'kite_upsert' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION kite.upsert(text, json, text, boolean) IS
+    'puts rows in the place of those with the same keys, or beside the others; partial: changes only the fields that are given';
+
+CREATE FUNCTION kite.upsert(collection text, data text, partition text DEFAULT NULL, partial boolean DEFAULT false) RETURNS jsonb
+    AS 'MODULE_PATHNAME', 'kite_upsert' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION kite.upsert(text, text, text, boolean) IS
     'puts rows in the place of those with the same keys, or beside the others; partial: changes only the fields that are given';
 
 CREATE FUNCTION kite.delete(collection text, ids jsonb DEFAULT NULL, filter text DEFAULT NULL, filter_params jsonb DEFAULT NULL, partition text DEFAULT NULL) RETURNS jsonb

@@ -145,7 +145,10 @@ impl<'a> Reader<'a> {
     /// Where something else comes next, or the float would be infinite.
     #[inline]
     pub fn float(&mut self) -> Result<f32> {
-        self.expect(Kind::Number)?;
+        self.skip_space();
+        if !matches!(self.byte(), Some(b'-' | b'0'..=b'9')) {
+            self.expect(Kind::Number)?;
+        }
         let start = self.at;
         let (decimal, token) = self.decimal()?;
         let value = nearest(&decimal, token);
@@ -325,7 +328,7 @@ impl<'a> Reader<'a> {
         self.at += usize::from(negative);
         let mut decimal = Decimal { negative, digits: 0, many: false, exponent: 0 };
         let first = self.at;
-        self.digits(&mut decimal.digits);
+        self.few_digits(&mut decimal.digits);
         let mut count = self.at - first;
         if count == 0 || (count > 1 && self.text.as_bytes()[first] == b'0') {
             return self.fault(Problem::Syntax);
@@ -333,7 +336,7 @@ impl<'a> Reader<'a> {
         if self.byte() == Some(b'.') {
             self.at += 1;
             let first = self.at;
-            self.digits(&mut decimal.digits);
+            self.many_digits(&mut decimal.digits);
             let places = self.at - first;
             if places == 0 {
                 return self.fault(Problem::Syntax);
@@ -360,13 +363,43 @@ impl<'a> Reader<'a> {
         Ok((decimal, &self.text[start..self.at]))
     }
 
+    /// Reads digits, eight at a time where there are so many: behind the point of a vector's element there mostly are.
     #[inline]
-    fn digits(&mut self, digits: &mut u64) {
+    fn many_digits(&mut self, digits: &mut u64) {
+        let bytes = self.text.as_bytes();
+        while let Some(eight) = bytes.get(self.at..).and_then(<[u8]>::first_chunk).and_then(eight_digits) {
+            *digits = digits.wrapping_mul(100_000_000).wrapping_add(eight);
+            self.at += 8;
+        }
+        self.few_digits(digits);
+    }
+
+    #[inline]
+    fn few_digits(&mut self, digits: &mut u64) {
         while let Some(byte @ b'0'..=b'9') = self.byte() {
             *digits = digits.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
             self.at += 1;
         }
     }
+}
+
+/// The number that eight digits make, if all eight bytes are digits: pairs, then fours, then both halves are added up at once (Lemire,
+/// "Number parsing at a gigabyte per second", 2021).
+#[inline]
+fn eight_digits(bytes: &[u8; 8]) -> Option<u64> {
+    const HIGH: u64 = 0xF0F0_F0F0_F0F0_F0F0;
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    let word = u64::from_le_bytes(*bytes);
+    // A digit's upper half is 3, and still is with 6 added, which takes `:` and what follows to 4.
+    let above = word.wrapping_add(0x0606_0606_0606_0606);
+    if word & HIGH != ZEROS || above & HIGH != ZEROS {
+        return None;
+    }
+    // The first digit is the lowest byte. The products hold no more than their bytes: 99, 9999, 99999999.
+    let ones = word - ZEROS;
+    let pairs = (ones * 10 + (ones >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    Some((fours & 0xFFFF) * 10_000 + (fours >> 32))
 }
 
 fn close(is_object: bool) -> u8 {

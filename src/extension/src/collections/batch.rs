@@ -142,9 +142,10 @@ impl<'a> Batch<'a> {
     fn rows(&mut self, text: &str, filled: bool, place: &Place<'a>) -> std::result::Result<(), Fault> {
         let mut reader = Reader::new(text);
         let mut values = Values::default();
-        let rows = self.count;
+        let (rows, mut read) = (self.count, 0);
         let mut each = |reader: &mut Reader<'_>, row: usize| {
             place.set((row, ""));
+            read = row + 1;
             if !filled {
                 self.add()?;
             } else if row >= rows {
@@ -166,7 +167,6 @@ impl<'a> Batch<'a> {
             reader.array(&mut each)?;
         }
         reader.end()?;
-        let read = place.get().0 + 1;
         if filled && read < rows {
             return Err(Fault(Error::invalid(format!("only {read} of {rows} rows have a rest"))));
         }
@@ -212,7 +212,10 @@ impl<'a> Batch<'a> {
             place.set((row, META));
             self.set(row, fields.len(), Cell::Value(jsonb(&dynamic)));
         }
-        self.check_row(row, place)
+        self.check_row(row, place)?;
+        // What comes behind the row is no matter of its last field.
+        place.set((row, ""));
+        Ok(())
     }
 
     /// Adds a key that no field has.

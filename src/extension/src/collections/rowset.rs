@@ -26,8 +26,9 @@ pub(super) fn lend<R>(spi: &Spi, batch: &Batch<'_>, rows: &[usize], work: impl F
             internal("a field without a column".into());
         }
         let store = pg_sys::tuplestore_begin_heap(false, false, pg_sys::work_mem);
+        let (mut values, mut nulls) = (vec![Datum::null(); columns], vec![true; columns]);
         for &row in rows {
-            let (mut values, mut nulls) = (vec![Datum::null(); columns], vec![true; columns]);
+            nulls.fill(true);
             for (place, &number) in numbers.iter().enumerate() {
                 if let Cell::Value(value) = batch.cell(row, place) {
                     values[number] = value;

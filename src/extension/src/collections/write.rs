@@ -27,15 +27,15 @@ export! { Error;
 
 /// The collection of the first argument, locked against changes of its definition, as a statement that writes locks it.
 fn open(call: &Call) -> Result<Rc<Collection>> {
-    let name: String = call.get(0).unwrap_or_default();
-    let collection = cache::find(&name)?;
+    let collection = cache::find(&call.get::<String>(0).unwrap_or_default())?;
     check_writable(collection.oid);
     // SAFETY: locks are given back when the transaction ends. Waiting for one lets changes of the table be seen, so that the
     // collection is looked up again.
     unsafe { pg_sys::LockRelationOid(collection.oid, pg_sys::RowExclusiveLock as i32) };
     match cache::of_table(collection.oid) {
         Some(collection) => Ok(collection),
-        None => cache::find(&name),
+        // Dropped while this waited; there may be another of that name by now.
+        None => open(call),
     }
 }
 
@@ -48,18 +48,18 @@ fn partition(call: &Call, argument: usize, collection: &Collection) -> Result<Op
     Ok(name)
 }
 
-fn data(call: &Call, argument: usize) -> Result<String> {
-    // The datum of a `json` is that of a `text`.
-    call.get::<String>(argument).ok_or_else(|| Error::new(Code::ParameterMissing, "data are needed"))
+/// The text of the rows, lent from the argument. A `json` is stored as a `text` is.
+fn data(call: &Call) -> Result<&str> {
+    call.get::<&str>(1).ok_or_else(|| Error::new(Code::ParameterMissing, "data are needed"))
 }
 
 fn insert(call: &Call) -> Result<JsonB> {
     let collection = open(call)?;
     let partition = partition(call, 2, &collection)?;
-    let text = data(call, 1)?;
+    let text = data(call)?;
     spi::connect(|spi| {
         let mut batch = Batch::new(&collection, Verb::Insert)?;
-        batch.read(&text, false)?;
+        batch.read(text, false)?;
         insert_batch(spi, &mut batch, partition.as_deref())
     })
 }
@@ -152,10 +152,10 @@ fn upsert(call: &Call) -> Result<JsonB> {
     let collection = open(call)?;
     let partition = partition(call, 2, &collection)?;
     let verb = if call.get(3).unwrap_or(false) { Verb::Partial } else { Verb::Upsert };
-    let text = data(call, 1)?;
+    let text = data(call)?;
     spi::connect(|spi| {
         let mut batch = Batch::new(&collection, verb)?;
-        batch.read(&text, false)?;
+        batch.read(text, false)?;
         let keys = batch.keys()?;
         batch.check_unique(&keys)?;
         let is_auto = collection.primary().is_some_and(|column| column.field.auto_id);
