@@ -52,6 +52,12 @@ impl Call {
         unsafe { T::from_datum(self.datum(n), false) }
     }
 
+    /// The type of the n-th argument as the calling expression has it; `InvalidOid` where no expression calls.
+    pub(crate) fn argument_type(&self, n: usize) -> pg_sys::Oid {
+        // SAFETY: `fcinfo` and the function's info in it are valid; no expression is answered as such.
+        unsafe { pg_sys::get_fn_expr_argtype((*self.fcinfo).flinfo, n as i32) }
+    }
+
     /// The relation whose trigger makes this call, or `None` for a plain call.
     pub(crate) fn trigger_relation(&self) -> Option<pg_sys::Oid> {
         // SAFETY: `fcinfo` is valid; its context is NULL or a node, and one of this type is a trigger's.

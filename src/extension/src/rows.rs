@@ -11,6 +11,19 @@ pub(crate) fn answer<const COLUMNS: usize>(
     call: &Call,
     rows: impl Iterator<Item = [Option<Datum>; COLUMNS]>,
 ) {
+    let Some((store, descriptor)) = begin(call) else { return };
+    for row in rows {
+        let mut values = row.map(|value| value.unwrap_or_else(Datum::null));
+        let mut nulls = row.map(|value| value.is_none());
+        // SAFETY: store and descriptor belong to the running call, and each row has the columns that its function declares.
+        unsafe {
+            pg_sys::tuplestore_putvalues(store, descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
+        }
+    }
+}
+
+/// An empty store that is the result of the call, and the columns of its rows. `None` does not come back: it is an ERROR.
+pub(crate) fn begin(call: &Call) -> Option<(*mut pg_sys::Tuplestorestate, pg_sys::TupleDesc)> {
     let result = call.result_info();
     // SAFETY: `result` is NULL or a node of some type, which is looked at first. Tuple store and descriptor must outlive the call,
     // hence their memory context; a row is copied into the store.
@@ -26,7 +39,7 @@ pub(crate) fn answer<const COLUMNS: usize>(
                 "pgkite",
             )
             .report(PgLogLevel::ERROR);
-            return;
+            return None;
         }
         let before = pg_sys::MemoryContextSwitchTo((*(*result).econtext).ecxt_per_query_memory);
         let mut descriptor = call.result_descriptor();
@@ -40,10 +53,6 @@ pub(crate) fn answer<const COLUMNS: usize>(
         (*result).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
         (*result).setResult = store;
         (*result).setDesc = descriptor;
-        for row in rows {
-            let mut values = row.map(|value| value.unwrap_or_else(Datum::null));
-            let mut nulls = row.map(|value| value.is_none());
-            pg_sys::tuplestore_putvalues(store, descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
-        }
+        Some((store, descriptor))
     }
 }

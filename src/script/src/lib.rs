@@ -45,17 +45,20 @@ const SURFACE: [&str; 7] = [
 ];
 
 /// Schema `kite`, in the order in which the parts need each other.
-const KITE: [&str; 10] = [
+const KITE: [&str; 13] = [
     include_str!("../../../sql/kite.sql"),
     include_str!("../../../sql/collections/catalogs.sql"),
     include_str!("../../../sql/collections/triggers.sql"),
     include_str!("../../../sql/collections/define.sql"),
+    include_str!("../../../sql/collections/data.sql"),
     include_str!("../../../sql/collections/indexes.sql"),
     include_str!("../../../sql/collections/partitions.sql"),
     include_str!("../../../sql/collections/alter.sql"),
     include_str!("../../../sql/collections/databases.sql"),
     include_str!("../../../sql/collections/adopt.sql"),
     include_str!("../../../sql/collections/roles.sql"),
+    include_str!("../../../sql/collections/search.sql"),
+    include_str!("../../../sql/collections/search_overloads.sql"),
 ];
 
 /// Every file that a layout puts into `share/extension`.

@@ -32,6 +32,7 @@ const LIBRARIES: &[&str] = &[
     "kite-ivf",
     "kite-schema",
     "kite-filter",
+    "kite-json",
     "kite-script",
 ];
 

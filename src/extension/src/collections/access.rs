@@ -39,6 +39,23 @@ pub(super) fn check_owner(table: Oid) {
     }
 }
 
+/// Raises the server's own ERROR where the caller may write nothing in the table, before it is locked for him.
+pub(super) fn check_writable(table: Oid) {
+    let writes = pg_sys::ACL_INSERT | pg_sys::ACL_UPDATE | pg_sys::ACL_DELETE;
+    // SAFETY: catalog look-ups, of a right on the table or on one of its columns.
+    let may_write = unsafe {
+        let (user, any) = (pg_sys::GetUserId(), pg_sys::AclMaskHow::ACLMASK_ANY);
+        pg_sys::pg_class_aclmask(table, user, writes as pg_sys::AclMode, any) != 0
+            || [pg_sys::ACL_INSERT, pg_sys::ACL_UPDATE].into_iter().any(|right| {
+                pg_sys::pg_attribute_aclcheck_all(table, user, right as pg_sys::AclMode, any)
+                    == AclResult::ACLCHECK_OK
+            })
+    };
+    if !may_write {
+        denied(AclResult::ACLCHECK_NO_PRIV, &table_name(table));
+    }
+}
+
 fn table_name(table: Oid) -> std::ffi::CString {
     // SAFETY: a catalog look-up; the name is NULL or a string that stays valid.
     unsafe {

@@ -3,7 +3,7 @@
 
 use super::database;
 use super::error::internal;
-use kite_schema::{DataType, Field, Partitioning};
+use kite_schema::{DataType, Field, Metric, Partitioning};
 use pgrx::{
     FromDatum, JsonB,
     pg_sys::{self, Datum, Oid, Relation, SysCacheIdentifier},
@@ -60,6 +60,8 @@ pub(super) struct Column {
     pub(super) type_oid: Oid,
     /// Its type's modifier.
     pub(super) type_modifier: i32,
+    /// The metric of its index, where one was asked for.
+    pub(super) metric: Option<Metric>,
 }
 
 #[allow(dead_code, reason = "for those who write and search")]
@@ -244,13 +246,17 @@ pub(super) fn read(table: Oid) -> Option<Collection> {
 }
 
 fn fields(table: Oid) -> Vec<Column> {
+    let indexes = indexes(table);
     let mut columns: Vec<(i16, Column)> = Vec::new();
     scan(c"field", c"field_pkey", &Key::Table(table), |row| {
         let (name, position) = (get_name(row, 1), get(row, 3).unwrap_or(0));
         let json: Option<pgrx::Json> = get(row, 4);
         let field = json.and_then(|json| Field::read(&json.0).ok());
         if let Some((field, (number, type_oid, type_modifier))) = field.zip(attribute(table, &name)) {
-            columns.push((position, Column { field, name, number, type_oid, type_modifier }));
+            let index = indexes.iter().find(|index| index.column == name);
+            let metric =
+                index.and_then(|index| Metric::read(index.text("metric_type"), field.data_type).ok());
+            columns.push((position, Column { field, name, number, type_oid, type_modifier, metric }));
         }
     });
     columns.sort_by_key(|(position, _)| *position);
@@ -391,4 +397,42 @@ pub(super) fn types_schema() -> String {
     let names = namespace.and_then(database::names);
     names
         .map_or_else(|| internal("the extension of the vector types is missing".into()), |(schema, _)| schema)
+}
+
+/// The type of this name in a schema.
+pub(super) fn type_oid(schema: &str, name: &CStr) -> Oid {
+    let Ok(schema) = CString::new(schema) else { return pg_sys::InvalidOid };
+    // SAFETY: catalog look-ups; the column asked for is `pg_type.oid`.
+    unsafe {
+        pg_sys::GetSysCacheOid(
+            SysCacheIdentifier::TYPENAMENSP as i32,
+            pg_sys::Anum_pg_type_oid as i16,
+            Datum::from(name.as_ptr()),
+            Datum::from(pg_sys::get_namespace_oid(schema.as_ptr(), true)),
+            Datum::null(),
+            Datum::null(),
+        )
+    }
+}
+
+/// Whether a column has a default, or makes its values itself.
+pub(super) fn has_default(table: Oid, number: i16) -> bool {
+    // SAFETY: a plain catalog look-up; the fields are read before the tuple is released.
+    unsafe {
+        let tuple = pg_sys::SearchSysCacheAttNum(table, number);
+        if tuple.is_null() {
+            return false;
+        }
+        let form: *const pg_sys::FormData_pg_attribute = pg_sys::heap_tuple_get_struct(tuple);
+        let result = (*form).atthasdef || (*form).attidentity != 0;
+        pg_sys::ReleaseSysCache(tuple);
+        result
+    }
+}
+
+/// The number of a column; 0 where there is none.
+pub(super) fn column_number(table: Oid, name: &str) -> i16 {
+    let Ok(name) = CString::new(name) else { return 0 };
+    // SAFETY: a catalog look-up.
+    unsafe { pg_sys::get_attnum(table, name.as_ptr()) }
 }

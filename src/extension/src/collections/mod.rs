@@ -11,6 +11,11 @@
 //! | `adopt` | a table that is there becomes a collection |
 //! | `database`, `databases` | a database is a schema; its verbs |
 //! | `change` | what those verbs have in common |
+//! | `write` | insert, upsert, delete |
+//! | `batch`, `value` | rows in JSON as datums |
+//! | `rowset` | datums as rows that a statement reads |
+//! | `query` | get, query |
+//! | `output`, `show` | rows as JSON objects |
 //! | `catalog` | the catalogs of schema `kite`, read |
 //! | `record` | the same, written as the extension's owner |
 //! | `cache` | what a backend remembers of collections |
@@ -18,6 +23,8 @@
 //! | `sql` | identifiers and literals in statements |
 //! | `spi` | statements inside of a function, plans that are kept |
 //! | `access` | whose rights a piece of work has |
+//! | `filter` | filter expressions as conditions |
+//! | `search` | search, hybrid search |
 //! | `error` | refusals as ERRORs |
 //!
 //! Data functions run with the caller's rights, so that GRANT and row-level security decide. A statement made here names
@@ -27,6 +34,7 @@ mod access;
 mod adopt;
 mod alias;
 mod alter;
+mod batch;
 mod cache;
 mod catalog;
 mod change;
@@ -35,12 +43,20 @@ mod databases;
 mod define;
 mod describe;
 mod error;
+mod filter;
 mod index;
+mod output;
 mod partition;
+mod query;
 mod record;
+mod rowset;
+mod search;
+mod show;
 mod spi;
 mod sql;
 mod state;
 mod table;
+mod value;
+mod write;
 
 pub(crate) use cache::watch_changes;

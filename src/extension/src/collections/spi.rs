@@ -2,12 +2,26 @@
 //! its parameters, so that a call that comes again is not parsed again.
 
 use super::error::internal;
+use crate::call::Call;
+use crate::rows;
 use pgrx::pg_sys::{self, Datum, MemoryContext, Oid, SPIPlanPtr};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::marker::PhantomData;
 use std::rc::Rc;
+
+unsafe extern "C-unwind" {
+    /// `executor/tstoreReceiver.h`: where a receiver puts rows, and the columns that they are to have. May raise an ERROR.
+    fn SetTuplestoreDestReceiverParams(
+        receiver: *mut pg_sys::DestReceiver,
+        store: *mut pg_sys::Tuplestorestate,
+        context: MemoryContext,
+        detoast: bool,
+        columns: pg_sys::TupleDesc,
+        refusal: *const std::ffi::c_char,
+    );
+}
 
 /// Plans that a backend keeps; beyond that the one used longest ago goes.
 const MOST: usize = 256;
@@ -170,11 +184,115 @@ impl Spi {
         }
     }
 
+    /// Executes a plan that reads, and makes its rows the result of the call: they go to where the caller looks for them without being
+    /// held here, and to disk where they are more than `work_mem`.
+    pub(super) fn answer(&self, plan: &Plan, parameters: &[Option<Datum>], call: &Call) {
+        // SAFETY: the plan is alive as long as it is borrowed, and was made for so many parameters, which the count proves; the list
+        // has room for them. The receiver puts rows into a store that lives as long as the calling query.
+        unsafe {
+            let expected = usize::try_from(pg_sys::SPI_getargcount(plan.plan)).unwrap_or(0);
+            if expected != parameters.len() {
+                internal(format!("a plan has {expected} parameters, not {}", parameters.len()));
+            }
+            let list = pg_sys::makeParamList(parameters.len() as i32);
+            for (number, (parameter, value)) in
+                (*list).params.as_mut_slice(expected).iter_mut().zip(parameters).enumerate()
+            {
+                *parameter = pg_sys::ParamExternData {
+                    value: value.unwrap_or_else(Datum::null),
+                    isnull: value.is_none(),
+                    pflags: pg_sys::PARAM_FLAG_CONST as u16,
+                    ptype: pg_sys::SPI_getargtypeid(plan.plan, number as i32),
+                };
+            }
+            let Some((store, descriptor)) = rows::begin(call) else { return };
+            let receiver = pg_sys::CreateDestReceiver(pg_sys::CommandDest::DestTuplestore);
+            pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                SetTuplestoreDestReceiverParams(
+                    receiver,
+                    store,
+                    pg_sys::CurrentMemoryContext,
+                    false,
+                    descriptor,
+                    c"the rows of a statement do not fit".as_ptr(),
+                );
+            });
+            let options = pg_sys::SPIExecuteOptions {
+                params: list,
+                read_only: true,
+                dest: receiver,
+                ..Default::default()
+            };
+            check("SPI_execute_plan", pg_sys::SPI_execute_plan_extended(plan.plan, &raw const options));
+        }
+    }
+
+    /// Makes rows known to statements of this connection, by a name.
+    ///
+    /// # Safety
+    /// `rows` is a named tuple store whose table is locked; it stays as it is until it is taken back by [`Spi::unregister`].
+    pub(super) unsafe fn register(&self, rows: pg_sys::EphemeralNamedRelation) {
+        // SAFETY: the caller's promise.
+        check("SPI_register_relation", unsafe { pg_sys::SPI_register_relation(rows) });
+    }
+
+    /// Takes back what [`Spi::register`] made known.
+    ///
+    /// # Safety
+    /// As there.
+    pub(super) unsafe fn unregister(&self, rows: pg_sys::EphemeralNamedRelation) {
+        // SAFETY: the caller's promise.
+        check("SPI_unregister_relation", unsafe { pg_sys::SPI_unregister_relation((*rows).md.name) });
+    }
+
+    /// Executes a plan that reads, to be fetched piece by piece.
+    pub(super) fn cursor<'spi>(&'spi self, plan: &Plan, parameters: &[Option<Datum>]) -> Cursor<'spi> {
+        let mut values: Vec<Datum> =
+            parameters.iter().map(|value| value.unwrap_or_else(Datum::null)).collect();
+        let nulls: Vec<std::ffi::c_char> = parameters
+            .iter()
+            .map(|value| if value.is_some() { b' ' } else { b'n' } as std::ffi::c_char)
+            .collect();
+        // SAFETY: as in `execute`.
+        unsafe {
+            let expected = usize::try_from(pg_sys::SPI_getargcount(plan.plan)).unwrap_or(0);
+            if expected != parameters.len() {
+                internal(format!("a plan has {expected} parameters, not {}", parameters.len()));
+            }
+            let (values, nulls) = (values.as_mut_ptr(), nulls.as_ptr());
+            let portal = pg_sys::SPI_cursor_open(std::ptr::null(), plan.plan, values, nulls, true);
+            Cursor { portal, connection: PhantomData }
+        }
+    }
+
     /// Executes a statement whose plan is kept, and that may write.
     pub(super) fn write(&self, sql: &str, parameters: &[(Oid, Option<Datum>)]) -> Rows<'_> {
         let types: Vec<Oid> = parameters.iter().map(|(kind, _)| *kind).collect();
         let values: Vec<Option<Datum>> = parameters.iter().map(|(_, value)| *value).collect();
         self.execute(&self.plan(sql, &types), &values, Effect::Writes, 0)
+    }
+}
+
+/// A statement that is being executed. One that is not closed ends with its transaction.
+pub(super) struct Cursor<'spi> {
+    portal: pg_sys::Portal,
+    connection: PhantomData<&'spi Spi>,
+}
+
+impl<'spi> Cursor<'spi> {
+    /// The next rows, at most so many; none at the end.
+    pub(super) fn fetch(&self, most: usize) -> Rows<'spi> {
+        // SAFETY: the portal is open, as closing takes the cursor.
+        unsafe {
+            pg_sys::SPI_cursor_fetch(self.portal, true, most as std::ffi::c_long);
+            Rows { table: pg_sys::SPI_tuptable, processed: pg_sys::SPI_processed, connection: PhantomData }
+        }
+    }
+
+    /// Ends the statement. Not done by dropping, which may come while an ERROR is under way.
+    pub(super) fn close(self) {
+        // SAFETY: as for `fetch`.
+        unsafe { pg_sys::SPI_cursor_close(self.portal) };
     }
 }
 
@@ -199,6 +317,12 @@ impl Rows<'_> {
         }
         // SAFETY: the table lives as long as the connection, which this borrows.
         usize::try_from(unsafe { (*self.table).numvals }).unwrap_or(0)
+    }
+
+    /// Gives the memory back before the connection ends; values that are passed by reference are gone.
+    pub(super) fn free(self) {
+        // SAFETY: the table is NULL or one of this connection's, and nobody has it any more.
+        unsafe { pg_sys::SPI_freetuptable(self.table) };
     }
 
     /// Columns of a row.
