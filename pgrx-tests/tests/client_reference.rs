@@ -1,4 +1,4 @@
-//! The reference, `sql/README.md`: its examples run, and it leaves no function out.
+//! The reference, `sql/README.md` and its pages: the examples run, and no function is left out.
 
 use anyhow::{Context, Result, ensure};
 use kite_tests::script::describe;
@@ -6,11 +6,17 @@ use kite_tests::server;
 
 const REFERENCE: &str = include_str!("../../sql/README.md");
 
-/// The blocks of SQL, each with the number of its first line.
-fn blocks() -> Vec<(usize, String)> {
+const PAGES: [(&str, &str); 3] = [
+    ("README.md", REFERENCE),
+    ("data.md", include_str!("../../sql/data.md")),
+    ("search.md", include_str!("../../sql/search.md")),
+];
+
+/// The blocks of SQL of a page, each with the number of its first line.
+fn blocks(page: &str) -> Vec<(usize, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String)> = None;
-    for (number, line) in (1..).zip(REFERENCE.lines()) {
+    for (number, line) in (1..).zip(page.lines()) {
         match (&mut open, line) {
             (None, "```sql") => open = Some((number + 1, String::new())),
             (Some(_), "```") => blocks.extend(open.take()),
@@ -24,22 +30,27 @@ fn blocks() -> Vec<(usize, String)> {
     blocks
 }
 
-/// The statements of a block: each ends a line. One by one, since some cannot share a transaction.
-fn statements(block: &str) -> impl Iterator<Item = &str> {
-    block.split_inclusive(";\n").filter(|statement| !statement.trim().is_empty())
+/// The statements of a block: each ends a line, but for a comment. One by one, since some cannot share a transaction.
+fn statements(block: &str) -> Vec<String> {
+    let code =
+        |line: &str| line.split_once("  --").map_or(line, |(code, _)| code).trim_end().to_owned() + "\n";
+    let text: String = block.lines().filter(|line| !line.starts_with("--")).map(code).collect();
+    text.split_inclusive(";\n").filter(|statement| !statement.trim().is_empty()).map(str::to_owned).collect()
 }
 
 #[test]
 fn every_example_runs() -> Result<()> {
     let cluster = server::own()?;
-    let mut client = server::database(&cluster, "app", "pgkite")?;
-    let blocks = blocks();
-    ensure!(blocks.len() >= 10, "{} examples", blocks.len());
-    for (line, block) in &blocks {
-        for statement in statements(block) {
-            let ran = client.batch_execute(statement);
-            ran.map_err(|error| anyhow::anyhow!("{}", describe(&error)))
-                .with_context(|| format!("the example at line {line} of sql/README.md: {statement}"))?;
+    for (place, (name, page)) in PAGES.iter().enumerate() {
+        let mut client = server::database(&cluster, &format!("page_{place}"), "pgkite")?;
+        let blocks = blocks(page);
+        ensure!(blocks.len() >= 4, "{} examples in {name}", blocks.len());
+        for (line, block) in &blocks {
+            for statement in statements(block) {
+                let ran = client.batch_execute(&statement);
+                ran.map_err(|error| anyhow::anyhow!("{}", describe(&error)))
+                    .with_context(|| format!("the example at line {line} of sql/{name}: {statement}"))?;
+            }
         }
     }
     Ok(())
@@ -55,7 +66,7 @@ fn no_function_is_left_out() -> Result<()> {
         &[],
     )?;
     ensure!(rows.len() > 40, "{} functions", rows.len());
-    let examples: String = blocks().into_iter().map(|(_, block)| block).collect();
+    let examples: String = PAGES.iter().flat_map(|(_, page)| blocks(page)).map(|(_, block)| block).collect();
     let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     let undescribed = names.iter().filter(|name| !REFERENCE.contains(&format!("`{name}(")));
     let missing: Vec<&String> = undescribed.collect();

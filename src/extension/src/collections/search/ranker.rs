@@ -336,8 +336,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(value: Value) -> Result<Ranker> {
-        Ranker::read(Some(&value), 2)
+    fn read(value: &Value) -> Result<Ranker> {
+        Ranker::read(Some(value), 2)
     }
 
     #[test]
@@ -350,9 +350,9 @@ mod tests {
             json!({"functions": [{"params": {"reranker": "rrf", "k": 5}}]}),
             json!({"k": 5}),
         ] {
-            assert_eq!(read(value)?, Ranker::Rrf { k: 5.0 });
+            assert_eq!(read(&value)?, Ranker::Rrf { k: 5.0 });
         }
-        let weighted = read(json!({"weights": [0.5, 1], "norm_score": false}))?;
+        let weighted = read(&json!({"weights": [0.5, 1], "norm_score": false}))?;
         assert_eq!(weighted, Ranker::Weighted { weights: vec![0.5, 1.0], is_normalised: false });
         Ok(())
     }
@@ -381,7 +381,7 @@ mod tests {
             json!({"functions": [{"weight": 1}, {"k": 1}]}),
             json!({"functions": []}),
         ] {
-            assert!(read(value.clone()).is_err(), "{value}");
+            assert!(read(&value).is_err(), "{value}");
         }
     }
 
@@ -389,7 +389,7 @@ mod tests {
     fn curves_fall_to_decay_at_scale() -> Result<()> {
         for curve in ["gauss", "exp", "linear"] {
             let value = json!({"function": curve, "origin": 10, "scale": 4, "offset": 1, "decay": 0.25, "field": "f"});
-            let Ranker::Decay(decay) = read(value)? else { return Err(Error::invalid("a decay")) };
+            let Ranker::Decay(decay) = read(&value)? else { return Err(Error::invalid("a decay")) };
             for (value, factor) in [(10.0, 1.0), (11.0, 1.0), (15.0, 0.25), (5.0, 0.25)] {
                 assert!((decay.factor(value) - factor).abs() < 1e-12, "{curve} {value}");
             }
@@ -403,7 +403,7 @@ mod tests {
     fn boosts_multiply_or_add() -> Result<()> {
         let boost = |modes: Value| -> Result<Boosts> {
             let value = json!({"functions": [{"weight": 2}, {"weight": 3}], "params": modes});
-            match read(value)? {
+            match read(&value)? {
                 Ranker::Boost(boosts) => Ok(boosts),
                 _ => Err(Error::invalid("a boost")),
             }
@@ -428,11 +428,11 @@ mod tests {
         let rrf = Ranker::Rrf { k: 60.0 };
         let once = rrf.combine(None, 0, 1, Metric::L2, 9.0);
         assert_eq!(rrf.combine(Some(once), 1, 2, Metric::Ip, 0.0), 1.0 / 61.0 + 1.0 / 62.0);
-        let weighted = read(json!({"weights": [0.5, 1]}))?;
+        let weighted = read(&json!({"weights": [0.5, 1]}))?;
         assert_eq!(weighted.combine(Some(1.0), 1, 7, Metric::Cosine, 0.0), 1.5);
-        let raw = read(json!({"weights": [0.5, 1], "norm_score": false}))?;
+        let raw = read(&json!({"weights": [0.5, 1], "norm_score": false}))?;
         assert_eq!(raw.combine(None, 0, 1, Metric::Ip, 4.0), 2.0);
-        let best = read(json!({"weight": 1}))?;
+        let best = read(&json!({"weight": 1}))?;
         assert_eq!(best.combine(Some(1.0), 1, 1, Metric::Ip, 4.0), 4.0);
         Ok(())
     }
