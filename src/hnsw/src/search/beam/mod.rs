@@ -176,9 +176,10 @@ impl Beam {
         self.run(probe, sink)
     }
 
-    /// Lets the nearest of the links that were too far wait: as many as will be looked into soon, since most of the others never are.
+    /// Lets the nearest of the links that were too far wait: as many as will be looked into soon, since most of the others never are. But no
+    /// less than an eighth, so that each time all of them are gone through pays: a scan that goes far has very many.
     fn recall(&mut self) -> Result<()> {
-        let some = RECALLED.max(self.limits.ef);
+        let some = RECALLED.max(self.limits.ef).max(self.later.len() / 8);
         let mut later = std::mem::take(&mut self.later);
         let rest = later.len().saturating_sub(some);
         if rest > 0 {
