@@ -138,7 +138,8 @@ DECLARE
     table_oid oid;
     each record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+    PERFORM FROM pg_roles WHERE rolname = role_name;
+    IF NOT FOUND THEN
         RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role_name);
     END IF;
     IF rights.on_schema IS NOT NULL THEN
