@@ -158,7 +158,7 @@ const READ: usize = 3;
 const FORESEEN: usize = 256;
 
 /// Percent of the first batch that are held back with codes: they are what the frontier has not passed by much, and a search that goes on may
-/// find nearer ones. With half of them ten rows of 28 asked for a second search in one query of ten, and an average query for a twelfth more pages.
+/// find nearer ones. With half of them ten rows at ef 28 took 85.5 pages a query on the real set, and so 78.3.
 const HELD: usize = 35;
 /// The same without codes. There a search has not looked as far beyond its results, and more rows would come too late.
 const HELD_WITHOUT_CODES: usize = 50;

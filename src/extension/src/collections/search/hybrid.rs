@@ -235,12 +235,9 @@ impl Table<'_> {
                 let number = format!("CAST({ALIAS}.{} AS pg_catalog.float8)", ident(&column.name));
                 let numbers = self.look_up(spi, scores.keys(), &number, &Filter::default())?;
                 for (key, score) in scores {
+                    let number = numbers.get(key).copied().flatten();
                     // SAFETY: the expression is of type `float8`.
-                    let number = numbers
-                        .get(key)
-                        .copied()
-                        .flatten()
-                        .and_then(|value| unsafe { f64::from_datum(value, false) });
+                    let number = number.and_then(|value| unsafe { f64::from_datum(value, false) });
                     // What is not known is as far away as can be. The sum makes no zero negative.
                     *score = *score * number.map_or(0.0, |number| decay.factor(number)) + 0.0;
                 }
@@ -276,12 +273,9 @@ impl Table<'_> {
         let group = format!("CAST({ALIAS}.{} AS pg_catalog.text)", ident(&column.name));
         let names = self.look_up(spi, ranked.iter().map(|hit| &hit.key), &group, &Filter::default())?;
         for hit in &mut ranked {
+            let name = names.get(&hit.key).copied().flatten();
             // SAFETY: the expression is of type `text`.
-            hit.group = names
-                .get(&hit.key)
-                .copied()
-                .flatten()
-                .and_then(|name| unsafe { String::from_datum(name, false) });
+            hit.group = name.and_then(|name| unsafe { String::from_datum(name, false) });
         }
         let mut collector = Collector::new(groups);
         for hit in ranked {
