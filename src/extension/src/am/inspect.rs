@@ -1,23 +1,64 @@
 //! `kite.index_info` and `kite.index_check`: an index seen from outside.
 
-use crate::am::error::OrRaise;
-use crate::am::scans::Scans;
+use crate::am::error::{Failure, OrRaise};
+use crate::am::hnsw::Hnsw;
+use crate::am::ivf::{Ivf, IvfFlat};
+use crate::am::method::Method;
+use crate::am::scans::{Limit, Scans};
 use crate::am::store::PgStore;
 use crate::am::{Refusal, catalog};
 use crate::call::Call;
 use crate::rows;
-use kite_hnsw::{Error, Index, Info, Level, Options};
-use kite_pages::PageStore;
 use kite_vectors::Result;
 use pgrx::{
     IntoDatum, JsonB, PgSqlErrorCode,
     pg_sys::{self, Datum, LOCKMODE, Oid},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::ffi::CStr;
 
 /// What a role must be granted on the table. A constant, since the types of the two differ from PostgreSQL 16 on only.
 const SELECT: pg_sys::AclMode = pg_sys::ACL_SELECT as pg_sys::AclMode;
+
+type Outcome<T> = std::result::Result<T, Failure>;
+
+/// How an index of an access method is looked at.
+pub(in crate::am) trait Inspect: Method {
+    /// What ends its searches.
+    const LIMITS: &'static [Limit];
+
+    /// The figures of an index.
+    fn info(store: &PgStore) -> Outcome<Value>;
+
+    /// What is wrong with an index. Damage that keeps it from being opened at all may be an error.
+    fn check(store: &PgStore) -> Outcome<Damage>;
+}
+
+/// What a check has found.
+#[derive(Debug)]
+pub(in crate::am) struct Damage {
+    /// Pages, and what is wrong there.
+    pub(in crate::am) problems: Vec<(u32, String)>,
+    /// Further problems, which are not listed.
+    pub(in crate::am) more: u64,
+}
+
+/// [`Inspect`] of one access method.
+struct Inspector {
+    name: &'static str,
+    handler: &'static str,
+    limits: &'static [Limit],
+    info: fn(&PgStore) -> Outcome<Value>,
+    check: fn(&PgStore) -> Outcome<Damage>,
+}
+
+impl Inspector {
+    const ALL: &[Self] = &[Self::of::<Hnsw>(), Self::of::<Ivf>(), Self::of::<IvfFlat>()];
+
+    const fn of<M: Inspect>() -> Self {
+        Self { name: M::NAME, handler: M::HANDLER, limits: M::LIMITS, info: M::info, check: M::check }
+    }
+}
 
 export! {
     "kite_index_info" => index_info,
@@ -28,8 +69,8 @@ fn index_info(call: &Call) -> Result<Datum> {
     let oid = argument(call);
     let index = Opened::new(oid, pg_sys::AccessShareLock);
     // SAFETY: the index is open for as long as the store is used.
-    let mut info = unsafe { info(&PgStore::new(index.index)).or_raise(index.index) };
-    info["scans"] = scans_json(Scans::of(oid));
+    let mut info = unsafe { (index.inspector.info)(&PgStore::new(index.index)).or_raise(index.index) };
+    info["scans"] = scans_json(Scans::of(oid), index.inspector.limits);
     Ok(JsonB(info).into_datum().unwrap_or_else(Datum::null))
 }
 
@@ -40,10 +81,19 @@ fn index_check(call: &Call) -> Result<Datum> {
     let index =
         Opened::new(argument(call), if standby { pg_sys::AccessShareLock } else { pg_sys::ShareLock });
     // SAFETY: the index is open for as long as the store is used.
-    let problems = unsafe { problems(&PgStore::new(index.index)).or_raise(index.index) };
-    let row =
-        |(block, problem): (Option<u32>, String)| [block.map(i64::from).into_datum(), problem.into_datum()];
-    rows::answer(call, problems.into_iter().map(row));
+    let found = unsafe {
+        match (index.inspector.check)(&PgStore::new(index.index)) {
+            Err(Failure::Pages(kite_pages::Error::Corrupt { block, what })) => {
+                Damage { problems: vec![(block, what.to_owned())], more: 0 }
+            }
+            other => other.or_raise(index.index),
+        }
+    };
+    // A last row for what was not listed.
+    let more = (found.more > 0).then(|| (None, format!("{} further problems", found.more)));
+    let listed = found.problems.into_iter().map(|(block, what)| (Some(i64::from(block)), what));
+    let row = |(block, problem): (Option<i64>, String)| [block.into_datum(), problem.into_datum()];
+    rows::answer(call, listed.chain(more).map(row));
     Ok(Datum::null())
 }
 
@@ -56,13 +106,14 @@ struct Opened {
     table: pg_sys::Relation,
     index: pg_sys::Relation,
     lock: LOCKMODE,
+    inspector: &'static Inspector,
 }
 
 impl Opened {
     /// Opens an index for a role that may read the table. Anything else is an ERROR.
     fn new(oid: Oid, lock: u32) -> Self {
         let lock = lock as LOCKMODE;
-        let table = readable_table(oid);
+        let (table, inspector) = readable_table(oid);
         // SAFETY: the table is locked before its index, as everywhere; relations that are gone by now are an ERROR.
         unsafe {
             let table = pg_sys::table_open(table, lock);
@@ -75,7 +126,7 @@ impl Opened {
                 )
                 .raise();
             }
-            let opened = Self { table, index, lock };
+            let opened = Self { table, index, lock, inspector };
             opened.refuse_unreadable();
             opened
         }
@@ -134,8 +185,8 @@ impl Drop for Opened {
     }
 }
 
-/// The table of an index of ours, if the caller may read it. Nothing is locked yet.
-fn readable_table(index: Oid) -> Oid {
+/// The table of an index of ours, if the caller may read it, and how the index is looked at. Nothing is locked yet.
+fn readable_table(index: Oid) -> (Oid, &'static Inspector) {
     // SAFETY: plain catalog look-ups; names are NULL or strings that stay valid.
     unsafe {
         let name = pg_sys::get_rel_name(index);
@@ -155,97 +206,29 @@ fn readable_table(index: Oid) -> Oid {
             )
             .raise();
         }
-        if kind != pg_sys::RELKIND_INDEX || catalog::index_handler(index).as_deref() != Some(super::HANDLER) {
+        let handler = catalog::index_handler(index).filter(|_| kind == pg_sys::RELKIND_INDEX);
+        let inspector = Inspector::ALL.iter().find(|known| handler.as_deref() == Some(known.handler));
+        let Some(inspector) = inspector else {
+            let known: Vec<&str> = Inspector::ALL.iter().map(|known| known.name).collect();
+            let known = known.join(", ");
             Refusal::new(
                 PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
-                format!("\"{name}\" is not an hnsw index"),
+                format!("\"{name}\" is not an index of one of the access methods {known}"),
             )
             .raise();
-        }
+        };
         let table = pg_sys::IndexGetRelation(index, false);
         let access = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), SELECT);
         if access != pg_sys::AclResult::ACLCHECK_OK {
             pg_sys::aclcheck_error(access, pg_sys::ObjectType::OBJECT_TABLE, pg_sys::get_rel_name(table));
         }
-        table
+        (table, inspector)
     }
 }
 
-/// Damage, and a last row for what was not listed. Damage that keeps the index from being opened at all is a row, too.
-fn problems<S: PageStore>(store: &S) -> kite_hnsw::Result<Vec<(Option<u32>, String)>> {
-    let report = match Index::open(store).and_then(|mut index| index.check()) {
-        Err(Error::Pages(kite_pages::Error::Corrupt { block, what })) => {
-            return Ok(vec![(Some(block), what.to_owned())]);
-        }
-        other => other?,
-    };
-    let more = (report.more > 0).then(|| (None, format!("{} further problems", report.more)));
-    let listed = report.problems.into_iter().map(|problem| (Some(problem.block), problem.what));
-    Ok(listed.chain(more).collect())
-}
-
-/// The figures of an index under the names that [`Info`] has for them.
-fn info<S: PageStore>(store: &S) -> kite_hnsw::Result<Value> {
-    let Info {
-        options,
-        pages,
-        bytes,
-        free_bytes,
-        rows,
-        dead_vertices,
-        unlinked_vertices,
-        levels,
-        coded_lists,
-        bare_lists,
-        postings,
-        chunks,
-        frame,
-    } = Index::open(store)?.info()?;
-    Ok(json!({
-        "options": options_json(&options),
-        "pages": pages,
-        "bytes": bytes,
-        "free_bytes": free_bytes,
-        "rows": rows,
-        "dead_vertices": dead_vertices,
-        "unlinked_vertices": unlinked_vertices,
-        "levels": levels.iter().map(level_json).collect::<Vec<_>>(),
-        "coded_lists": coded_lists,
-        "bare_lists": bare_lists,
-        "postings": postings,
-        "chunks": chunks,
-        "frame": frame,
-    }))
-}
-
-/// The options as `WITH (…)` spells them, and what the operator class and the column have decided.
-fn options_json(options: &Options) -> Value {
-    let spec = &options.spec;
-    json!({
-        "m": options.m,
-        "ef_construction": options.ef_construction,
-        "payload": spec.payload.to_string(),
-        "codes": spec.code_bits,
-        "type": spec.vector_type.to_string(),
-        "metric": spec.metric.to_string(),
-        "dimensions": spec.dims,
-    })
-}
-
 /// What became of the scans of this session.
-fn scans_json(scans: Scans) -> Value {
-    let Scans { started, ended_by_max_scan_tuples, ended_by_memory } = scans;
-    json!({
-        "started": started,
-        "ended_by_max_scan_tuples": ended_by_max_scan_tuples,
-        "ended_by_memory": ended_by_memory,
-    })
-}
-
-fn level_json(level: &Level) -> Value {
-    json!({
-        "vertices": level.vertices,
-        "mean_degree": level.mean_degree(),
-        "degrees": level.degrees,
-    })
+fn scans_json(scans: Scans, limits: &[Limit]) -> Value {
+    let ended = limits.iter().map(|&limit| (format!("ended_by_{}", limit.name()), scans.ended_by(limit)));
+    let all = std::iter::once(("started".to_owned(), scans.started)).chain(ended);
+    all.map(|(name, count)| (name, Value::from(count))).collect()
 }
