@@ -17,7 +17,7 @@ kite_tests::for_each_method! {
 }
 
 fn database(method: Method) -> Result<(Cluster, Client)> {
-    let (cluster, mut client) = server::own_database(method)?;
+    let (cluster, mut client) = server::own_database()?;
     // What waits for a vacuum must not depend on when the launcher comes by.
     client.batch_execute("ALTER SYSTEM SET autovacuum = off")?;
     client.batch_execute("SELECT pg_reload_conf()")?;

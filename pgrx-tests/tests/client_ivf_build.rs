@@ -1,6 +1,6 @@
 //! What a build of lists tells: notices, progress, and that options and memory are kept to.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use fastrand::Rng;
 use kite_cluster::Cluster;
 use kite_tests::method::{IVF, IVFFLAT};
@@ -66,24 +66,27 @@ fn a_build_shows_what_it_is_at() -> Result<()> {
     vectors::copy_into(&mut client, "t", 0, rows)?;
     let mut watch = cluster.connect_to("test")?;
     let (mut phases, mut done) = (BTreeSet::new(), 0);
-    let building = std::thread::spawn(move || {
-        for _ in 0..5 {
-            client.batch_execute("CREATE INDEX ON t USING ivf (v) WITH (lists = 300)")?;
+    std::thread::scope(|scope| -> Result<()> {
+        let building = scope.spawn(|| -> Result<()> {
+            for _ in 0..5 {
+                client.batch_execute("CREATE INDEX ON t USING ivf (v) WITH (lists = 300)")?;
+            }
+            Ok(())
+        });
+        while !building.is_finished() {
+            let row = watch.query_opt(
+                "SELECT phase, tuples_done, tuples_total FROM pg_stat_progress_create_index
+                 WHERE phase LIKE 'building index: %'",
+                &[],
+            )?;
+            let Some(row) = row else { continue };
+            let (phase, tuples, total): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
+            phases.insert(phase.trim_start_matches("building index: ").to_owned());
+            ensure!(total == 0 || tuples <= total.max(30_000), "{phase}: {tuples} of {total}");
+            done = done.max(tuples);
         }
-        Ok::<_, postgres::Error>(())
-    });
-    while !building.is_finished() {
-        let row = watch.query_opt(
-            "SELECT phase, tuples_done, tuples_total FROM pg_stat_progress_create_index WHERE phase LIKE 'building index: %'",
-            &[],
-        )?;
-        let Some(row) = row else { continue };
-        let (phase, tuples, total): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
-        phases.insert(phase.trim_start_matches("building index: ").to_owned());
-        ensure!(total == 0 || tuples <= total.max(30_000), "{phase}: {tuples} of {total}");
-        done = done.max(tuples);
-    }
-    building.join().expect("a session does not panic").context("a build")?;
+        building.join().expect("a session does not panic")
+    })?;
     eprintln!("{phases:?}, {done} rows");
     for phase in ["performing k-means", "assigning tuples"] {
         ensure!(phases.contains(phase), "{phases:?}");
