@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
 use kite_cluster::Cluster;
-use kite_tests::method::{HNSW, IVFFLAT, Method};
+use kite_tests::method::{HNSW, IVF, IVFFLAT, Method};
 use kite_tests::script::describe;
 use kite_tests::search::{Search, number};
 use kite_tests::workload::complete;
@@ -155,7 +155,9 @@ fn the_longest_vectors_are_indexed(method: Method) -> Result<()> {
         let mut literals: Vec<String> =
             std::iter::repeat_with(values).take(40).map(|values| literal(class.0, &values)).collect();
         let queries = literals.split_off(34);
-        recall(&mut client, method, class, (dims, &literals, &queries), 0.99).context(class.1)?;
+        // All rows of noise are about as near, so that a bound by codes of which one in some dozens does not hold costs a row.
+        let least = if method.name == IVF.name { 0.95 } else { 0.99 };
+        recall(&mut client, method, class, (dims, &literals, &queries), least).context(class.1)?;
     }
     Ok(())
 }

@@ -141,7 +141,7 @@ fn define_ivf() {
     );
     int(
         c"kite.ivf_probes",
-        c"How many lists a search of an ivf index reads; 0: twice the root of their number.",
+        c"How many lists a search of an ivf index reads; 0: three times the root of their number.",
         c"More find more of the true neighbours and take longer.",
         &IVF_PROBES,
         0,
