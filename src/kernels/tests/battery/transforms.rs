@@ -17,7 +17,7 @@ fn the_transform_is_its_matrix() {
             let mut transformed = values.clone();
             (set.hadamard)(&mut transformed);
             for (n, found) in transformed.iter().enumerate() {
-                let sign = |i: usize| if (n & i).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+                let sign = |i: usize| if (n & i).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
                 let sum: f64 = values.iter().enumerate().map(|(i, &x)| sign(i) * f64::from(x)).sum();
                 let exact = sum / (len as f64).sqrt();
                 assert!((exact - f64::from(*found)).abs() <= 1e-5 * (len as f64).sqrt(), "{n} of {len}");
