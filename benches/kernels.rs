@@ -6,7 +6,9 @@
 
 mod meter;
 
-use kite_kernels::{Bytes, Element, Kernels, arrange_one_bit, arrange_two_bits, available, f16};
+use kite_kernels::{
+    Bytes, Element, Kernels, Nearest, Panels, Steps, arrange_one_bit, arrange_two_bits, available, f16,
+};
 use meter::{Meter, Run};
 use simsimd::{BinarySimilarity, SpatialSimilarity};
 use std::collections::BTreeSet;
@@ -39,6 +41,8 @@ fn run(meter: &mut impl Meter) {
     bits(meter);
     codes(meter);
     conversions(meter);
+    tiles(meter);
+    transforms(meter);
 }
 
 fn dense<E: Element>(meter: &mut impl Meter, name: &str) {
@@ -138,6 +142,54 @@ fn conversions(meter: &mut impl Meter) {
                 let mut to = vec![f16::ZERO; d];
                 meter.time("f32 → f16", set.name, d, || {
                     black_box(set.f32_to_f16)(black_box(from), &mut to);
+                });
+            }
+        },
+    );
+}
+
+/// 24 vectors against 64 that are packed.
+fn tiles(meter: &mut impl Meter) {
+    const ROWS: usize = 24;
+    const PACKED: usize = 64;
+    each_set(
+        |set| set.nearest as usize,
+        |set| {
+            for d in DIMENSIONS {
+                let [rows, packed] = Values::pair(d * PACKED, float::<f32>);
+                let rows: Vec<&[f32]> = rows.chunks_exact(d).take(ROWS).collect();
+                let vectors = packed.chunks_exact(d).map(|vector| (vector, -2.0, 1.0));
+                let panels = Panels::pack(d, vectors).expect("memory");
+                let mut found = vec![Nearest { place: 0, key: 0.0, next: 0.0 }; ROWS];
+                meter.time("nearest, 24 of 64", set.name, d, || {
+                    black_box(set.nearest)(black_box(&rows), black_box(&panels), &mut found);
+                });
+            }
+        },
+    );
+}
+
+fn transforms(meter: &mut impl Meter) {
+    each_set(
+        |set| set.hadamard as usize,
+        |set| {
+            for d in DIMENSIONS {
+                let [values, _] = Values::pair(1 << d.ilog2(), float::<f32>);
+                let mut values = values.to_vec();
+                meter.time("hadamard", set.name, d, || black_box(set.hadamard)(black_box(&mut values)));
+            }
+        },
+    );
+    each_set(
+        |set| set.quantise as usize,
+        |set| {
+            for d in DIMENSIONS {
+                let [values, _] = Values::pair(d, float::<f32>);
+                let values: &[f32] = &values;
+                let steps = Steps { factor: 1.0, offset: -1.0, step: 2.0 / 255.0, inverse: 255.0 / 2.0 };
+                let mut codes = vec![0; d];
+                meter.time("f32 → u8", set.name, d, || {
+                    black_box(set.quantise)(black_box(values), black_box(&steps), &mut codes)
                 });
             }
         },

@@ -29,12 +29,17 @@ pub struct CellCoder {
     score: fn(&[i8], &[u8], &mut [i32]),
 }
 
+/// Where a thread prepares queries.
+#[derive(Debug, Clone, Default)]
+pub struct CellDesk {
+    residual: Vec<f32>,
+    elements: Vec<i8>,
+}
+
 /// A query as it is seen from the centre of a list. It can be used for one list after the other.
 #[derive(Debug, Clone, Default)]
 pub struct CellQuery {
-    residual: Vec<f32>,
-    elements: Vec<i8>,
-    /// The same as the kernel takes them.
+    /// Signed bytes as the kernel takes them.
     arranged: Vec<i8>,
     step: f32,
     /// What the products are too large by, since fields are not negative.
@@ -121,16 +126,14 @@ impl CellCoder {
     ///
     /// # Panics
     /// As [`CellCoder::encode`].
-    pub fn prepare(&self, point: &[f32], centre: &[f32], query: &mut CellQuery) {
+    pub fn prepare(&self, point: &[f32], centre: &[f32], desk: &mut CellDesk, query: &mut CellQuery) {
         assert!(point.len() == self.dims && centre.len() == self.dims, "points of this coder's length");
-        let mut largest = 0f32;
-        query.residual.clear();
-        query.residual.extend(point.iter().zip(centre).map(|(x, c)| x - c));
-        for x in &query.residual {
-            let x = x.abs();
-            largest = if x > largest { x } else { largest };
-        }
-        let squared = (self.kernels.f32.norm_squared)(&query.residual) as f32;
+        let CellDesk { residual, elements } = desk;
+        residual.clear();
+        residual.extend(point.iter().zip(centre).map(|(x, c)| x - c));
+        let (least, most) = (self.kernels.range)(residual);
+        let largest = most.max(-least).max(0.0);
+        let squared = (self.kernels.f32.norm_squared)(residual) as f32;
         let across = || -(self.kernels.f32.dot)(centre, point);
         query.base = match self.metric {
             Metric::InnerProduct => across(),
@@ -140,13 +143,13 @@ impl CellCoder {
         query.norm = squared.sqrt();
         query.step = largest / 127.0;
         let inverse = if query.step > 0.0 { 127.0 / largest } else { 0.0 };
-        query.elements.clear();
-        query.elements.extend(query.residual.iter().map(|x| (x * inverse + ROUND).to_bits() as i8));
-        let sum: i32 = query.elements.iter().map(|&x| i32::from(x)).sum();
+        elements.clear();
+        elements.extend(residual.iter().map(|x| (x * inverse + ROUND).to_bits() as i8));
+        let sum: i32 = elements.iter().map(|&x| i32::from(x)).sum();
         let middle = ((1 << self.bits) - 1) as f32 / 2.0;
         query.excess = middle * sum as f32;
         let arrange = if self.bits == 1 { arrange_one_bit } else { arrange_two_bits };
-        query.arranged = arrange(&query.elements);
+        query.arranged = arrange(elements);
     }
 
     /// What the keys of as many codes as `out` holds are at least, but for a share of them that falls with `epsilon` (the papers
@@ -193,11 +196,12 @@ impl CellCoder {
     }
 }
 
-/// A bf16 is the upper half of an f32.
+/// A bf16 is the upper half of an f32. (Of one word, so that the compiler makes vectors of it.)
 #[inline]
 fn read(factors: &[u8; FACTORS]) -> [f32; 2] {
-    let [a, b, c, d] = *factors;
-    [u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d])].map(|bits| f32::from_bits(u32::from(bits) << 16))
+    let word = u32::from_ne_bytes(*factors);
+    let [low, high] = [word << 16, word & 0xffff_0000].map(f32::from_bits);
+    if cfg!(target_endian = "little") { [low, high] } else { [high, low] }
 }
 
 #[cfg(test)]
@@ -242,7 +246,7 @@ mod tests {
                         };
                         let (centre, point) = (draw(0.3), draw(0.5));
                         let mut query = CellQuery::default();
-                        coder.prepare(&point, &centre, &mut query);
+                        coder.prepare(&point, &centre, &mut CellDesk::default(), &mut query);
                         for _ in 0..20 {
                             let x = draw(0.5);
                             let mut bytes = Vec::new();
@@ -274,7 +278,7 @@ mod tests {
         let (centre, mut bytes) = (vec![1.0; 16], Vec::new());
         coder.encode(&centre, &centre, &mut Vec::new(), &mut bytes);
         let mut query = CellQuery::default();
-        coder.prepare(&[3.0; 16], &centre, &mut query);
+        coder.prepare(&[3.0; 16], &centre, &mut CellDesk::default(), &mut query);
         let mut key = [0.0];
         let (code, factors) = bytes.split_at(coder.code_len());
         coder.at_least(&query, code, factors, 0.0, &mut key).unwrap();

@@ -24,7 +24,7 @@ mod spec;
 mod sq8;
 mod value;
 
-pub use cell::{CellCoder, CellQuery};
+pub use cell::{CellCoder, CellDesk, CellQuery};
 pub use error::{Error, Result};
 pub use frame::Frame;
 pub use pq::{ProductCoder, ProductQuery};

@@ -4,6 +4,7 @@
 //! back, and again), and, where that is not all of them, a Kac step that mixes the two halves. Each part is orthogonal, hence
 //! the whole is, whatever the dimensions. Version 1 of the format means exactly this, with signs from SplitMix64.
 
+use kite_kernels::Kernels;
 use std::f32::consts::FRAC_1_SQRT_2;
 
 const ROUNDS: usize = 4;
@@ -12,6 +13,7 @@ const ROUNDS: usize = 4;
 #[derive(Debug, Clone)]
 pub(crate) struct Rotation {
     dims: usize,
+    kernels: &'static Kernels,
     /// The sign bit to flip, per round and element.
     signs: Vec<u32>,
 }
@@ -31,7 +33,7 @@ impl Rotation {
             signs.extend((0..64).map(|i| ((bits >> i & 1) as u32) << 31));
         }
         signs.truncate(ROUNDS * dims);
-        Self { dims, signs }
+        Self { dims, kernels: kite_kernels::kernels(), signs }
     }
 
     /// Rotates in place. The slice has the padded dimensions.
@@ -42,7 +44,7 @@ impl Rotation {
                 *value = f32::from_bits(value.to_bits() ^ sign);
             }
             let start = if round % 2 == 0 { 0 } else { self.dims - power };
-            hadamard(&mut values[start..start + power]);
+            (self.kernels.hadamard)(&mut values[start..start + power]);
             if power != self.dims {
                 let (front, back) = values.split_at_mut(self.dims / 2);
                 mix(front, back, FRAC_1_SQRT_2);
@@ -56,22 +58,6 @@ impl Rotation {
 fn mix(front: &mut [f32], back: &mut [f32], scale: f32) {
     for (a, b) in front.iter_mut().zip(back) {
         (*a, *b) = ((*a + *b) * scale, (*a - *b) * scale);
-    }
-}
-
-/// The orthogonal Walsh–Hadamard transform of a power of two of elements, in place.
-fn hadamard(values: &mut [f32]) {
-    let scale = 1.0 / (values.len() as f32).sqrt();
-    for value in values.iter_mut() {
-        *value *= scale;
-    }
-    let mut half = values.len() / 2;
-    while half > 0 {
-        for block in values.chunks_exact_mut(2 * half) {
-            let (front, back) = block.split_at_mut(half);
-            mix(front, back, 1.0);
-        }
-        half /= 2;
     }
 }
 

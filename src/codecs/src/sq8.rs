@@ -18,7 +18,7 @@ use crate::bytes::{CONTENT, float, integer, key, split};
 use crate::codec::Codec;
 use crate::value::{Dense, norm};
 use crate::{Error, Metric, OwnedValue, Result, Value};
-use kite_kernels::Kernels;
+use kite_kernels::{Kernels, Steps};
 
 const HEADER: usize = 24;
 /// Elements that are decoded at a time, on the stack.
@@ -189,39 +189,33 @@ impl Sq8 {
     fn encode_dense<E: Dense>(&self, values: &[E], out: &mut Vec<u8>) -> Result<()> {
         let norm = norm(self.kernels, values);
         let factor = self.factor(norm).ok_or(Error::Zero)?;
-        let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);
-        for x in values {
-            (least, most) = (least.min(x.to_f32()), most.max(x.to_f32()));
-        }
+        let values = E::widened(values, self.kernels);
+        let (least, most) = (self.kernels.range)(&values);
         // Adding 0 makes −0 a +0, so that equal vectors have equal payloads.
         let offset = (f64::from(least) * factor) as f32 + 0.0;
         let step = ((f64::from(most) * factor - f64::from(offset)).max(0.0) / 255.0) as f32;
         let (wide_offset, wide_step) = (f64::from(offset), f64::from(step));
         let inverse = if step > 0.0 { 1.0 / wide_step } else { 0.0 };
         let start = out.len();
-        out.resize(start + HEADER, 0);
-        let (mut sum, mut squares) = (0u32, 0u32);
-        let (mut error, mut magnitudes) = (0.0, 0.0);
-        for x in values {
-            let x = f64::from(x.to_f32()) * factor;
-            // Saturates at both ends.
-            let code = ((x - wide_offset) * inverse + 0.5) as u8;
-            sum += u32::from(code);
-            squares += u32::from(code) * u32::from(code);
-            let residual = x - (wide_offset + wide_step * f64::from(code));
-            error += residual * residual;
-            magnitudes += (x - f64::from(offset + step * f32::from(code))).abs();
-            out.push(code);
-        }
+        out.resize(start + HEADER + values.len(), 0);
+        let steps = Steps { factor, offset, step, inverse };
+        let found = (self.kernels.quantise)(&values, &steps, &mut out[start + HEADER..]);
         let magnitude = (values.len() as f64).sqrt() * (wide_offset.abs() + 255.0 * wide_step);
         let error = match self.metric {
-            Metric::L1 => magnitudes * (1.0 + WIDE),
+            Metric::L1 => found.magnitudes * (1.0 + WIDE),
             // x·factor is off by a little, too.
-            Metric::Cosine => error.sqrt() * (1.0 + WIDE) + magnitude * ROUNDING + WIDE,
-            _ => error.sqrt() * (1.0 + WIDE) + magnitude * ROUNDING,
+            Metric::Cosine => found.residual.sqrt() * (1.0 + WIDE) + magnitude * ROUNDING + WIDE,
+            _ => found.residual.sqrt() * (1.0 + WIDE) + magnitude * ROUNDING,
         };
         let header = [offset, step, round_up(error), round_up(norm)].map(f32::to_ne_bytes);
-        let header = [header[0], header[1], header[2], header[3], sum.to_ne_bytes(), squares.to_ne_bytes()];
+        let header = [
+            header[0],
+            header[1],
+            header[2],
+            header[3],
+            found.sum.to_ne_bytes(),
+            found.squares.to_ne_bytes(),
+        ];
         out[start..start + HEADER].copy_from_slice(header.as_flattened());
         Ok(())
     }

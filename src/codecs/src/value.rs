@@ -3,6 +3,7 @@
 use ::half::f16;
 use kite_kernels::{Element, Kernels};
 use kite_vectors::{Sparse, sparse::SparseBuf};
+use std::borrow::Cow;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// A borrowed value of one of the types.
@@ -47,6 +48,8 @@ impl OwnedValue {
 pub(crate) trait Dense: Element + FromBytes + IntoBytes + Immutable {
     fn slice<'a>(of: Value<'a>) -> Option<&'a [Self]>;
     fn owned(values: Vec<Self>) -> OwnedValue;
+    /// In single precision.
+    fn widened<'a>(values: &'a [Self], kernels: &'static Kernels) -> Cow<'a, [f32]>;
 }
 
 impl Dense for f32 {
@@ -56,6 +59,9 @@ impl Dense for f32 {
     fn owned(values: Vec<f32>) -> OwnedValue {
         OwnedValue::F32(values)
     }
+    fn widened<'a>(values: &'a [f32], _: &'static Kernels) -> Cow<'a, [f32]> {
+        Cow::Borrowed(values)
+    }
 }
 
 impl Dense for f16 {
@@ -64,6 +70,11 @@ impl Dense for f16 {
     }
     fn owned(values: Vec<f16>) -> OwnedValue {
         OwnedValue::F16(values)
+    }
+    fn widened<'a>(values: &'a [f16], kernels: &'static Kernels) -> Cow<'a, [f32]> {
+        let mut widened = vec![0.0; values.len()];
+        (kernels.f16_to_f32)(values, &mut widened);
+        Cow::Owned(widened)
     }
 }
 

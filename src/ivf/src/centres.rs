@@ -67,6 +67,11 @@ impl Centres {
         self.inverse.len()
     }
 
+    /// 1 / |c| of one of them; 0 at the origin.
+    pub(crate) fn inverse(&self, n: usize) -> f32 {
+        self.inverse[n]
+    }
+
     /// Bytes of a centroid.
     pub(crate) fn bytes_each(&self) -> usize {
         if is_bits(self.metric) { self.len } else { self.len * size_of::<f32>() }

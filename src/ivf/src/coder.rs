@@ -2,7 +2,9 @@
 
 use crate::format::Entries;
 use crate::{Codes, Error, Options, Result};
-use kite_codecs::{CellCoder, CellQuery, Metric, PreparedQuery, ProductCoder, ProductQuery, Scorer, Value};
+use kite_codecs::{
+    CellCoder, CellDesk, CellQuery, Metric, PreparedQuery, ProductCoder, ProductQuery, Scorer, Value,
+};
 
 /// Makes codes, and reads them.
 #[derive(Debug, Clone)]
@@ -24,7 +26,7 @@ pub(crate) enum CodeQuery {
 }
 
 /// Where a thread works.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Desk {
     pub(crate) point: Vec<f32>,
     residual: Vec<f32>,
@@ -81,34 +83,33 @@ impl Coder {
     }
 
     /// Turns a query to the list of a centroid.
-    pub(crate) fn turn_to(&self, point: &[f32], centre: &[f32], query: &mut CodeQuery) {
+    pub(crate) fn turn_to(&self, point: &[f32], centre: &[f32], desk: &mut CellDesk, query: &mut CodeQuery) {
         match (self, query) {
-            (Self::Cell(coder), CodeQuery::Cell(query)) => coder.prepare(point, centre, query),
+            (Self::Cell(coder), CodeQuery::Cell(query)) => coder.prepare(point, centre, desk, query),
             (Self::Product(coder), CodeQuery::Product(query)) => coder.turn_to(point, centre, query),
             _ => {}
         }
     }
 
-    /// What the operator computes at least for each of the entries, in its own unit, as far as codes know: see
-    /// [`CellCoder::at_least`].
+    /// Finds what the operator computes at least for each of the entries, as far as codes know: see [`CellCoder::at_least`].
     pub(crate) fn at_least(
         &self,
         query: &CodeQuery,
         entries: &Entries<'_>,
         epsilon: f32,
-        metric: Metric,
         out: &mut Estimates,
     ) -> Result<()> {
         let count = entries.tids.len();
         let (codes, factors) = (entries.bodies, entries.factors);
         out.values.clear();
         out.keys.clear();
-        out.keys.resize(count, 0.0);
         match (self, query) {
             (Self::Cell(coder), CodeQuery::Cell(query)) => {
+                out.keys.resize(count, 0.0);
                 coder.at_least(query, codes, factors, epsilon, &mut out.keys)?;
             }
             (Self::Product(coder), CodeQuery::Product(query)) => {
+                out.keys.resize(count, 0.0);
                 coder.at_least(query, codes, factors, epsilon, &mut out.keys)?;
             }
             (Self::Sq8(scorer), CodeQuery::Sq8(query)) => {
@@ -116,13 +117,9 @@ impl Coder {
                 for code in codes.chunks_exact(size.max(1)) {
                     out.values.push(scorer.lower_bound(query, code)?);
                 }
-                return Ok(());
             }
             _ => return Err(Error::Codecs(kite_codecs::Error::ForeignQuery)),
         }
-        // What is no number bounds nothing.
-        let sound = |value: f64| if value.is_nan() { f64::NEG_INFINITY } else { value };
-        out.values.extend(out.keys.iter().map(|&key| sound(metric.distance_of_key(key))));
         Ok(())
     }
 }
@@ -130,6 +127,35 @@ impl Coder {
 /// What codes say, and room to work in.
 #[derive(Debug, Default)]
 pub(crate) struct Estimates {
+    /// As keys,
     keys: Vec<f32>,
-    pub(crate) values: Vec<f64>,
+    /// or in the operator's own unit.
+    values: Vec<f64>,
+}
+
+impl Estimates {
+    /// Calls `take` with the place of each entry that may be as near as `ceiling`, and what the operator computes at least, in its own unit.
+    /// Most entries are farther, and cost one comparison.
+    pub(crate) fn near(
+        &self,
+        metric: Metric,
+        ceiling: f64,
+        mut take: impl FnMut(usize, f64) -> Result<()>,
+    ) -> Result<()> {
+        for (n, &value) in self.values.iter().enumerate() {
+            take(n, value)?;
+        }
+        // Of an l2 distance the key is the square; the rounding of both is less than this.
+        let most = if metric == Metric::L2 { ceiling * ceiling * (1.0 + 1e-6) } else { ceiling };
+        let most = (most as f32).next_up();
+        for (n, &key) in self.keys.iter().enumerate() {
+            // What is no number bounds nothing.
+            if key > most {
+                continue;
+            }
+            let value = metric.distance_of_key(key);
+            take(n, if value.is_nan() { f64::NEG_INFINITY } else { value })?;
+        }
+        Ok(())
+    }
 }

@@ -9,11 +9,15 @@ mod dispatch;
 mod lanes;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 mod neon;
+mod panels;
 mod pass;
 mod portable;
 mod prefetch;
+mod quantise;
 mod set;
 mod sums;
+mod tiles;
+mod transform;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -29,7 +33,9 @@ pub fn arrange_two_bits(query: &[i8]) -> Vec<i8> {
 
 pub use dispatch::{available, kernels};
 pub use half::f16;
+pub use panels::{Nearest, Panels};
 pub use prefetch::prefetch;
+pub use quantise::{Quantised, Steps};
 
 /// The three sums that cosine distance needs, accumulated in `f32` lanes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -125,6 +131,17 @@ pub struct Kernels {
     pub bits: Bits,
     /// Queries and codes.
     pub codes: Codes,
+    /// `(vectors, panels, out)`: for each vector x which of the packed ones has the least key, the key of c being mul·(Σ xᵢ·cᵢ) + add with its own
+    /// two numbers, as [`Panels::pack`] has them. The sum is one term after the other. A key that is no number is none. Panics
+    /// where lengths do not match.
+    pub nearest: fn(&[&[f32]], &Panels, &mut [Nearest]),
+    /// The orthogonal Walsh–Hadamard transform of a power of two of elements (panics otherwise), in place. The same on every CPU, to the
+    /// last bit.
+    pub hadamard: fn(&mut [f32]),
+    /// The least and the greatest element; (∞, −∞) where there are none. What is no number is passed over.
+    pub range: fn(&[f32]) -> (f32, f32),
+    /// Rounds each element to a byte in a slice of equal length (panics otherwise). The same on every CPU, to the last bit.
+    pub quantise: fn(&[f32], &Steps, &mut [u8]) -> Quantised,
     /// Widens each element, exactly, into a slice of equal length (panics otherwise).
     pub f16_to_f32: fn(&[f16], &mut [f32]),
     /// Rounds each element to nearest, ties to even, into a slice of equal length (panics otherwise). What is too large

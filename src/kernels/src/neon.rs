@@ -2,11 +2,12 @@
 
 #![allow(unsafe_code)]
 
-use crate::Kernels;
 use crate::convert::Halves;
 use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token, gather};
 use crate::portable::Portable;
 use crate::set::kernel_set;
+use crate::tiles::{Tiles, Tiling, nearest};
+use crate::{Kernels, Nearest, Panels};
 use core::arch::aarch64::*;
 use half::f16;
 use std::arch::is_aarch64_feature_detected;
@@ -168,6 +169,37 @@ impl Floats for Neon {
     #[inline(always)]
     fn wide_total(self, a: Self::Wide) -> f64 {
         op!(vaddvq_f64(vaddq_f64(vaddq_f64(a[0], a[1]), vaddq_f64(a[2], a[3]))))
+    }
+}
+
+impl Tiles<2> for Neon {
+    #[inline(always)]
+    fn splat(self, x: f32) -> [float32x4_t; 2] {
+        op!([vdupq_n_f32(x); 2])
+    }
+    #[inline(always)]
+    fn load_line(self, line: &[f32; 16]) -> [[float32x4_t; 2]; 2] {
+        let (parts, _) = line.as_chunks::<8>();
+        let mut vectors = [Floats::zero(self); 2];
+        for (vector, part) in vectors.iter_mut().zip(parts) {
+            *vector = <Self as Lanes<f32>>::load(self, part);
+        }
+        vectors
+    }
+    #[inline(always)]
+    fn store_line(self, vectors: [[float32x4_t; 2]; 2], line: &mut [f32; 16]) {
+        let (parts, _) = line.as_chunks_mut::<4>();
+        for (vector, part) in vectors.into_iter().flatten().zip(parts) {
+            // SAFETY: the 16 bytes written are those of `part`.
+            unsafe { vst1q_f32(part.as_mut_ptr(), vector) }
+        }
+    }
+}
+
+impl Tiling for Neon {
+    #[inline(always)]
+    fn nearest(self, rows: &[&[f32]], panels: &Panels, out: &mut [Nearest]) {
+        nearest::<Self, 2, 6, 1>(self, rows, panels, out);
     }
 }
 

@@ -3,11 +3,12 @@
 
 #![allow(unsafe_code)]
 
-use crate::Kernels;
 use crate::codes::Mixed;
 use crate::convert::{Halves, f16_to_f32, f32_to_f16};
 use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token, gather};
 use crate::set::kernel_set;
+use crate::tiles::{Tiles, Tiling, nearest};
+use crate::{Kernels, Nearest, Panels};
 use half::f16;
 use zerocopy::IntoBytes;
 
@@ -145,6 +146,32 @@ impl Floats for Portable {
     #[inline(always)]
     fn wide_total(self, a: Self::Wide) -> f64 {
         a.into_iter().fold(0.0, |sum, lane| sum + lane)
+    }
+}
+
+impl Tiles<4> for Portable {
+    #[inline(always)]
+    fn splat(self, x: f32) -> [f32; FLOATS] {
+        [x; FLOATS]
+    }
+    #[inline(always)]
+    fn load_line(self, line: &[f32; 16]) -> [[f32; FLOATS]; 4] {
+        let (parts, _) = line.as_chunks();
+        [parts[0], parts[1], parts[2], parts[3]]
+    }
+    #[inline(always)]
+    fn store_line(self, vectors: [[f32; FLOATS]; 4], line: &mut [f32; 16]) {
+        let (parts, _) = line.as_chunks_mut();
+        for (part, vector) in parts.iter_mut().zip(vectors) {
+            *part = vector;
+        }
+    }
+}
+
+impl Tiling for Portable {
+    #[inline(always)]
+    fn nearest(self, rows: &[&[f32]], panels: &Panels, out: &mut [Nearest]) {
+        nearest::<Self, 4, 3, 1>(self, rows, panels, out);
     }
 }
 

@@ -107,6 +107,18 @@ macro_rules! kernel_set {
             u8: $crate::set::bytes!($token, u8 => u32, $features),
             bits: $crate::set::bits!($token, $features),
             codes: $crate::set::codes!($codes, $features),
+            nearest: $crate::set::entry!($features $token, |isa, rows: &[&[f32]], panels: &$crate::Panels, out: &mut [$crate::Nearest]| -> () {
+                $crate::tiles::Tiling::nearest(isa, rows, panels, out)
+            }),
+            hadamard: $crate::set::entry!($features $token, |_isa, values: &mut [f32]| -> () {
+                $crate::transform::hadamard(values)
+            }),
+            range: $crate::set::entry!($features $token, |_isa, values: &[f32]| -> (f32, f32) {
+                $crate::quantise::range(values)
+            }),
+            quantise: $crate::set::entry!($features $token, |_isa, values: &[f32], steps: &$crate::Steps, codes: &mut [u8]| -> $crate::Quantised {
+                $crate::quantise::quantise(values, steps, codes)
+            }),
             f16_to_f32: $crate::set::entry!($features $token, |isa, from: &[half::f16], to: &mut [f32]| -> () {
                 $crate::convert::widen(isa, from, to)
             }),

@@ -2,6 +2,8 @@
 
 use super::finder::Finder;
 use super::records::Layout;
+use super::table::BLOCK;
+use crate::centres::Place;
 use crate::coder::Desk;
 use crate::format::Scanned;
 use crate::quantiser::Quantiser;
@@ -9,9 +11,6 @@ use crate::{Error, Result};
 use kite_build::{Host, threads};
 use std::ops::Range;
 use std::sync::Mutex;
-
-/// Records that a thread does at a time.
-const BLOCK: usize = 16;
 
 /// What assigns.
 #[derive(Debug)]
@@ -24,7 +23,8 @@ pub(super) struct Assigner<'a> {
 
 /// A thread at it.
 struct Worker {
-    desk: Desk,
+    /// One for each record of a block.
+    desks: Vec<Desk>,
     code: Vec<u8>,
     order: Vec<(f32, usize)>,
     outcome: Result<()>,
@@ -37,7 +37,7 @@ impl Assigner<'_> {
             records.chunks_mut(BLOCK * self.layout.stride).map(Mutex::new).collect();
         let mut workers = Vec::new();
         workers.resize_with(self.threads.max(1) + usize::from(self.threads > 1), || Worker {
-            desk: Desk::default(),
+            desks: vec![Desk::default(); BLOCK],
             code: Vec::new(),
             order: Vec::new(),
             outcome: Ok(()),
@@ -50,27 +50,41 @@ impl Assigner<'_> {
         for block in range {
             // Each block is one thread's; the lock only says so.
             let Ok(mut records) = blocks[block].lock() else { continue };
-            for record in records.chunks_exact_mut(self.layout.stride) {
-                if let Err(error) = self.assign_one(worker, record) {
-                    worker.outcome = Err(error);
-                }
+            if let Err(error) = self.assign_block(worker, &mut records) {
+                worker.outcome = Err(error);
             }
         }
     }
 
-    fn assign_one(&self, worker: &mut Worker, record: &mut [u8]) -> Result<()> {
-        let quantiser = self.quantiser;
-        let value = quantiser.scorer.value(self.layout.payload(record))?;
-        let place = quantiser.place(value.as_ref(), &mut worker.desk);
-        let place = place.ok_or(Error::Codecs(kite_codecs::Error::Zero))?;
-        let list = self.finder.nearest(place, &mut worker.order);
-        let error = quantiser.centres.error(place, list as usize) as f32;
-        worker.code.clear();
-        if quantiser.shape.scanned == Scanned::Code {
-            let centre = quantiser.centres.point(list as usize);
-            quantiser.coder.encode(value.as_ref(), &mut worker.desk, centre, &mut worker.code)?;
+    fn assign_block(&self, worker: &mut Worker, records: &mut [u8]) -> Result<()> {
+        let (quantiser, layout) = (self.quantiser, self.layout);
+        let values = records
+            .chunks_exact(layout.stride)
+            .map(|record| quantiser.scorer.value(layout.payload(record)))
+            .collect::<std::result::Result<Vec<_>, _>>()?;
+        let mut lists = [(0, 0.0); BLOCK];
+        {
+            let mut places = [Place::Bits(&[]); BLOCK];
+            let places = &mut places[..values.len()];
+            for ((place, value), desk) in places.iter_mut().zip(&values).zip(&mut worker.desks) {
+                let found = quantiser.place(value.as_ref(), desk);
+                *place = found.ok_or(Error::Codecs(kite_codecs::Error::Zero))?;
+            }
+            let places = &*places;
+            self.finder.nearest(places, &mut worker.order, |n, list| {
+                lists[n] = (list, quantiser.centres.error(places[n], list as usize) as f32);
+            });
         }
-        self.layout.assign(record, &worker.code, list, error);
+        let records = records.chunks_exact_mut(layout.stride);
+        for (((record, value), (list, error)), desk) in records.zip(&values).zip(lists).zip(&mut worker.desks)
+        {
+            worker.code.clear();
+            if quantiser.shape.scanned == Scanned::Code {
+                let centre = quantiser.centres.point(list as usize);
+                quantiser.coder.encode(value.as_ref(), desk, centre, &mut worker.code)?;
+            }
+            layout.assign(record, &worker.code, list, error);
+        }
         Ok(())
     }
 }

@@ -141,14 +141,15 @@ impl<T: Scratch> Builder<T> {
                 host,
             };
             let (clustered, codebook) = learn(options, &sample, &setting)?;
-            let of_list = shares(&clustered, &sample, source.is_some());
+            let of_list = shares(&clustered, &sample, source.is_some(), &self.memory)?;
             drop(sample);
             let groups = clustered.groups;
             let quantiser = quantiser(options, clustered.centres, codebook)?;
             let _centres = self.memory.charge(quantiser.centres.count() * quantiser.centres.held_each());
             let bulk = begin(store)?;
             let mut writer = Writer::new(bulk, &quantiser, self.records.layout, store.now(), host);
-            let (quantiser, finder) = (&quantiser, Finder::new(&quantiser.centres, &groups));
+            let finder = Finder::new(&quantiser.centres, &groups, &self.memory)?;
+            let quantiser = &quantiser;
             host.phase(Phase::Assigning);
             match source {
                 Some(file) => self.write_spilled(file, &of_list, (quantiser, finder), &mut writer, host)?,
@@ -262,16 +263,15 @@ impl<T: Scratch> Builder<T> {
 const CHUNK: usize = 8192;
 
 /// How many members of the sample each list has, where that is needed.
-fn shares(clustered: &Clustered, sample: &Sample, needed: bool) -> Vec<u32> {
+fn shares(clustered: &Clustered, sample: &Sample, needed: bool, memory: &Memory) -> Result<Vec<u32>> {
     let mut of_list = vec![0; clustered.centres.count()];
     if needed {
-        let (finder, mut order) = (Finder::new(&clustered.centres, &clustered.groups), Vec::new());
+        let (finder, mut order) = (Finder::new(&clustered.centres, &clustered.groups, memory)?, Vec::new());
         // Some are enough to know which lists are long.
-        for row in spread(sample.count(), 16 * of_list.len()) {
-            of_list[finder.nearest(sample.get(row), &mut order) as usize] += 1;
-        }
+        let places: Vec<_> = spread(sample.count(), 16 * of_list.len()).map(|row| sample.get(row)).collect();
+        finder.nearest(&places, &mut order, |_, list| of_list[list as usize] += 1);
     }
-    of_list
+    Ok(of_list)
 }
 
 /// Begins to write: the meta page comes first, and gets its item last, so that an index that was not finished does not open.

@@ -1,6 +1,9 @@
 //! Finding the centroid of each row of a build, among many.
 
+use super::table::Table;
+use crate::Result;
 use crate::centres::{Centres, Place};
+use kite_build::memory::Memory;
 
 /// Groups below which all centroids are looked at.
 const FEWEST: usize = 16;
@@ -9,6 +12,8 @@ const FEWEST: usize = 16;
 #[derive(Debug)]
 pub(super) struct Finder<'a> {
     centres: &'a Centres,
+    /// Of all centroids, where groups are too few.
+    table: Option<Table<'a>>,
     groups: &'a [usize],
     middles: Centres,
     /// Groups that are looked into.
@@ -17,10 +22,11 @@ pub(super) struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     /// `groups` says where each group of centroids begins, and the end.
-    pub(super) fn new(centres: &'a Centres, groups: &'a [usize]) -> Self {
+    pub(super) fn new(centres: &'a Centres, groups: &'a [usize], memory: &Memory) -> Result<Self> {
         let count = groups.len() - 1;
         let mut middles = Centres::new(centres.metric(), centres.len());
-        if count >= FEWEST && !centres.point(0).is_empty() {
+        let grouped = count >= FEWEST && !centres.point(0).is_empty();
+        if grouped {
             for group in groups.windows(2) {
                 let mut middle = vec![0f32; centres.len()];
                 for n in group[0]..group[1] {
@@ -31,14 +37,24 @@ impl<'a> Finder<'a> {
                 middles.push(Place::Point(&middle));
             }
         }
-        Self { centres, groups, middles, tried: (count / 6).max(4) }
+        let table = if grouped { None } else { Some(Table::new(centres, memory)?) };
+        Ok(Self { centres, table, groups, middles, tried: (count / 6).max(4) })
     }
 
-    /// The centroid of a row: the nearest, or one that is nearly as near where there are many.
-    pub(super) fn nearest(&self, place: Place<'_>, order: &mut Vec<(f32, usize)>) -> u32 {
-        if self.middles.count() == 0 {
-            return self.centres.nearest(place).0;
+    /// Calls `found` for each place, by its number, with its centroid: the nearest, or one that is nearly as near where there are many.
+    pub(super) fn nearest(
+        &self,
+        places: &[Place<'_>],
+        order: &mut Vec<(f32, usize)>,
+        mut found: impl FnMut(usize, u32),
+    ) {
+        match &self.table {
+            Some(table) => table.nearest(places, |n, centre, _| found(n, centre)),
+            None => places.iter().enumerate().for_each(|(n, &place)| found(n, self.in_groups(place, order))),
         }
+    }
+
+    fn in_groups(&self, place: Place<'_>, order: &mut Vec<(f32, usize)>) -> u32 {
         order.clear();
         order.extend((0..self.middles.count()).map(|n| (self.middles.key(place, n), n)));
         order.select_nth_unstable_by(self.tried - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));

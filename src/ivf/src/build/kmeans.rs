@@ -5,8 +5,9 @@
 
 use super::records::spread;
 use super::sample::Sample;
+use super::table::{BLOCK, Table};
 use crate::Result;
-use crate::centres::{Centres, Place};
+use crate::centres::{Centres, Place, is_bits};
 use kite_build::memory::{Counted, Memory};
 use kite_build::{Host, threads};
 use kite_codecs::Metric;
@@ -18,8 +19,6 @@ const AT_ONCE: usize = 1024;
 const STEPS: usize = 5;
 const FIRST_STEPS: usize = 6;
 const PART: usize = 16;
-/// Members that are assigned by a thread at a time.
-const BLOCK: usize = 32;
 
 /// What k-means works with.
 #[derive(Debug)]
@@ -140,15 +139,20 @@ impl<H: Host> Setting<'_, H> {
     fn assign(&self, sample: &Sample, centres: &Centres, members: &mut Members) -> Result<usize> {
         let mut states = vec![0usize; self.threads.max(1) + usize::from(self.threads > 1)];
         {
+            let table = Table::new(centres, self.memory)?;
             let blocks: Vec<Mutex<&mut [Member]>> = members.all.chunks_mut(BLOCK).map(Mutex::new).collect();
             threads::run(self.host, &mut states, blocks.len(), |moved, range| {
                 for block in range {
                     let Ok(mut block_members) = blocks[block].lock() else { continue };
-                    for (row, member) in (block * BLOCK..).zip(block_members.iter_mut()) {
-                        let (centre, key) = centres.nearest(sample.get(row));
-                        *moved += usize::from(member.centre != centre);
-                        *member = Member { centre, key };
+                    let mut places = [Place::Bits(&[]); BLOCK];
+                    let places = &mut places[..block_members.len()];
+                    for (place, row) in places.iter_mut().zip(block * BLOCK..) {
+                        *place = sample.get(row);
                     }
+                    table.nearest(places, |n, centre, key| {
+                        *moved += usize::from(block_members[n].centre != centre);
+                        block_members[n] = Member { centre, key };
+                    });
                 }
             })?;
         }
@@ -189,7 +193,7 @@ fn apart(centres: &Centres, place: Place<'_>, norm: f64, n: usize) -> f64 {
 /// 1 / |x| of a member.
 fn inverse_norm(sample: &Sample, row: usize) -> f64 {
     match sample.get(row) {
-        Place::Point(x) => 1.0 / norm(x),
+        Place::Point(x) => 1.0 / (kite_kernels::kernels().f32.norm_squared)(x).sqrt(),
         Place::Bits(_) => 0.0,
     }
 }
@@ -272,54 +276,53 @@ enum Mean {
 /// The middle of some members: the mean; the mean direction, as long as members reach in it on the average; or the bits that most
 /// of them have. `None` where there is none.
 fn mean(sample: &Sample, rows: &[u32]) -> Option<Mean> {
+    let kernels = kite_kernels::kernels();
     let count = rows.len() as f64;
     if rows.is_empty() {
         return None;
     }
-    let is_direction = matches!(sample.metric, Metric::InnerProduct | Metric::Cosine);
+    if is_bits(sample.metric) {
+        return Some(Mean::Bits(majority(sample, rows)));
+    }
     let mut sums = vec![0f64; sample.len];
-    let mut ones = Vec::new();
+    // Of directions, where lengths differ.
+    let mut directions = vec![0f64; if sample.metric == Metric::InnerProduct { sample.len } else { 0 }];
     for &row in rows {
-        match sample.get(row as usize) {
-            Place::Point(x) => {
-                let norm = if is_direction { norm(x) } else { 1.0 };
-                let factor = if norm > 0.0 { 1.0 / norm } else { 0.0 };
-                sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += f64::from(x) * factor);
-            }
-            Place::Bits(bits) => {
-                ones.resize(8 * sample.len, 0u32);
-                for (n, ones) in ones.iter_mut().enumerate() {
-                    *ones += u32::from(bits[n / 8] >> (7 - n % 8) & 1);
-                }
+        let Place::Point(x) = sample.get(row as usize) else { continue };
+        sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += f64::from(x));
+        if !directions.is_empty() {
+            let factor = 1.0 / (kernels.f32.norm_squared)(x).sqrt();
+            if factor.is_finite() {
+                directions.iter_mut().zip(x).for_each(|(sum, &x)| *sum += f64::from(x) * factor);
             }
         }
     }
-    if !ones.is_empty() {
-        let mut bits = vec![0u8; sample.len];
-        for (n, &ones) in ones.iter().enumerate() {
-            bits[n / 8] |= u8::from(2 * ones as usize > rows.len()) << (7 - n % 8);
-        }
-        return Some(Mean::Bits(bits));
+    if !directions.is_empty() {
+        // As long as members reach in that direction: the product with their sum is the sum of products.
+        let squared = directions.iter().map(|x| x * x).sum::<f64>();
+        let along = directions.iter().zip(&sums).map(|(c, x)| c * x).sum::<f64>();
+        sums.iter_mut().zip(&directions).for_each(|(sum, c)| *sum = c * along / squared);
     }
-    let mut scale = 1.0 / count;
-    if is_direction {
-        let length = sums.iter().map(|x| x * x).sum::<f64>().sqrt();
-        if length == 0.0 {
-            return None;
-        }
-        sums.iter_mut().for_each(|x| *x /= length);
-        let along = |&row: &u32| match sample.get(row as usize) {
-            Place::Point(x) => sums.iter().zip(x).map(|(c, &x)| c * f64::from(x)).sum::<f64>(),
-            Place::Bits(_) => 0.0,
-        };
-        scale = rows.iter().map(along).sum::<f64>() / count;
-    }
-    let point: Vec<f32> = sums.iter().map(|x| (x * scale) as f32).collect();
-    point.iter().all(|x| x.is_finite()).then_some(Mean::Point(point))
+    let is_direction = matches!(sample.metric, Metric::InnerProduct | Metric::Cosine);
+    let point: Vec<f32> = sums.iter().map(|x| (x / count) as f32).collect();
+    let sound = point.iter().all(|x| x.is_finite()) && !(is_direction && point.iter().all(|&x| x == 0.0));
+    sound.then_some(Mean::Point(point))
 }
 
-fn norm(x: &[f32]) -> f64 {
-    x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt()
+/// The bits that most of some members have.
+fn majority(sample: &Sample, rows: &[u32]) -> Vec<u8> {
+    let mut ones = vec![0u32; 8 * sample.len];
+    for &row in rows {
+        let Place::Bits(bits) = sample.get(row as usize) else { continue };
+        for (n, ones) in ones.iter_mut().enumerate() {
+            *ones += u32::from(bits[n / 8] >> (7 - n % 8) & 1);
+        }
+    }
+    let mut bits = vec![0u8; sample.len];
+    for (n, &ones) in ones.iter().enumerate() {
+        bits[n / 8] |= u8::from(2 * ones as usize > rows.len()) << (7 - n % 8);
+    }
+    bits
 }
 
 /// SplitMix64.

@@ -3,7 +3,7 @@
 use super::kmeans::{Clustered, Setting};
 use super::records::spread;
 use super::sample::Sample;
-use crate::centres::{Centres, Place};
+use crate::centres::{Centres, Place, is_bits};
 use crate::options::MOST_LISTS;
 use crate::quantiser::{Quantiser, centre_len};
 use crate::{Codes, Error, Options, Result};
@@ -39,8 +39,10 @@ pub(super) fn effective(options: Options, rows: u64) -> Options {
 pub(super) fn sample_size(options: &Options, rows: u64, memory: usize) -> Result<usize> {
     let each = Centres::new(options.metric, centre_len(options)).held_each();
     let lists = (options.lists as u64).min(rows).max(1) as usize;
-    // The centroids, those of the next step twice, and as many members at least.
-    let needed = lists.saturating_mul(each).saturating_mul(4);
+    // The centroids, those of the next step twice, packed ones, and as many members at least.
+    let len = if is_bits(options.metric) { 0 } else { each / size_of::<f32>() };
+    let packed = kite_kernels::Panels::bytes(lists, len);
+    let needed = lists.saturating_mul(each).saturating_mul(4).saturating_add(packed);
     if needed > memory {
         return Err(Error::Memory { needed, limit: memory });
     }

@@ -12,6 +12,7 @@ mod pages;
 mod partitions;
 mod records;
 mod sample;
+mod table;
 mod write;
 
 pub use builder::{Builder, Built};

@@ -40,7 +40,7 @@ pub(super) struct Candidates {
 /// How many rows are put in order at first.
 const FIRST: usize = 64;
 /// How many are kept at first, and by what factor more when these are not enough.
-const ROOM: usize = 2048;
+const ROOM: usize = 1024;
 const GROWTH: usize = 8;
 
 impl Candidates {
@@ -60,6 +60,11 @@ impl Candidates {
     /// What those that were forgotten are at least.
     pub(super) fn forgotten(&self) -> Option<f64> {
         self.ceiling.map(|ceiling| ceiling.value)
+    }
+
+    /// Nothing farther is taken.
+    pub(super) fn ceiling(&self) -> f64 {
+        self.forgotten().unwrap_or(f64::INFINITY)
     }
 
     /// Whether some were forgotten that are to be read again. Then everything is ready to take them.

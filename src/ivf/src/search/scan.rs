@@ -14,7 +14,7 @@ use crate::quantiser::Quantiser;
 use crate::rows::{chain_of, read_chains, read_rows};
 use crate::walk::walk;
 use crate::{Payload, Result};
-use kite_codecs::{PreparedQuery, Value};
+use kite_codecs::{CellDesk, PreparedQuery, Value};
 use kite_pages::{ItemPointer, ItemRef, PageStore};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -261,9 +261,10 @@ impl<S: PageStore> Scan<'_, S> {
             let anchors: Vec<_> = group.iter().map(|&list| quantiser.anchors[list]).collect();
             let mut codes = Vec::new();
             if quantiser.shape.scanned == Scanned::Code && self.query.orders() {
+                let mut desk = CellDesk::default();
                 for &list in group {
                     let mut code = self.code.clone();
-                    quantiser.coder.turn_to(&self.point, quantiser.centres.point(list), &mut code);
+                    quantiser.coder.turn_to(&self.point, quantiser.centres.point(list), &mut desk, &mut code);
                     codes.push(code);
                 }
             }
@@ -308,10 +309,11 @@ impl<S: PageStore> Scan<'_, S> {
             Scanned::Code => {
                 let epsilon = if shape.rows { self.options.epsilon } else { 0.0 };
                 let (coder, metric) = (&self.quantiser.coder, self.quantiser.options.metric);
-                coder.at_least(code, entries, epsilon, metric, estimates)?;
-                for (n, (&tid, &value)) in entries.tids.iter().zip(&estimates.values).enumerate() {
-                    self.candidates.push(Candidate { value, row: row(n), tid })?;
-                }
+                coder.at_least(code, entries, epsilon, estimates)?;
+                let (candidates, tids) = (&mut self.candidates, entries.tids);
+                estimates.near(metric, candidates.ceiling(), |n, value| {
+                    Ok(candidates.push(Candidate { value, row: row(n), tid: tids[n] })?)
+                })?;
             }
         }
         Ok(())

@@ -1,11 +1,12 @@
 //! AVX2: vectors of 32 bytes.
 
 use super::vnni::{Dpbusd, Vnni};
-use crate::Kernels;
 use crate::codes::Mixed;
 use crate::convert::Halves;
 use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token, gather};
 use crate::set::{bytes, codes, kernel_set};
+use crate::tiles::{Tiles, Tiling, nearest};
+use crate::{Kernels, Nearest, Panels};
 use core::arch::x86_64::*;
 use half::f16;
 use zerocopy::IntoBytes;
@@ -176,6 +177,37 @@ impl Floats for Avx2 {
             let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd::<1>(four));
             _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
         })
+    }
+}
+
+impl Tiles<2> for Avx2 {
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m256 {
+        op!(_mm256_set1_ps(x))
+    }
+    #[inline(always)]
+    fn load_line(self, line: &[f32; 16]) -> [__m256; 2] {
+        let (parts, _) = line.as_chunks::<8>();
+        let mut vectors = [Floats::zero(self); 2];
+        for (vector, part) in vectors.iter_mut().zip(parts) {
+            *vector = <Self as Lanes<f32>>::load(self, part);
+        }
+        vectors
+    }
+    #[inline(always)]
+    fn store_line(self, vectors: [__m256; 2], line: &mut [f32; 16]) {
+        let (parts, _) = line.as_chunks_mut::<8>();
+        for (vector, part) in vectors.into_iter().zip(parts) {
+            // SAFETY: the 32 bytes written are those of `part`; the store needs no alignment.
+            unsafe { _mm256_storeu_ps(part.as_mut_ptr(), vector) }
+        }
+    }
+}
+
+impl Tiling for Avx2 {
+    #[inline(always)]
+    fn nearest(self, rows: &[&[f32]], panels: &Panels, out: &mut [Nearest]) {
+        nearest::<Self, 2, 6, 1>(self, rows, panels, out);
     }
 }
 

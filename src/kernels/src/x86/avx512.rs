@@ -2,11 +2,12 @@
 
 use super::gfni::Gfni;
 use super::vnni::{Dpbusd, Vnni};
-use crate::Kernels;
 use crate::codes::Mixed;
 use crate::convert::Halves;
 use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token};
 use crate::set::{bits, bytes, codes, kernel_set};
+use crate::tiles::{Tiles, Tiling, nearest};
+use crate::{Kernels, Nearest, Panels};
 use core::arch::x86_64::*;
 use half::f16;
 
@@ -172,6 +173,30 @@ impl Floats for Avx512 {
     #[inline(always)]
     fn wide_total(self, [low, high]: [__m512d; 2]) -> f64 {
         op!(_mm512_reduce_add_pd(_mm512_add_pd(low, high)))
+    }
+}
+
+impl Tiles<1> for Avx512 {
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        op!(_mm512_set1_ps(x))
+    }
+    #[inline(always)]
+    fn load_line(self, line: &[f32; 16]) -> [__m512; 1] {
+        // SAFETY: the 64 bytes read are those of `line`; the load needs no alignment.
+        unsafe { [_mm512_loadu_ps(line.as_ptr())] }
+    }
+    #[inline(always)]
+    fn store_line(self, [vector]: [__m512; 1], line: &mut [f32; 16]) {
+        // SAFETY: the 64 bytes written are those of `line`; the store needs no alignment.
+        unsafe { _mm512_storeu_ps(line.as_mut_ptr(), vector) }
+    }
+}
+
+impl Tiling for Avx512 {
+    #[inline(always)]
+    fn nearest(self, rows: &[&[f32]], panels: &Panels, out: &mut [Nearest]) {
+        nearest::<Self, 1, 8, 2>(self, rows, panels, out);
     }
 }
 

@@ -1,11 +1,12 @@
 //! SSE2, which every x86-64 CPU has: vectors of 16 bytes. Half precision is converted by integer arithmetic.
 
-use crate::Kernels;
 use crate::codes::Mixed;
 use crate::convert::Halves;
 use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token, gather};
 use crate::portable::Portable;
 use crate::set::{bits, kernel_set};
+use crate::tiles::{Tiles, Tiling, nearest};
+use crate::{Kernels, Nearest, Panels};
 use core::arch::x86_64::*;
 use half::f16;
 use zerocopy::IntoBytes;
@@ -197,6 +198,37 @@ impl Floats for Sse2 {
             let two = _mm_add_pd(low, high);
             _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
         })
+    }
+}
+
+impl Tiles<4> for Sse2 {
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m128 {
+        op!(_mm_set1_ps(x))
+    }
+    #[inline(always)]
+    fn load_line(self, line: &[f32; 16]) -> [__m128; 4] {
+        let (parts, _) = line.as_chunks::<4>();
+        let mut vectors = [Floats::zero(self); 4];
+        for (vector, part) in vectors.iter_mut().zip(parts) {
+            *vector = <Self as Lanes<f32>>::load(self, part);
+        }
+        vectors
+    }
+    #[inline(always)]
+    fn store_line(self, vectors: [__m128; 4], line: &mut [f32; 16]) {
+        let (parts, _) = line.as_chunks_mut::<4>();
+        for (vector, part) in vectors.into_iter().zip(parts) {
+            // SAFETY: the 16 bytes written are those of `part`; the store needs no alignment.
+            unsafe { _mm_storeu_ps(part.as_mut_ptr(), vector) }
+        }
+    }
+}
+
+impl Tiling for Sse2 {
+    #[inline(always)]
+    fn nearest(self, rows: &[&[f32]], panels: &Panels, out: &mut [Nearest]) {
+        nearest::<Self, 4, 3, 1>(self, rows, panels, out);
     }
 }
 

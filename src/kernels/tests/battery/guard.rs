@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use crate::every_set;
-use kite_kernels::f16;
+use kite_kernels::{Nearest, Panels, f16};
 use std::ptr::null_mut;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
@@ -100,6 +100,12 @@ fn nothing_outside_is_touched() {
                 (set.codes.one_bit)(second.slice(8 * blocks, at_end), codes, products);
                 (set.codes.two_bits)(second.slice(4 * blocks, at_end), codes, products);
                 assert!(products.iter().all(|product| *product == 0));
+                // 1 to 9 rows, so that the last tile is not full.
+                let rows = vec![first.slice::<f32>(length, at_end); 1 + length % 9];
+                let panels = Panels::pack(length, rows.iter().map(|row| (*row, 1.0, 2.0))).expect("memory");
+                let mut found = vec![Nearest { place: 1, key: 0.0, next: 0.0 }; rows.len()];
+                (set.nearest)(&rows, &panels, &mut found);
+                assert!(found.iter().all(|found| (found.place, found.key) == (0, 2.0)));
                 (set.f16_to_f32)(first.slice(length, at_end), target.slice_mut(length, at_end));
                 (set.f32_to_f16)(first.slice(length, at_end), target.slice_mut(length, at_end));
             }

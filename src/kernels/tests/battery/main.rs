@@ -5,9 +5,11 @@ mod bytes;
 mod codes;
 mod conversions;
 mod guard;
+mod nearest;
 mod reference;
 mod special;
 mod sums;
+mod transforms;
 
 use kite_kernels::{Kernels, available};
 

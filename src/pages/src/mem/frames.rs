@@ -37,6 +37,12 @@ impl Frame {
         prefetch(std::ptr::from_ref(self).cast::<u8>().wrapping_add(size_of::<Self>() - 1), 1);
     }
 
+    /// Brings all of it close.
+    #[inline]
+    pub(super) fn fetch_page(&self) {
+        prefetch(std::ptr::from_ref(self).cast(), size_of::<Self>());
+    }
+
     pub(super) fn write(&self) -> RwLockWriteGuard<'_, Page> {
         self.page.write().unwrap_or_else(PoisonError::into_inner)
     }

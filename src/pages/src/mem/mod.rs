@@ -227,7 +227,12 @@ impl PageStore for MemStore {
             for (frame, &block) in frames.iter_mut().zip(group) {
                 *frame = Some(self.pin(block)?);
             }
-            for frame in frames.into_iter().flatten() {
+            let mut frames = frames.into_iter().flatten().peekable();
+            while let Some(frame) = frames.next() {
+                // While one page is looked at the next one is on its way.
+                if let Some(next) = frames.peek() {
+                    next.fetch_page();
+                }
                 let held = Reading::begin();
                 visit(place, &frame.read())?;
                 drop(held);

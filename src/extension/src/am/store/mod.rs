@@ -309,7 +309,14 @@ impl PageStore for PgStore {
         let mut pins = [Pin::NONE; PINNED];
         for (group, place) in blocks.chunks(PINNED).zip((0..).step_by(PINNED)) {
             self.pin_all(group.iter().copied(), &mut pins)?;
-            Self::visit_all(&pins[..group.len()], place, &mut visit)?;
+            let pins = &pins[..group.len()];
+            Self::visit_all(pins, place, &mut |n, page| {
+                // While one page is looked at the next one is on its way.
+                if let Some(next) = pins.get(n - place + 1) {
+                    kite_kernels::prefetch(next.address().cast(), PAGE_SIZE);
+                }
+                visit(n, page)
+            })?;
         }
         Ok(())
     }
