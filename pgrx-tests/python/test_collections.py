@@ -145,7 +145,8 @@ class Orm(unittest.TestCase):
 
     def test_foreign_keys(self):
         with Session(ENGINE) as session:
-            session.get(Doc, 1).notes.append(Note(id=1, body="read again"))
+            doc = session.get(Doc, 1)
+            doc.notes.append(Note(id=1, body="read again"))
             session.commit()
             session.add(Note(id=2, doc_id=99, body="of nothing"))
             with self.assertRaises(IntegrityError):
