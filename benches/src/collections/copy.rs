@@ -43,13 +43,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_two_fields_with_their_lengths() -> Result<()> {
+    fn a_row_is_fields_with_their_lengths() -> Result<()> {
         let mut rows = Binary::new();
-        rows.row(7, &[1.0])?;
+        rows.row(7, &[1.0], Some("a"))?;
         let bytes = rows.finish();
-        let row =
-            [0, 2, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 8, 0, 1, 0, 0, 0x3f, 0x80, 0, 0, 0xff, 0xff];
-        assert_eq!(bytes[HEADER.len()..], row);
+        let key = [0, 3, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7];
+        let rest = [0, 0, 0, 8, 0, 1, 0, 0, 0x3f, 0x80, 0, 0, 0, 0, 0, 1, b'a', 0xff, 0xff];
+        assert_eq!(bytes[HEADER.len()..], [&key[..], &rest].concat());
         Ok(())
     }
 }

@@ -59,12 +59,14 @@ struct Cell<'a> {
     machine: &'a Machine,
 }
 
+type Run<'a> = Box<dyn FnMut(&mut Engine, usize) -> Result<Duration> + 'a>;
+
 /// One of the ways.
 struct Way<'a> {
     name: &'static str,
     target: Option<f64>,
     /// Runs the n-th call and answers how long it took.
-    run: Box<dyn FnMut(&mut Engine, usize) -> Result<Duration> + 'a>,
+    run: Run<'a>,
 }
 
 /// Measures all tasks, and writes `collections.md` and `collections.jsonl`.

@@ -62,7 +62,7 @@ pub(super) fn ways<'a>(
             let rows = engine.client.query(&statement, &parameters(&text, query))?;
             Ok(rows.iter().map(|row| row.get(0)).collect())
         };
-        let found = queries.iter().take(100).map(|query| of_query(query)).collect::<Result<Vec<_>>>()?;
+        let found = queries.iter().take(100).map(&mut of_query).collect::<Result<Vec<_>>>()?;
         if keys.is_empty() {
             keys = found;
         } else {

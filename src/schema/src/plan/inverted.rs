@@ -25,7 +25,7 @@ impl Codes {
         Self { named, options: vec![("codes", codes.into())], note: String::new() }
     }
 
-    fn option(mut self, name: &'static str, value: impl ToString) -> Self {
+    fn option(mut self, name: &'static str, value: &(impl ToString + ?Sized)) -> Self {
         self.options.push((name, value.to_string()));
         self
     }
@@ -60,7 +60,7 @@ pub(super) fn dense(params: &mut Params<'_>, dim: i64, available: Available) -> 
             let asked = params.integer("rbq_bits", (1, 9), 1)?;
             refine(params)?;
             let built = asked.min(2);
-            let codes = Codes::of("IVF_RABITQ", "rabitq").option("nbits", built);
+            let codes = Codes::of("IVF_RABITQ", "rabitq").option("nbits", &built);
             if built == asked {
                 codes
             } else {
@@ -90,7 +90,7 @@ fn scann(params: &mut Params<'_>, dim: i64) -> Result<Codes> {
         return Err(Error::invalid(format!("dimension {dim} should be a multiple of sub_dim {sub}")));
     }
     params.ignore(&["with_raw_data"]);
-    let codes = Codes::of("SCANN", "pq").option("m", (dim / sub).min(MOST_PARTS)).option("nbits", 4);
+    let codes = Codes::of("SCANN", "pq").option("m", &(dim / sub).min(MOST_PARTS)).option("nbits", &4);
     Ok(codes
         .note("Codes do not weigh errors along a vector more than those across it, as SCANN's do.".into()))
 }
@@ -101,8 +101,8 @@ const MOST_PARTS: i64 = 2000;
 fn product(named: &'static str, (m, nbits): (i64, i64)) -> Codes {
     let built = if nbits <= 4 { 4 } else { 8 };
     let codes = Codes::of(named, "pq");
-    let codes = if m > 0 { codes.option("m", m) } else { codes };
-    let codes = codes.option("nbits", built);
+    let codes = if m > 0 { codes.option("m", &m) } else { codes };
+    let codes = codes.option("nbits", &built);
     if built == nbits { codes } else { codes.note(format!("Codes of {nbits} bits are built with {built}.")) }
 }
 
