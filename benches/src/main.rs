@@ -7,6 +7,7 @@ mod build;
 mod building;
 mod clock;
 mod cold;
+mod collections;
 mod common;
 mod contender;
 mod cost;
@@ -78,6 +79,8 @@ enum Command {
     Floor(floor::Options),
     /// Exact k-NN by sequential scan
     Scan(scan::Options),
+    /// Functions of schema `kite` beside plain SQL
+    Collections(collections::Options),
     /// What a distance takes beside a plain scan: the planner's constants
     Cost(cost::Options),
     /// Tables and pictures from the journals of other commands
@@ -97,6 +100,7 @@ fn main() -> Result<()> {
         Command::Graph(options) => graph::run(&options),
         Command::Floor(options) => floor::run(&options),
         Command::Scan(options) => scan::run(&options),
+        Command::Collections(options) => collections::run(&options),
         Command::Cost(options) => cost::run(&options),
         Command::Report(options) => report::run(&options),
     }

@@ -54,7 +54,7 @@ fn a_plain_dump_carries_collections() -> Result<()> {
     carried(&server::own()?)
 }
 
-/// Without partitions by tables: for those the statements of `pg_dump --clean` fail on any server, collection or not.
+/// Without partitions by tables, of which `pg_dump --clean` drops constraints and indexes that the whole table requires, and is refused.
 #[test]
 fn a_clean_dump_carries_collections_again() -> Result<()> {
     let cluster = server::own()?;
@@ -71,6 +71,27 @@ fn a_clean_dump_carries_collections_again() -> Result<()> {
         assert_eq!(copy.query_one("SELECT count(*) FROM kite.collection", &[])?.get::<_, i64>(0), 2);
     }
     Ok(())
+}
+
+/// A restore with `--clean` goes on after those refusals, and drops the whole table next.
+#[test]
+fn a_clean_restore_carries_partitions_again() -> Result<()> {
+    let cluster = server::own()?;
+    let expected = collections(&cluster)?;
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), cluster.pg_dump("first", &["-Fc"])?)?;
+    cluster.create_database("copy")?;
+    for round in 0..2 {
+        let mut restore: Command = cluster.tool("pg_restore");
+        let output = restore.args(["--clean", "--if-exists", "-d", "copy"]).arg(file.path()).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let is_of_partition =
+            |line: &str| line.contains("cannot drop inherited constraint") || line.contains("because index");
+        let refusals: Vec<&str> = said.lines().filter(|line| line.contains("ERROR:")).collect();
+        assert!(refusals.iter().all(|line| is_of_partition(line)), "round {round}: {said}");
+        assert_eq!(refusals.is_empty(), round == 0, "{said}");
+    }
+    after_restore(&cluster, &expected)
 }
 
 #[test]

@@ -24,7 +24,8 @@ fn row_level_security_and_grants_decide() -> Result<()> {
         "CREATE ROLE alice; CREATE ROLE bob; GRANT USAGE ON SCHEMA public TO alice, bob;
          SELECT kite.create_collection('docs', schema => '{\"enable_dynamic_field\": true, \"fields\": [
             {\"name\": \"id\", \"data_type\": \"INT64\", \"is_primary\": true}, {\"name\": \"who\", \"data_type\": \"VARCHAR\", \"max_length\": 9},
-            {\"name\": \"vector\", \"data_type\": \"FLOAT_VECTOR\", \"dim\": 2}]}');
+            {\"name\": \"vector\", \"data_type\": \"FLOAT_VECTOR\", \"dim\": 2}]}',
+            index_params => '{\"field_name\": \"vector\", \"index_type\": \"FLAT\"}');
          ALTER TABLE docs ENABLE ROW LEVEL SECURITY;
          CREATE POLICY own ON docs USING (who = current_user);
          GRANT SELECT, INSERT, UPDATE, DELETE ON docs TO alice;

@@ -26,6 +26,8 @@ const DOCS: &str = r#"
         {"name": "v", "data_type": "FLOAT_VECTOR", "dim": 16}, {"name": "h", "data_type": "FLOAT16_VECTOR", "dim": 16},
         {"name": "s", "data_type": "SPARSE_FLOAT_VECTOR"}, {"name": "b", "data_type": "BINARY_VECTOR", "dim": 64},
         {"name": "color", "data_type": "VARCHAR", "max_length": 9}, {"name": "n", "data_type": "INT32"}]}');
+    -- As if its vectors had indexes, which would fix the metrics.
+    WITH partitions AS (UPDATE kite.partition SET is_loaded = true) UPDATE kite.collection SET is_loaded = true;
     SELECT setseed(0.5);
     INSERT INTO docs
     SELECT i, v, v::halfvec, format('{%s:%s,%s:%s}/1000000000', i % 30 + 1, v[1], i % 7 + 40, v[2])::sparsevec,

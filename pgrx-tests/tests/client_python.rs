@@ -1,4 +1,5 @@
-//! pgvector-python with psycopg, asyncpg and SQLAlchemy, in a virtual environment under `target/`.
+//! pgvector-python with psycopg, asyncpg and SQLAlchemy, in a virtual environment under `target/`: as they are used with pgvector, and
+//! on collections.
 
 use anyhow::{Context, Result, bail};
 use kite_cluster::{run, workspace_root};
@@ -16,6 +17,14 @@ fn python_clients_of_pgvector_work_on_the_stand_in() -> Result<()> {
 }
 
 #[test]
+fn an_orm_works_on_a_collection() -> Result<()> {
+    let Some(python) = interpreter()? else { return Ok(()) };
+    let cluster = server::own()?;
+    cluster.create_database("orm")?;
+    script(&python, "test_collections.py", &cluster.url("orm"))
+}
+
+#[test]
 fn python_clients_say_the_same_of_pgvector() -> Result<()> {
     let Some(cluster) = server::pgvector("Python clients on pgvector itself")? else { return Ok(()) };
     let Some(python) = interpreter()? else { return Ok(()) };
@@ -24,7 +33,11 @@ fn python_clients_say_the_same_of_pgvector() -> Result<()> {
 }
 
 fn drivers(python: &Path, url: &str) -> Result<()> {
-    let script = folder().join("test_drivers.py");
+    script(python, "test_drivers.py", url)
+}
+
+fn script(python: &Path, name: &str, url: &str) -> Result<()> {
+    let script = folder().join(name);
     // unittest reports on standard error.
     let output = Command::new(python).arg(script).env("KITE_URL", url).output()?;
     let report = String::from_utf8_lossy(&output.stderr);

@@ -43,4 +43,4 @@ COMMENT ON FUNCTION kite.flush(text) IS 'does nothing, as a commit is a flush; s
 
 CREATE FUNCTION kite.compact(collection text) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'kite_compact' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION kite.compact(text) IS 'counts dead rows and names the VACUUM that removes them, which no function can run';
+COMMENT ON FUNCTION kite.compact(text) IS 'deletes rows that have expired; counts dead ones and names the VACUUM that removes them, which no function can run';

@@ -1,14 +1,22 @@
 -- Users, roles and privileges of Milvus, on those of the server. All of it runs with the caller's rights: CREATE ROLE needs CREATEROLE,
 -- GRANT needs the table or a grant option. Roles belong to the whole server, not to a database.
 
-CREATE FUNCTION kite.create_user(user_name text, password text) RETURNS void
-    LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $body$
+CREATE FUNCTION kite.check_password(password text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
     IF octet_length(password) NOT BETWEEN 6 AND 72 THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('invalid password length: [6, 72], got %s', octet_length(password)),
             DETAIL = 'Milvus''s code is 1100 (ParameterInvalid).';
     END IF;
+END
+$body$;
+COMMENT ON FUNCTION kite.check_password(text) IS 'refuses a password of fewer than 6 bytes, or more than 72';
+
+CREATE FUNCTION kite.create_user(user_name text, password text) RETURNS void
+    LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+    PERFORM kite.check_password(password);
     EXECUTE format('CREATE ROLE %I LOGIN PASSWORD %L', user_name, password);
 END
 $body$;
@@ -17,11 +25,7 @@ COMMENT ON FUNCTION kite.create_user(text, text) IS 'makes a role that can log i
 CREATE FUNCTION kite.update_password(user_name text, new_password text) RETURNS void
     LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
-    IF octet_length(new_password) NOT BETWEEN 6 AND 72 THEN
-        RAISE invalid_parameter_value USING
-            MESSAGE = format('invalid password length: [6, 72], got %s', octet_length(new_password)),
-            DETAIL = 'Milvus''s code is 1100 (ParameterInvalid).';
-    END IF;
+    PERFORM kite.check_password(new_password);
     EXECUTE format('ALTER ROLE %I PASSWORD %L', user_name, new_password);
 END
 $body$;

@@ -9,7 +9,7 @@ CREATE FUNCTION kite.hybrid_search(
     partitions text[] DEFAULT NULL, skip integer DEFAULT NULL, round_decimal integer DEFAULT NULL,
     consistency_level text DEFAULT NULL, group_by text DEFAULT NULL, group_size integer DEFAULT NULL,
     strict_group_size boolean DEFAULT NULL
-) RETURNS TABLE (id bigint, key text, distance double precision, entity jsonb)
+) RETURNS TABLE (query integer, id bigint, key text, distance double precision, entity jsonb)
     AS 'MODULE_PATHNAME', 'kite_hybrid_search' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10;
 COMMENT ON FUNCTION kite.hybrid_search(text, jsonb, jsonb, integer, text[], text[], integer, integer, text, text, integer, boolean) IS
     'searches several vector fields and makes the hits one list by a ranker: rrf, weighted, decay or boost';

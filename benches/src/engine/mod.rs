@@ -54,7 +54,16 @@ impl Engine {
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<(Vec<Row>, Duration)> {
-        clock.time(self.backend, || Ok(self.client.query(statement, parameters)?))
+        self.time(clock, |client| Ok(client.query(statement, parameters)?))
+    }
+
+    /// Runs something on the session, and answers how long that took as well.
+    pub(crate) fn time<T>(
+        &mut self,
+        clock: Clock,
+        run: impl FnOnce(&mut Client) -> Result<T>,
+    ) -> Result<(T, Duration)> {
+        clock.time(self.backend, || run(&mut self.client))
     }
 }
 

@@ -17,6 +17,7 @@ pub enum Code {
     /// Milvus answers this by `ParameterInvalid`; SQL has a class of its own for it.
     CollectionExists,
     PartitionNotFound,
+    PartitionNotLoaded,
     IndexNotFound,
     IndexNotSupported,
     IndexDuplicate,
@@ -50,6 +51,7 @@ impl Code {
             Self::CollectionSchemaMismatch => 109,
             Self::CollectionExists | Self::ParameterInvalid => 1100,
             Self::PartitionNotFound => 200,
+            Self::PartitionNotLoaded => 201,
             Self::IndexNotFound => 700,
             Self::IndexNotSupported => 701,
             Self::IndexDuplicate => 702,
@@ -75,7 +77,7 @@ impl Code {
         match self {
             Self::CollectionNotFound => "42P01",
             Self::CollectionExists => "42P07",
-            Self::CollectionNotLoaded => "55000",
+            Self::CollectionNotLoaded | Self::PartitionNotLoaded => "55000",
             Self::CollectionNumLimitExceeded | Self::DatabaseNumLimitExceeded | Self::ParameterTooLarge => {
                 "54000"
             }

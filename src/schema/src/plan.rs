@@ -1,9 +1,11 @@
 //! What is built for an index that a client asks for by one of Milvus's names: the nearest that there is, and a note where that is
 //! not the algorithm named.
 
+mod inverted;
 mod params;
 
 use crate::{Code, DataType, Error, Field, IndexRequest, Metric, Result};
+use inverted::Codes;
 use params::Params;
 
 /// Bytes of a VARCHAR up to which every value fits into an entry of a b-tree (a third of a page, less its headers).
@@ -159,39 +161,6 @@ fn refine(params: &mut Params<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Product quantisers: `m` sub-vectors of `nbits` each.
-fn quantiser(params: &mut Params<'_>, dim: i64, default_m: i64) -> Result<()> {
-    let m = params.integer("m", (1, 65_536), default_m)?;
-    params.integer("nbits", (1, 24), 8)?;
-    if m > 0 && dim % m != 0 {
-        return Err(Error::invalid(format!(
-            "The dimension of a vector (dim) should be a multiple of the number of subquantizers (m). Dimension:{dim}, m:{m}"
-        )));
-    }
-    Ok(())
-}
-
-fn inverted_file(
-    params: &mut Params<'_>,
-    available: Available,
-    codes: &'static str,
-    named: &str,
-) -> Result<Built> {
-    let lists = params.integer("nlist", (1, 65_536), 128)?;
-    Ok(match available.inverted_file {
-        Some(InvertedFile::Ivf) => {
-            Built::new(Method::Ivf).option("lists", &lists.min(32_768)).option("codes", codes)
-        }
-        Some(InvertedFile::IvfFlat) => {
-            let built = Built::new(Method::IvfFlat).option("lists", &lists.min(32_768));
-            if codes == "none" { built } else { built.note(&format!("{named} is built without its codes.")) }
-        }
-        None => graph(18, 240).note(&format!(
-            "No inverted file is to be had here: {named} is built as a graph, which needs no training."
-        )),
-    })
-}
-
 fn dense(params: &mut Params<'_>, field: &Field, available: Available) -> Result<Built> {
     let dim = i64::from(field.dim.unwrap_or(0));
     let exact = "the executor ranks by the vectors themselves";
@@ -220,36 +189,14 @@ fn dense(params: &mut Params<'_>, field: &Field, available: Available) -> Result
             };
             // Where nobody gives `m`, no dimension is wrong.
             let default_m = if dim % default_m == 0 { default_m } else { 1 };
-            quantiser(params, dim, default_m)?;
+            inverted::quantiser(params, dim, default_m)?;
             params.integer("nrq", (1, 16), 2)?;
             refine(params)?;
             let note = format!("{name} is built with a byte a dimension in place of its codes, and {exact}.");
             hnsw(params)?.option("payload", "sq8").note(&note)
         }
-        "IVF_FLAT" | "IVF_FLAT_CC" => inverted_file(params, available, "none", "IVF_FLAT")?,
-        "IVF_SQ8" => {
-            params.text("sq_type", &["SQ8"], "SQ8")?;
-            refine(params)?;
-            inverted_file(params, available, "sq8", "IVF_SQ8")?
-        }
-        "IVF_PQ" => {
-            quantiser(params, dim, 1)?;
-            refine(params)?;
-            inverted_file(params, available, "pq", "IVF_PQ")?
-        }
-        "IVF_RABITQ" => {
-            params.integer("rbq_bits", (1, 9), 1)?;
-            refine(params)?;
-            inverted_file(params, available, "rabitq", "IVF_RABITQ")?
-        }
-        "SCANN" => {
-            let sub = params.integer("sub_dim", (1, dim.max(1)), 1)?;
-            if dim % sub != 0 {
-                return Err(Error::invalid(format!("dimension {dim} should be a multiple of sub_dim {sub}")));
-            }
-            params.ignore(&["with_raw_data"]);
-            inverted_file(params, available, "pq", "SCANN")?
-        }
+        "IVF_FLAT" | "IVF_FLAT_CC" | "IVF_SQ8" | "IVF_PQ" | "IVF_RABITQ" | "SCANN" | "GPU_IVF_FLAT"
+        | "GPU_IVF_PQ" => inverted::dense(params, dim, available)?,
         "DISKANN" => {
             let degree = params.integer("max_degree", (1, 2048), 56)?;
             let list = params.integer("search_list_size", (1, i32::MAX.into()), 100)?;
@@ -275,11 +222,6 @@ fn dense(params: &mut Params<'_>, field: &Field, available: Available) -> Result
             graph((degree / 2).max(2), list)
                 .note("There is no GPU: GPU_CAGRA is built as a graph on the CPU.")
         }
-        name @ ("GPU_IVF_FLAT" | "GPU_IVF_PQ") => {
-            params.ignore(&["cache_dataset_on_device", "m", "nbits"]);
-            let (codes, named) = if name == "GPU_IVF_PQ" { ("pq", name) } else { ("none", name) };
-            inverted_file(params, available, codes, named)?.note("There is no GPU.")
-        }
         name => return Err(mismatch(name, field.data_type)),
     })
 }
@@ -291,7 +233,7 @@ fn binary(params: &mut Params<'_>, metric: Option<Metric>, available: Available)
             Built::new(Method::Scan)
         }
         "AUTOINDEX" => graph(18, 240),
-        "BIN_IVF_FLAT" => inverted_file(params, available, "none", "BIN_IVF_FLAT")?,
+        "BIN_IVF_FLAT" => inverted::lists(params, available, &Codes::none("BIN_IVF_FLAT"))?,
         name => return Err(mismatch(name, DataType::BinaryVector)),
     };
     match metric {

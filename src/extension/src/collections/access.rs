@@ -17,6 +17,16 @@ pub(super) fn may_read(table: Oid) -> bool {
     }
 }
 
+/// Whether the caller may look for rows of the table and delete them.
+pub(super) fn may_delete(table: Oid) -> bool {
+    let rights = SELECT | pg_sys::ACL_DELETE as pg_sys::AclMode;
+    // SAFETY: a catalog look-up.
+    unsafe {
+        let (user, all) = (pg_sys::GetUserId(), pg_sys::AclMaskHow::ACLMASK_ALL);
+        pg_sys::pg_class_aclmask(table, user, rights, all) == rights
+    }
+}
+
 /// Raises the server's own ERROR where the caller may not read the table.
 pub(super) fn check_readable(table: Oid) {
     if !may_read(table) {

@@ -2,18 +2,16 @@
 //! not have are no fields, and it gets the columns that every collection has.
 
 use super::access::check_owner;
-use super::change::{self, text};
+use super::change;
 use super::error::notice;
 use super::sql::{ident, qualified};
-use super::table::{META, PARTITION, meta_column};
-use super::{cache, catalog, database, record, state};
+use super::table::{INSERTED_AT, META, PARTITION, meta_column};
+use super::{cache, catalog, database, expiry, record, state};
 use crate::call::Call;
-use kite_schema::{
-    Code, DataType, Definition, Entity, Error, Field, MAX_LENGTH, Metric, Result, check_name, fit,
-};
+use kite_schema::{Code, DataType, Definition, Entity, Error, Field, MAX_LENGTH, Result, check_name};
+use pgrx::JsonB;
 use pgrx::pg_sys::{self, Oid};
-use pgrx::{IntoDatum, JsonB};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 export! { Error;
     "kite_adopt_collection" => adopt,
@@ -80,12 +78,13 @@ fn adopt(call: &Call) -> Result<()> {
         ));
         statements.push(format!("CREATE INDEX ON {whole} ({column})"));
     }
+    if expiry::seconds(&definition.properties).is_some() && !has(INSERTED_AT, "timestamptz") {
+        statements.push(format!("ALTER TABLE {whole} ADD COLUMN {}", expiry::column()));
+    }
     change::run(&statements);
     record::collection(table, &name, &definition, "Bounded", &[]);
-    record_indexes(table, &definition);
-    if let Some(collection) = cache::of_table(table)
-        && state::check_indexed(&collection).is_ok()
-    {
+    // It has been read before: whether its vectors have indexes does not matter.
+    if let Some(collection) = cache::of_table(table) {
         state::set_loaded(&collection, true);
     }
     Ok(())
@@ -150,7 +149,9 @@ fn described(row: Vec<Option<String>>) -> Described {
 fn definition(columns: &[Described], types: &str) -> Result<Definition> {
     let mut fields = Vec::new();
     let mut left = Vec::new();
-    for column in columns.iter().filter(|column| column.name != META && column.name != PARTITION) {
+    for column in
+        columns.iter().filter(|column| ![META, PARTITION, INSERTED_AT].contains(&column.name.as_str()))
+    {
         match field(column, types) {
             Some(field) => fields.push(field),
             None if column.is_primary => {
@@ -217,62 +218,4 @@ fn field(column: &Described, types: &str) -> Option<Field> {
     }
     let sizes_fit = checked.check().is_ok();
     sizes_fit.then_some(checked)
-}
-
-/// Writes down the indexes that are there, by which searches find their metric: one of each vector field.
-fn record_indexes(table: Oid, definition: &Definition) {
-    let rows = change::ask(
-        "SELECT a.attname::text, c.relname::text, m.amname::text, o.opcname::text, array_to_json(c.reloptions)::text
-         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
-         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-         JOIN pg_opclass o ON o.oid = i.indclass[0]
-         WHERE i.indrelid = $1 AND i.indnatts = 1 AND i.indpred IS NULL AND m.amname IN ('hnsw', 'ivf', 'ivfflat') ORDER BY c.oid",
-        &[change::table(table)],
-    );
-    let mut seen = Vec::new();
-    for row in rows {
-        let mut row = row.into_iter().map(Option::unwrap_or_default);
-        let mut next = || row.next().unwrap_or_default();
-        let (column, relation, method, class, options) = (next(), next(), next(), next(), next());
-        let Some(field) = definition.fields.iter().find(|field| fit(&field.name) == column) else { continue };
-        let Some(metric) = class.split('_').nth(1).and_then(|name| Metric::read(name, field.data_type).ok())
-        else {
-            continue;
-        };
-        if seen.contains(&column) {
-            continue;
-        }
-        let index_type = if method == "hnsw" { "HNSW" } else { "IVF_FLAT" };
-        let request = json!({
-            "field_name": field.name, "index_name": field.name, "index_type": index_type,
-            "metric_type": metric.name(), "params": params(&options),
-        });
-        change::record(
-            "INSERT INTO kite.index (collection, index_name, column_name, request, relation_name)
-             VALUES ($1, $2::text::name, $2::text::name, $3, $4::text::name)",
-            &[
-                change::table(table),
-                text(&column),
-                (pg_sys::JSONBOID, JsonB(request).into_datum()),
-                text(&relation),
-            ],
-        );
-        seen.push(column);
-    }
-}
-
-/// Options of an index under Milvus's names.
-fn params(options: &str) -> Map<String, Value> {
-    let options: Vec<String> = serde_json::from_str(options).unwrap_or_default();
-    let pairs = options.iter().filter_map(|option| option.split_once('='));
-    let named = pairs.filter_map(|(name, value)| {
-        let name = match name {
-            "m" => "M",
-            "ef_construction" => "efConstruction",
-            "lists" => "nlist",
-            _ => return None,
-        };
-        Some((name.to_owned(), value.parse::<i64>().ok()?.into()))
-    });
-    named.collect()
 }

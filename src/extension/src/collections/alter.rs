@@ -6,7 +6,7 @@ use super::catalog::Collection;
 use super::change::{self, text, whole};
 use super::sql::{ident, literal, scalar};
 use super::table::{META, checks, collation, column_type};
-use super::{cache, catalog};
+use super::{cache, catalog, expiry};
 use crate::call::Call;
 use kite_schema::{Code, DataType, Definition, Error, Field, MAX_FIELDS, Result, fit};
 use pgrx::pg_sys;
@@ -48,6 +48,9 @@ fn alter_properties(call: &Call) -> Result<()> {
     // Checked as those of a new collection are.
     let mut checked = Definition::new(Vec::new());
     checked.set_properties(&given)?;
+    if expiry::seconds(&checked.properties).is_some() && !collection.has_inserted_at {
+        change::run(&[format!("ALTER TABLE {} ADD COLUMN {}", whole(&collection), expiry::column())]);
+    }
     let mut properties = collection.properties.clone();
     properties.extend(checked.properties);
     set_properties(&collection, properties);
@@ -165,7 +168,9 @@ fn stats(call: &Call) -> Result<JsonB> {
         );
         return Ok(JsonB(json!({ "row_count": number(rows), "exact": false })));
     }
-    Ok(JsonB(json!({ "row_count": change::count(&collection, "", &[]) })))
+    let condition =
+        expiry::alive(&collection, None).map_or_else(String::new, |alive| format!(" WHERE {alive}"));
+    Ok(JsonB(json!({ "row_count": change::count(&collection, &condition, &[]) })))
 }
 
 fn number(text: Option<String>) -> i64 {

@@ -2,7 +2,7 @@
 
 use super::catalog::{self, Collection, Column};
 use super::sql::jsonb;
-use super::table::{META, PARTITION};
+use super::table::{INSERTED_AT, META, PARTITION};
 use super::value::{self, Fault, Values};
 use kite_json::{Kind, Reader};
 use kite_schema::{Code, DataType, Error, Result};
@@ -225,7 +225,7 @@ impl<'a> Batch<'a> {
                 "Attempt to insert an unexpected field `{key}` to collection without enabling dynamic field"
             ))));
         }
-        if key == META || key == PARTITION {
+        if [META, PARTITION, INSERTED_AT].contains(&key) {
             return Err(Fault(Error::invalid(format!("`{key}` cannot be the name of a dynamic field"))));
         }
         keys.push(if keys.is_empty() { '{' } else { ',' });

@@ -1,18 +1,20 @@
 //! The catalogs of schema `kite`, read. They are read as the server reads its own, without a query and whatever the caller is granted:
 //! what may be shown is decided by his rights on the collection's table.
 
-use super::database;
-use super::error::internal;
-use kite_schema::{DataType, Field, Metric, Partitioning};
-use pgrx::{
-    FromDatum, JsonB,
-    pg_sys::{self, Datum, Oid, Relation, SysCacheIdentifier},
-};
-use serde_json::{Map, Value};
-use std::ffi::{CStr, CString};
+mod index;
+mod scan;
+mod system;
 
-/// The most columns that a catalog has.
-const COLUMNS: usize = 12;
+use super::database;
+use super::table::INSERTED_AT;
+use kite_schema::{DataType, Field, Metric, Partitioning};
+use pgrx::{JsonB, pg_sys::Oid};
+use scan::{Key, get, get_name, scan};
+use serde_json::{Map, Value};
+
+pub(super) use index::{Index, indexes};
+pub(super) use scan::catalog_oid;
+pub(super) use system::{class, column_number, has_default, owner, relation, type_oid, types_schema};
 
 /// A collection.
 #[derive(Debug)]
@@ -39,16 +41,18 @@ pub(super) struct Collection {
     pub(super) description: String,
     /// What Milvus's clients read and write by; every level is strong on a primary.
     pub(super) consistency_level: String,
-    /// Whether it is loaded, as Milvus sees it.
-    #[allow(dead_code, reason = "for those who search")]
+    /// Whether it is loaded: else nothing is searched in it.
     pub(super) is_loaded: bool,
+    /// Those of its partitions that are not loaded.
+    pub(super) released: Vec<String>,
+    /// Whether rows have a column `"$inserted_at"`.
+    pub(super) has_inserted_at: bool,
     /// Its properties.
     pub(super) properties: Map<String, Value>,
 }
 
 /// A field and its column.
 #[derive(Debug)]
-#[allow(dead_code, reason = "for those who write and search")]
 pub(super) struct Column {
     /// The field.
     pub(super) field: Field,
@@ -60,11 +64,10 @@ pub(super) struct Column {
     pub(super) type_oid: Oid,
     /// Its type's modifier.
     pub(super) type_modifier: i32,
-    /// The metric of its index, where one was asked for.
+    /// The metric of its index, where it has one.
     pub(super) metric: Option<Metric>,
 }
 
-#[allow(dead_code, reason = "for those who write and search")]
 impl Collection {
     /// The field of this name.
     pub(super) fn field(&self, name: &str) -> Option<&Column> {
@@ -92,122 +95,6 @@ impl Collection {
     }
 }
 
-/// The OID of a catalog, or of one of its indexes.
-pub(super) fn catalog_oid(name: &CStr) -> Oid {
-    // SAFETY: catalog look-ups.
-    let oid = unsafe {
-        let schema = pg_sys::get_namespace_oid(c"kite".as_ptr(), true);
-        pg_sys::get_relname_relid(name.as_ptr(), schema)
-    };
-    if oid == pg_sys::InvalidOid {
-        internal(format!("the catalog kite.{} is missing", name.to_string_lossy()));
-    }
-    oid
-}
-
-/// The owner of the catalogs, who may write them.
-pub(super) fn owner() -> Oid {
-    class(catalog_oid(c"collection"), |form| form.relowner)
-        .unwrap_or_else(|| internal("no owner of the catalogs".into()))
-}
-
-/// Reads something from a relation's row in `pg_class`.
-pub(super) fn class<R>(relation: Oid, read: impl FnOnce(&pg_sys::FormData_pg_class) -> R) -> Option<R> {
-    // SAFETY: a plain catalog look-up; what is read is no reference, as `R` does not depend on the row's lifetime.
-    unsafe {
-        let tuple = pg_sys::SearchSysCache1(SysCacheIdentifier::RELOID as i32, Datum::from(relation));
-        if tuple.is_null() {
-            return None;
-        }
-        let form: *const pg_sys::FormData_pg_class = pg_sys::heap_tuple_get_struct(tuple);
-        let result = read(&*form);
-        pg_sys::ReleaseSysCache(tuple);
-        Some(result)
-    }
-}
-
-/// The key that a catalog is searched by, its first column.
-enum Key<'a> {
-    Table(Oid),
-    Text(&'a str),
-    All,
-}
-
-/// Calls `each` with the columns of every row under a key, by a scan of the primary key's index.
-fn scan(catalog: &CStr, index: &CStr, key: &Key<'_>, mut each: impl FnMut(&[Option<Datum>])) {
-    // SAFETY: the relation and the scan are open while they are used; values are lent until the next row. An ERROR closes both.
-    // The keys' functions are those of the columns' types, `regclass` being compared as `oid`, and text by the collation C, which
-    // `ScanKeyInit` assumes and the catalogs declare.
-    unsafe {
-        let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-        let relation: Relation = pg_sys::table_open(catalog_oid(catalog), lock);
-        let mut entry = pg_sys::ScanKeyData::default();
-        let mut init = |function: u32, value: Datum| {
-            pg_sys::ScanKeyInit(
-                &raw mut entry,
-                1,
-                pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
-                function.into(),
-                value,
-            );
-        };
-        let keys = match key {
-            Key::Table(oid) => {
-                init(pg_sys::F_OIDEQ, Datum::from(*oid));
-                1
-            }
-            Key::Text(text) => {
-                init(pg_sys::F_TEXTEQ, pgrx::IntoDatum::into_datum(*text).unwrap_or_else(Datum::null));
-                1
-            }
-            Key::All => 0,
-        };
-        let scan = pg_sys::systable_beginscan(
-            relation,
-            catalog_oid(index),
-            true,
-            std::ptr::null_mut(),
-            keys,
-            &raw mut entry,
-        );
-        let columns = usize::try_from((*(*relation).rd_att).natts).unwrap_or(0);
-        if columns > COLUMNS {
-            internal(format!("the catalog kite.{} has {columns} columns", catalog.to_string_lossy()));
-        }
-        loop {
-            let tuple = pg_sys::systable_getnext(scan);
-            if tuple.is_null() {
-                break;
-            }
-            let (mut values, mut nulls) = ([Datum::null(); COLUMNS], [true; COLUMNS]);
-            pg_sys::heap_deform_tuple(tuple, (*relation).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
-            let mut row = [None; COLUMNS];
-            for (place, value) in row.iter_mut().enumerate() {
-                *value = (!nulls[place]).then_some(values[place]);
-            }
-            each(&row);
-        }
-        pg_sys::systable_endscan(scan);
-        pg_sys::table_close(relation, lock);
-    }
-}
-
-/// A column's value. `T` stands for its SQL type.
-fn get<T: FromDatum>(row: &[Option<Datum>], column: usize) -> Option<T> {
-    let value = row.get(column).copied().flatten()?;
-    // SAFETY: callers name the Rust type of the column, as `sql/collections/catalogs.sql` declares it.
-    unsafe { T::from_datum(value, false) }
-}
-
-/// A column of type `name`.
-fn get_name(row: &[Option<Datum>], column: usize) -> String {
-    let value = row.get(column).copied().flatten();
-    // SAFETY: callers name a column of that type, which is a string that ends with NUL.
-    value.map_or_else(String::new, |value| unsafe {
-        CStr::from_ptr(value.cast_mut_ptr()).to_string_lossy().into_owned()
-    })
-}
-
 /// Reads a collection by its table.
 pub(super) fn read(table: Oid) -> Option<Collection> {
     let (relname, namespace) =
@@ -231,6 +118,8 @@ pub(super) fn read(table: Oid) -> Option<Collection> {
             description: get(row, 2).unwrap_or_default(),
             consistency_level: get(row, 6).unwrap_or_default(),
             is_loaded: get(row, 7).unwrap_or(false),
+            released: Vec::new(),
+            has_inserted_at: column_number(table, INSERTED_AT) > 0,
             properties: match get::<JsonB>(row, 8) {
                 Some(JsonB(Value::Object(map))) => map,
                 _ => Map::new(),
@@ -241,42 +130,39 @@ pub(super) fn read(table: Oid) -> Option<Collection> {
         });
     });
     let mut collection = found?;
-    collection.fields = fields(table);
+    collection.fields = columns(table);
+    scan(c"partition", c"partition_pkey", &Key::Table(table), |row| {
+        if get::<bool>(row, 3) == Some(false) {
+            collection.released.extend(get::<String>(row, 1));
+        }
+    });
     Some(collection)
 }
 
-fn fields(table: Oid) -> Vec<Column> {
+/// The fields of a table in their order, with what the server says of their columns.
+fn columns(table: Oid) -> Vec<Column> {
     let indexes = indexes(table);
-    let mut columns: Vec<(i16, Column)> = Vec::new();
-    scan(c"field", c"field_pkey", &Key::Table(table), |row| {
-        let (name, position) = (get_name(row, 1), get(row, 3).unwrap_or(0));
-        let json: Option<pgrx::Json> = get(row, 4);
-        let field = json.and_then(|json| Field::read(&json.0).ok());
-        if let Some((field, (number, type_oid, type_modifier))) = field.zip(attribute(table, &name)) {
-            let index = indexes.iter().find(|index| index.column == name);
-            let metric =
-                index.and_then(|index| Metric::read(index.text("metric_type"), field.data_type).ok());
-            columns.push((position, Column { field, name, number, type_oid, type_modifier, metric }));
-        }
-    });
-    columns.sort_by_key(|(position, _)| *position);
-    columns.into_iter().map(|(_, column)| column).collect()
+    let mut fields = fields(table);
+    fields.sort_by_key(|(_, position, _)| *position);
+    let column = |(name, _, field): (String, i16, Field)| {
+        let (number, type_oid, type_modifier) = system::attribute(table, &name)?;
+        let index = indexes.iter().find(|index| index.column == name);
+        let metric = index.and_then(|index| Metric::read(index.text("metric_type"), field.data_type).ok());
+        Some(Column { field, name, number, type_oid, type_modifier, metric })
+    };
+    fields.into_iter().filter_map(column).collect()
 }
 
-/// Number, type and type modifier of a column that is there.
-fn attribute(table: Oid, name: &str) -> Option<(i16, Oid, i32)> {
-    let name = CString::new(name).ok()?;
-    // SAFETY: a plain catalog look-up; the fields are copied before the tuple is released.
-    unsafe {
-        let tuple = pg_sys::SearchSysCacheAttName(table, name.as_ptr());
-        if tuple.is_null() {
-            return None;
+/// The fields of a table: column, position and definition.
+fn fields(table: Oid) -> Vec<(String, i16, Field)> {
+    let mut fields = Vec::new();
+    scan(c"field", c"field_pkey", &Key::Table(table), |row| {
+        let json: Option<pgrx::Json> = get(row, 4);
+        if let Some(field) = json.and_then(|json| Field::read(&json.0).ok()) {
+            fields.push((get_name(row, 1), get(row, 3).unwrap_or(0), field));
         }
-        let form: *const pg_sys::FormData_pg_attribute = pg_sys::heap_tuple_get_struct(tuple);
-        let result = ((*form).attnum, (*form).atttypid, (*form).atttypmod);
-        pg_sys::ReleaseSysCache(tuple);
-        Some(result)
-    }
+    });
+    fields
 }
 
 /// The tables of all collections.
@@ -311,128 +197,4 @@ pub(super) fn partitions(table: Oid) -> Vec<(String, Option<Oid>)> {
         partitions.push((get(row, 1).unwrap_or_default(), get::<Oid>(row, 2)));
     });
     partitions
-}
-
-/// An index as it was asked for.
-#[derive(Debug)]
-pub(super) struct Index {
-    /// Its name: that of the field, where none is given.
-    pub(super) name: String,
-    /// The column.
-    pub(super) column: String,
-    /// `field_name`, `index_name`, `index_type`, `metric_type`, `params` and `note`.
-    pub(super) request: Map<String, Value>,
-    /// Its relation, in the schema of the collection.
-    pub(super) relation: Option<String>,
-}
-
-impl Index {
-    /// A text of the request.
-    pub(super) fn text(&self, key: &str) -> &str {
-        self.request.get(key).and_then(Value::as_str).unwrap_or_default()
-    }
-}
-
-/// The indexes of a table, by name.
-pub(super) fn indexes(table: Oid) -> Vec<Index> {
-    let mut indexes = Vec::new();
-    scan(c"index", c"index_pkey", &Key::Table(table), |row| {
-        let request = match get::<JsonB>(row, 3) {
-            Some(JsonB(Value::Object(map))) => map,
-            _ => Map::new(),
-        };
-        let whole = request.get("index_name").and_then(Value::as_str).map(str::to_owned);
-        indexes.push(Index {
-            name: whole.unwrap_or_else(|| get_name(row, 1)),
-            column: get_name(row, 2),
-            request,
-            relation: row.get(4).copied().flatten().map(|_| get_name(row, 4)),
-        });
-    });
-    indexes
-}
-
-/// The relation of this name in a schema.
-pub(super) fn relation(namespace: Oid, name: &str) -> Option<Oid> {
-    let name = CString::new(name).ok()?;
-    // SAFETY: a catalog look-up.
-    let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), namespace) };
-    (oid != pg_sys::InvalidOid).then_some(oid)
-}
-
-/// The schema of the types `vector`, `halfvec` and `sparsevec`: that of the extension that owns them.
-pub(super) fn types_schema() -> String {
-    let mut namespace = None;
-    // SAFETY: as in `scan`; the extension's row is read as a struct, whose fixed part has all that is looked at.
-    unsafe {
-        let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-        let relation = pg_sys::table_open(pg_sys::ExtensionRelationId, lock);
-        let scan = pg_sys::systable_beginscan(
-            relation,
-            pg_sys::InvalidOid,
-            false,
-            std::ptr::null_mut(),
-            0,
-            std::ptr::null_mut(),
-        );
-        loop {
-            let tuple = pg_sys::systable_getnext(scan);
-            if tuple.is_null() {
-                break;
-            }
-            let form: *const pg_sys::FormData_pg_extension = pg_sys::heap_tuple_get_struct(tuple);
-            match pgrx::name_data_to_str(&(*form).extname) {
-                // Where it stands beside us, it is the one that stands in for pgvector.
-                "vector" => {
-                    namespace = Some((*form).extnamespace);
-                    break;
-                }
-                "pgkite" => namespace = Some((*form).extnamespace),
-                _ => {}
-            }
-        }
-        pg_sys::systable_endscan(scan);
-        pg_sys::table_close(relation, lock);
-    }
-    let names = namespace.and_then(database::names);
-    names
-        .map_or_else(|| internal("the extension of the vector types is missing".into()), |(schema, _)| schema)
-}
-
-/// The type of this name in a schema.
-pub(super) fn type_oid(schema: &str, name: &CStr) -> Oid {
-    let Ok(schema) = CString::new(schema) else { return pg_sys::InvalidOid };
-    // SAFETY: catalog look-ups; the column asked for is `pg_type.oid`.
-    unsafe {
-        pg_sys::GetSysCacheOid(
-            SysCacheIdentifier::TYPENAMENSP as i32,
-            pg_sys::Anum_pg_type_oid as i16,
-            Datum::from(name.as_ptr()),
-            Datum::from(pg_sys::get_namespace_oid(schema.as_ptr(), true)),
-            Datum::null(),
-            Datum::null(),
-        )
-    }
-}
-
-/// Whether a column has a default, or makes its values itself.
-pub(super) fn has_default(table: Oid, number: i16) -> bool {
-    // SAFETY: a plain catalog look-up; the fields are read before the tuple is released.
-    unsafe {
-        let tuple = pg_sys::SearchSysCacheAttNum(table, number);
-        if tuple.is_null() {
-            return false;
-        }
-        let form: *const pg_sys::FormData_pg_attribute = pg_sys::heap_tuple_get_struct(tuple);
-        let result = (*form).atthasdef || (*form).attidentity != 0;
-        pg_sys::ReleaseSysCache(tuple);
-        result
-    }
-}
-
-/// The number of a column; 0 where there is none.
-pub(super) fn column_number(table: Oid, name: &str) -> i16 {
-    let Ok(name) = CString::new(name) else { return 0 };
-    // SAFETY: a catalog look-up.
-    unsafe { pg_sys::get_attnum(table, name.as_ptr()) }
 }

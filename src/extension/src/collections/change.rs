@@ -51,6 +51,12 @@ pub(super) fn run_on_rows(statement: &str) {
     spi::connect(|spi| spi.run(statement));
 }
 
+/// Deletes the rows of a collection under a condition that names everything with its schema, and answers how many there were.
+pub(super) fn delete(collection: &Collection, condition: &str) -> u64 {
+    let sql = format!("DELETE FROM {} WHERE {condition}", whole(collection));
+    spi::connect(|spi| spi.execute(&spi.plan(&sql, &[]), &[], Effect::Writes, 0).processed())
+}
+
 /// Counts the rows of a collection that the caller may see, under a condition that names everything with its schema.
 pub(super) fn count(collection: &Collection, condition: &str, parameters: &[Parameter]) -> i64 {
     let sql = format!("SELECT pg_catalog.count(*)::pg_catalog.text FROM {}{condition}", whole(collection));

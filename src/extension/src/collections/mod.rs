@@ -13,6 +13,7 @@
 //! | `change` | what those verbs have in common |
 //! | `write` | insert, upsert, delete |
 //! | `batch`, `value` | rows in JSON as datums |
+//! | `expiry` | rows that outlive their collection's TTL |
 //! | `rowset` | datums as rows that a statement reads |
 //! | `query` | get, query |
 //! | `output`, `show` | rows as JSON objects |
@@ -43,6 +44,7 @@ mod databases;
 mod define;
 mod describe;
 mod error;
+mod expiry;
 mod filter;
 mod index;
 mod output;

@@ -7,7 +7,7 @@ use super::change::{self, text, whole};
 use super::error::notice;
 use super::sql::{ident, literal, qualified};
 use super::table::{PARTITION, partition_table};
-use super::{cache, catalog};
+use super::{cache, catalog, expiry};
 use crate::{call::Call, rows};
 use kite_schema::{Code, Entity, Error, MAX_PARTITIONS, Partitioning, Result, check_name};
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -139,16 +139,15 @@ fn stats(call: &Call) -> Result<JsonB> {
     let name: String = call.get(1).unwrap_or_default();
     check_readable(collection.oid);
     let (_, table) = of_collection(&collection, &name).ok_or_else(|| not_found(&name))?;
-    let rows = match (collection.has_partition_column(), table) {
-        (false, Some(table)) => change::count(
-            &collection,
-            " WHERE tableoid OPERATOR(pg_catalog.=) $1::pg_catalog.oid",
-            &[change::table(table)],
-        ),
-        _ => {
-            let condition = format!(" WHERE {} OPERATOR(pg_catalog.=) $1", ident(PARTITION));
-            change::count(&collection, &condition, &[text(&name)])
+    let (mut condition, parameter) = match (collection.has_partition_column(), table) {
+        (false, Some(table)) => {
+            (" WHERE tableoid OPERATOR(pg_catalog.=) $1::pg_catalog.oid".to_owned(), change::table(table))
         }
+        _ => (format!(" WHERE {} OPERATOR(pg_catalog.=) $1", ident(PARTITION)), text(&name)),
     };
+    if let Some(alive) = expiry::alive(&collection, None) {
+        condition += &format!(" AND {alive}");
+    }
+    let rows = change::count(&collection, &condition, &[parameter]);
     Ok(JsonB(json!({ "row_count": rows })))
 }

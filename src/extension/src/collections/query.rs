@@ -4,7 +4,7 @@ use super::access::check_readable;
 use super::catalog::{self, Collection};
 use super::sql::{ident, qualified};
 use super::table::PARTITION;
-use super::{cache, filter, output, spi};
+use super::{cache, expiry, filter, output, spi, state};
 use crate::call::Call;
 use kite_schema::{Code, Error, Result};
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -71,6 +71,23 @@ impl Conditions {
         self.conditions
             .push(format!("{ALIAS}.{} OPERATOR(pg_catalog.=) ANY ({parameter})", ident(PARTITION)));
         Ok(())
+    }
+
+    /// Only rows that can be read: of partitions that are loaded, and not expired.
+    fn readable(&mut self, collection: &Collection, partitions: Vec<String>) -> Result<()> {
+        self.by_partitions(collection, &partitions)?;
+        if partitions.is_empty() {
+            self.by_partitions(collection, &state::loaded(collection, partitions)?)?;
+        } else {
+            state::loaded(collection, partitions)?;
+        }
+        self.alive(collection);
+        Ok(())
+    }
+
+    /// Only rows that have not expired.
+    pub(super) fn alive(&mut self, collection: &Collection) {
+        self.conditions.extend(expiry::alive(collection, Some(ALIAS)));
     }
 
     /// ` WHERE …`, or nothing.
@@ -152,7 +169,7 @@ fn get(call: &Call) -> Result<Datum> {
     };
     let mut conditions = Conditions::default();
     conditions.by_ids(&collection, &ids)?;
-    conditions.by_partitions(&collection, &names(call, 3).unwrap_or_default())?;
+    conditions.readable(&collection, names(call, 3).unwrap_or_default())?;
     answer(call, &collection, names(call, 2).as_deref(), conditions, (None, None))
 }
 
@@ -163,7 +180,7 @@ fn query(call: &Call) -> Result<Datum> {
     if let Some(text) = call.get::<String>(1).filter(|text| !text.trim().is_empty()) {
         conditions.by_filter(&collection, &text, params.as_ref())?;
     }
-    conditions.by_partitions(&collection, &names(call, 6).unwrap_or_default())?;
+    conditions.readable(&collection, names(call, 6).unwrap_or_default())?;
     let (most, skip) = (call.get::<i32>(3), call.get::<i32>(4));
     if let Some(most) = most.filter(|most| *most <= 0) {
         return Err(Error::invalid(format!("limit [{most}] is invalid, should be greater than 0")));

@@ -101,16 +101,15 @@ thread_local! {
 
 /// A connection to SPI, for as long as [`connect`] runs its work.
 pub(super) struct Spi {
-    #[allow(dead_code, reason = "as `outside` is")]
-    callers: MemoryContext,
+    /// Made by [`connect`] alone.
+    _private: (),
 }
 
-/// Connects to SPI for a piece of work. What the work allocates is gone afterwards, but for what [`Spi::outside`] makes. An ERROR
-/// disconnects by itself.
+/// Connects to SPI for a piece of work. What the work allocates is gone afterwards. An ERROR disconnects by itself.
 pub(super) fn connect<R>(work: impl FnOnce(&Spi) -> R) -> R {
     // SAFETY: connecting changes the memory context; finishing changes it back and frees what was allocated in between.
     unsafe {
-        let spi = Spi { callers: pg_sys::CurrentMemoryContext };
+        let spi = Spi { _private: () };
         check("SPI_connect", pg_sys::SPI_connect());
         let result = work(&spi);
         check("SPI_finish", pg_sys::SPI_finish());
@@ -118,19 +117,7 @@ pub(super) fn connect<R>(work: impl FnOnce(&Spi) -> R) -> R {
     }
 }
 
-#[allow(dead_code, reason = "what the data functions stand on")]
 impl Spi {
-    /// Makes something that outlives the connection: a result.
-    pub(super) fn outside<R>(&self, make: impl FnOnce() -> R) -> R {
-        // SAFETY: the caller's context lives longer than the connection; on an ERROR the server sets the context itself.
-        unsafe {
-            let before = pg_sys::MemoryContextSwitchTo(self.callers);
-            let made = make();
-            pg_sys::MemoryContextSwitchTo(before);
-            made
-        }
-    }
-
     /// Runs statements that are not worth keeping: definitions.
     pub(super) fn run(&self, sql: &str) {
         let sql = c_string(sql);
@@ -303,7 +290,6 @@ pub(super) struct Rows<'spi> {
     connection: PhantomData<&'spi Spi>,
 }
 
-#[allow(dead_code, reason = "results are read by the data functions")]
 impl Rows<'_> {
     /// Rows that the statement answered or changed.
     pub(super) fn processed(&self) -> u64 {

@@ -1,11 +1,11 @@
 //! `kite.load_collection`, `release_collection`, `get_load_state`, `flush` and `compact`. A table of the server is always there to be
-//! read: loading is a state that clients ask for, and a chance to fill the server's cache.
+//! read: loading is a state that the functions which read keep to, as Milvus does, and a chance to fill the server's cache.
 
 use super::access::check_readable;
 use super::catalog::Collection;
 use super::change::{self, text, whole};
 use super::error::notice;
-use super::{cache, catalog};
+use super::{cache, catalog, expiry};
 use crate::call::Call;
 use kite_schema::{Code, Error, Result};
 use pgrx::IntoDatum;
@@ -34,6 +34,37 @@ fn release(call: &Call) -> Result<()> {
     let collection = change::owned(&call.get::<String>(0).unwrap_or_default())?;
     set_loaded(&collection, false);
     Ok(())
+}
+
+/// The partitions that a reader may look at: those that he names, or where he names none and not all are loaded, those that are. None
+/// means all.
+///
+/// # Errors
+/// Where the collection is not loaded, or a partition that is named.
+pub(super) fn loaded(collection: &Collection, named: Vec<String>) -> Result<Vec<String>> {
+    if collection.is_loaded && collection.released.is_empty() {
+        return Ok(named);
+    }
+    check_readable(collection.oid);
+    let name = &collection.name;
+    if !collection.is_loaded {
+        return Err(Error::new(
+            Code::CollectionNotLoaded,
+            format!("collection not loaded[collection={name}]"),
+        )
+        .with_hint("kite.load_collection loads it. Plain SQL reads the table in any case."));
+    }
+    if let Some(partition) = named.iter().find(|name| collection.released.contains(name)) {
+        return Err(Error::new(
+            Code::PartitionNotLoaded,
+            format!("partition not loaded[collection={name}][partition={partition}]"),
+        ));
+    }
+    if !named.is_empty() || !collection.has_partition_column() {
+        return Ok(named);
+    }
+    let all = catalog::partitions(collection.oid).into_iter().map(|(name, _)| name);
+    Ok(all.filter(|name| !collection.released.contains(name)).collect())
 }
 
 /// Marks a collection and all its partitions.
@@ -156,10 +187,13 @@ fn flush(call: &Call) -> Result<JsonB> {
     Ok(JsonB(json!({ "flushed": durable, "note": note })))
 }
 
-/// VACUUM runs in no function: says how much there is to do for it, and how it is called.
+/// Deletes rows that have expired. VACUUM, which gives space back, runs in no function: says how much there is to do for it, and how it
+/// is called.
 fn compact(call: &Call) -> Result<JsonB> {
     let collection = change::owned(&call.get::<String>(0).unwrap_or_default())?;
     let statement = format!("VACUUM {}", whole(&collection));
+    let expired = expiry::expired(&collection, None);
+    let expired = expired.map_or(0, |expired| change::delete(&collection, &expired));
     let rows = change::ask(
         "SELECT sum(pg_stat_get_live_tuples(relid))::bigint::text, sum(pg_stat_get_dead_tuples(relid))::bigint::text
          FROM (SELECT relid FROM pg_partition_tree($1) WHERE isleaf UNION SELECT $1) AS parts",
@@ -171,6 +205,6 @@ fn compact(call: &Call) -> Result<JsonB> {
     };
     notice(format!("autovacuum compacts by itself; to do so now, run {statement}"));
     Ok(JsonB(json!({
-        "compacted": false, "live_rows": number(0), "dead_rows": number(1), "statement": statement,
+        "compacted": false, "expired_rows": expired, "live_rows": number(0), "dead_rows": number(1), "statement": statement,
     })))
 }

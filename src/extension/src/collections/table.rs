@@ -1,6 +1,7 @@
 //! The statements that make a collection's table.
 
 use super::database::Database;
+use super::expiry;
 use super::sql::{ident, literal, qualified, scalar};
 use kite_schema::{DataType, Definition, Field, Partitioning, fit};
 
@@ -9,6 +10,9 @@ pub(super) const META: &str = "$meta";
 
 /// The column that says a row's partition.
 pub(super) const PARTITION: &str = "$partition";
+
+/// The column that says when a row came, of collections whose rows expire.
+pub(super) const INSERTED_AT: &str = "$inserted_at";
 
 /// The name of the table of a partition. No name of a collection has a `$`.
 pub(super) fn partition_table(table: &str, partition: &str) -> String {
@@ -56,6 +60,9 @@ pub(super) fn statements(
     let has_partition = !matches!(definition.partitioning, Partitioning::Hash(_));
     if has_partition {
         elements.push(format!("{} pg_catalog.text NOT NULL DEFAULT '_default'", ident(PARTITION)));
+    }
+    if expiry::seconds(&definition.properties).is_some() {
+        elements.push(expiry::column());
     }
     let key = |field: Option<&Field>| field.map(|field| ident(&fit(&field.name)));
     let mut primary: Vec<String> = key(definition.primary()).into_iter().collect();

@@ -1,14 +1,14 @@
 //! `kite.insert`, `kite.upsert` and `kite.delete`.
 
-use super::access::check_writable;
+use super::access::{check_writable, may_delete};
 use super::batch::{Batch, Cell, Verb, key};
 use super::catalog::Collection;
 use super::query::{ALIAS, Conditions, check_partitions, keys_datum, primary};
 use super::rowset::{self, NAME};
 use super::spi::{Effect, Spi};
 use super::sql::{ident, qualified};
-use super::table::{META, PARTITION};
-use super::{cache, spi};
+use super::table::{INSERTED_AT, META, PARTITION};
+use super::{cache, expiry, spi};
 use crate::call::Call;
 use kite_schema::{Code, Error, Partitioning, Result};
 use pgrx::pg_sys;
@@ -69,6 +69,7 @@ fn insert_batch(spi: &Spi, batch: &mut Batch<'_>, partition: Option<&str>) -> Re
     let rows: Vec<usize> = (0..batch.len()).collect();
     let keys = batch.keys()?;
     let returns = keys.iter().any(Value::is_null);
+    make_way(spi, batch.collection, &keys)?;
     let statement = Statement::new(batch, &rows, partition)?;
     let returning = if returns {
         format!(" RETURNING {}", ident(&batch.collection.fields[batch.primary()?].name))
@@ -77,6 +78,24 @@ fn insert_batch(spi: &Spi, batch: &mut Batch<'_>, partition: Option<&str>) -> Re
     };
     let (count, made) = statement.run(spi, batch, &rows, &returning)?;
     Ok(JsonB(json!({ "insert_count": count, "ids": if returns { made } else { keys } })))
+}
+
+/// Removes rows that have expired and have one of these keys: to the caller they are gone, and a new row may take the key. Without the
+/// rights to do so they are in the way until they are compacted.
+fn make_way(spi: &Spi, collection: &Collection, keys: &[Value]) -> Result<()> {
+    let Some(expired) = expiry::expired(collection, Some(ALIAS)) else { return Ok(()) };
+    if keys.iter().all(Value::is_null) || !may_delete(collection.oid) {
+        return Ok(());
+    }
+    let (kind, ids) = keys_datum(collection, keys)?;
+    let sql = format!(
+        "DELETE FROM {} AS {ALIAS} WHERE {} OPERATOR(pg_catalog.=) ANY ($1) AND {expired}",
+        qualified(&collection.schema, &collection.table),
+        primary(collection)?
+    );
+    let plan = spi.plan(&sql, &[kind]);
+    spi.execute(&plan, &[Some(ids)], Effect::Writes, 0);
+    Ok(())
 }
 
 /// An INSERT of rows of a batch.
@@ -188,8 +207,11 @@ fn upsert(call: &Call) -> Result<JsonB> {
 fn lock_existing(spi: &Spi, collection: &Collection, keys: &[Value]) -> Result<HashSet<Value>> {
     let (kind, ids) = keys_datum(collection, keys)?;
     let key_column = primary(collection)?;
+    // A row that has expired is not there: what takes its place has to be whole.
+    let alive =
+        expiry::alive(collection, Some(ALIAS)).map_or_else(String::new, |alive| format!(" AND {alive}"));
     let sql = format!(
-        "SELECT {key_column} FROM {} AS {ALIAS} WHERE {key_column} OPERATOR(pg_catalog.=) ANY ($1) ORDER BY {key_column} FOR UPDATE",
+        "SELECT {key_column} FROM {} AS {ALIAS} WHERE {key_column} OPERATOR(pg_catalog.=) ANY ($1){alive} ORDER BY {key_column} FOR UPDATE",
         qualified(&collection.schema, &collection.table)
     );
     let plan = spi.plan(&sql, &[kind]);
@@ -224,6 +246,7 @@ fn replace(spi: &Spi, batch: &mut Batch<'_>, rows: &[usize], partition: Option<&
         .filter(|place| *place != key_place)
         .map(|place| name(batch, place))
         .chain(collection.has_partition_column().then(|| ident(PARTITION)))
+        .chain(collection.has_inserted_at.then(|| ident(INSERTED_AT)))
         .filter(|column| Some(column) != divided.as_ref())
         .collect();
     if assigned.is_empty() {
@@ -291,6 +314,9 @@ fn update(spi: &Spi, batch: &mut Batch<'_>, rows: &[usize], partition: Option<&s
             types.push(pg_sys::TEXTOID);
             values.push(partition.into_datum());
         }
+        if batch.collection.has_inserted_at {
+            assignments.push(format!("{} = DEFAULT", ident(INSERTED_AT)));
+        }
         if assignments.is_empty() {
             count += rows.len() as u64;
             continue;
@@ -327,6 +353,7 @@ fn delete(call: &Call) -> Result<JsonB> {
     }
     let partition = partition(call, 4, &collection)?;
     conditions.by_partitions(&collection, partition.as_slice())?;
+    conditions.alive(&collection);
     let sql = format!(
         "DELETE FROM {} AS {ALIAS}{}",
         qualified(&collection.schema, &collection.table),

@@ -10,7 +10,7 @@ use super::vectors;
 use crate::collections::catalog::{Collection, Column};
 use crate::collections::spi::{self, Effect, Spi};
 use crate::collections::sql::{ident, jsonb, qualified};
-use crate::collections::{cache, output};
+use crate::collections::{cache, output, state};
 use crate::{call::Call, rows};
 use kite_schema::{Code, DataType, Error, Metric, Result};
 use pgrx::pg_sys::{self, Datum};
@@ -33,7 +33,8 @@ struct Part<'a> {
     metric: Metric,
     options: Options,
     filter: Filter,
-    vector: Datum,
+    /// As many as in every other part.
+    vectors: Vec<Datum>,
     rows: i64,
 }
 
@@ -46,6 +47,7 @@ fn hybrid_search(call: &Call) -> Result<Datum> {
     let fields = super::names(call, 4);
     let partitions = super::names(call, 5);
     request::check_partitions(&collection, &partitions)?;
+    let partitions = state::loaded(&collection, partitions)?;
     let decimals = super::decimals(call.get::<i32>(7).map(i64::from))?;
     request::check_consistency(&collection, call.get::<String>(8).as_deref())?;
     let (group, groups) = super::grouping(call, [9, 10, 11], &Options::default(), &collection, window)?;
@@ -56,38 +58,67 @@ fn hybrid_search(call: &Call) -> Result<Datum> {
     }
     let entity = output::asked(&collection, &fields, ALIAS)?;
     let table = Table { collection: &collection, primary: request::primary(&collection)? };
+    let queries = parts.first().map_or(0, |part| part.vectors.len());
+    let hybrid = Hybrid { parts: &parts, table, ranker: &ranker, partitions: &partitions };
     spi::connect(|spi| {
-        let mut scores: HashMap<Key, f64> = HashMap::new();
-        for (n, part) in parts.iter().enumerate() {
-            let hits = part.run(spi, &table, &partitions)?;
-            for (rank, hit) in (1..).zip(hits) {
-                let before = scores.get(&hit.key).copied();
-                let score = ranker.combine(before, n, rank, part.metric, hit.score);
-                scores.insert(hit.key, score);
+        let mut found = Vec::new();
+        for query in 0..queries {
+            let mut page = hybrid.search(spi, query, window, group.zip(groups))?;
+            if let Some(entity) = &entity {
+                let keys = page.iter().map(|hit| &hit.key);
+                let mut entities = hybrid.table.look_up(spi, keys, entity, &Filter::default())?;
+                for hit in &mut page {
+                    hit.entity = entities.remove(&hit.key).flatten();
+                }
             }
-        }
-        table.rerank(spi, &ranker, &mut scores)?;
-        let mut ranked: Vec<Hit> =
-            scores.into_iter().map(|(key, score)| Hit { key, score, entity: None, group: None }).collect();
-        ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.key.cmp(&b.key)));
-        let mut page = table.page(spi, ranked, window, group.zip(groups))?;
-        if let Some(entity) = &entity {
-            let mut entities =
-                table.look_up(spi, page.iter().map(|hit| &hit.key), entity, &Filter::default())?;
-            for hit in &mut page {
-                hit.entity = entities.remove(&hit.key).flatten();
-            }
+            let number = i32::try_from(query).unwrap_or(i32::MAX);
+            found.extend(page.into_iter().map(|hit| (number, hit)));
         }
         let empty = entity.is_none().then(|| jsonb("{}"));
         rows::answer(
             call,
-            page.into_iter().map(|hit| {
+            found.into_iter().map(|(query, hit)| {
                 let [id, key] = super::key_columns(hit.key);
-                [id, key, round(hit.score, decimals).into_datum(), hit.entity.or(empty)]
+                let distance = round(hit.score, decimals).into_datum();
+                [query.into_datum(), id, key, distance, hit.entity.or(empty)]
             }),
         );
         Ok(Datum::null())
     })
+}
+
+/// All searches of a call.
+struct Hybrid<'a> {
+    parts: &'a [Part<'a>],
+    table: Table<'a>,
+    ranker: &'a Ranker,
+    partitions: &'a [String],
+}
+
+impl Hybrid<'_> {
+    /// The hits for the query vectors of this number, the best first.
+    fn search(
+        &self,
+        spi: &Spi,
+        query: usize,
+        window: Window,
+        groups: Option<(&Column, Groups)>,
+    ) -> Result<Vec<Hit>> {
+        let mut scores: HashMap<Key, f64> = HashMap::new();
+        for (n, part) in self.parts.iter().enumerate() {
+            let hits = part.run(spi, &self.table, self.partitions, query)?;
+            for (rank, hit) in (1..).zip(hits) {
+                let before = scores.get(&hit.key).copied();
+                let score = self.ranker.combine(before, n, rank, part.metric, hit.score);
+                scores.insert(hit.key, score);
+            }
+        }
+        self.table.rerank(spi, self.ranker, &mut scores)?;
+        let mut ranked: Vec<Hit> =
+            scores.into_iter().map(|(key, score)| Hit { key, score, entity: None, group: None }).collect();
+        ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.key.cmp(&b.key)));
+        self.table.page(spi, ranked, window, groups)
+    }
 }
 
 /// Reads the searches.
@@ -109,6 +140,20 @@ fn parts<'a>(collection: &'a Collection, requests: Option<&Value>, window: Windo
         return Err(Error::new(
             Code::ParameterTooLarge,
             format!("the limits of the requests come to {rows} rows, more than {MOST_ROWS}"),
+        ));
+    }
+    let queries = parts[0].vectors.len();
+    if let Some(part) = parts.iter().find(|part| part.vectors.len() != queries) {
+        return Err(Error::invalid(format!(
+            "the requests of a hybrid search should have the same number of vectors, not {queries} and {}",
+            part.vectors.len()
+        )));
+    }
+    let rows = queries as i64 * window.rows();
+    if rows > MOST_ROWS {
+        return Err(Error::new(
+            Code::ParameterTooLarge,
+            format!("{queries} vectors with up to {} rows each come to more than {MOST_ROWS}", window.rows()),
         ));
     }
     Ok(parts)
@@ -176,21 +221,16 @@ fn part<'a>(collection: &'a Collection, request: &Value, window: Window) -> Resu
         Some(Value::String(text)) => vectors::texts(text, column)?,
         Some(other) => vectors::texts(&other.to_string(), column)?,
     };
-    let [vector] = vectors.as_slice() else {
-        return Err(Error::new(
-            Code::Unsupported,
-            format!("a request of a hybrid search has one vector, not {}", vectors.len()),
-        ));
-    };
     let filter = Filter {
         text: text(&["filter", "expr"])?,
         params: get(&["filter_params", "expr_params", "exprParams"]).cloned(),
     };
-    Ok(Part { column, metric, filter, vector: *vector, rows, options })
+    Ok(Part { column, metric, filter, vectors, rows, options })
 }
 
 impl Part<'_> {
-    fn run(&self, spi: &Spi, table: &Table<'_>, partitions: &[String]) -> Result<Vec<Hit>> {
+    /// What it finds for its query vector of this number.
+    fn run(&self, spi: &Spi, table: &Table<'_>, partitions: &[String], query: usize) -> Result<Vec<Hit>> {
         let statement = Statement {
             collection: table.collection,
             primary: table.primary,
@@ -204,7 +244,7 @@ impl Part<'_> {
         let mut prepared = request::prepare(&statement, &self.filter, self.rows)?;
         let settings = self.options.settings(self.rows)?;
         let (hits, rows) =
-            request::with_settings(&settings, || statement.run(spi, &mut prepared, self.vector));
+            request::with_settings(&settings, || statement.run(spi, &mut prepared, self.vectors[query]));
         // No entities: nothing is lent from the rows.
         rows.free();
         Ok(hits)

@@ -27,7 +27,7 @@ mod vectors;
 use super::access::check_readable;
 use super::spi::{self, Rows, Spi};
 use super::sql::jsonb;
-use super::{cache, filter, output};
+use super::{cache, filter, output, state};
 use crate::{call::Call, rows};
 use group::{Collector, Groups};
 use kite_schema::{Error, Result};
@@ -62,6 +62,7 @@ fn search(call: &Call) -> Result<Datum> {
     let range = options.range(metric)?;
     let partitions = names(call, 7);
     request::check_partitions(&collection, &partitions)?;
+    let partitions = state::loaded(&collection, partitions)?;
     let level = call.get::<String>(14).or_else(|| options.consistency_level.clone());
     request::check_consistency(&collection, level.as_deref())?;
     let decimals = decimals(call.get::<i32>(13).map(i64::from).or(options.round_decimal))?;

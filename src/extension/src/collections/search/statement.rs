@@ -6,6 +6,7 @@ use super::group::Collector;
 use super::options::Range;
 use super::score::{self, Order};
 use crate::collections::catalog::{self, Collection, Column};
+use crate::collections::expiry;
 use crate::collections::filter::Condition;
 use crate::collections::spi::{Effect, Plan, Rows, Spi};
 use crate::collections::sql::{ident, qualified};
@@ -105,6 +106,7 @@ impl Statement<'_> {
         if self.column.field.nullable {
             conditions.push(format!("{} IS NOT NULL", name(self.column)));
         }
+        conditions.extend(expiry::alive(self.collection, Some(ALIAS)));
         if !self.partitions.is_empty() {
             let mut list = Vec::new();
             for partition in self.partitions {
