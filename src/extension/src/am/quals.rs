@@ -25,7 +25,7 @@ const MORE: Oid = Oid::from_u32(674);
 const AT_LEAST: Oid = Oid::from_u32(675);
 
 /// Below this share of rows that match, they are tested while they are met.
-const FEW: f64 = 0.3;
+pub(super) const FEW: f64 = 0.3;
 /// Tests before their outcome says more than the planner's estimate.
 const TELLING: u32 = 32;
 
