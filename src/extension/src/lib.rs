@@ -31,6 +31,7 @@ pub extern "C-unwind" fn _PG_init() {
     neighbours::refuse_foreign_settings();
     guc::define();
     am::define_options();
+    am::hook::install();
     collections::watch_changes();
     // Resolve the CPU's kernels now rather than in the first row of the first query.
     kite_kernels::kernels();

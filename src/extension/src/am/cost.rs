@@ -5,8 +5,12 @@
 //! row that a scan finds as it goes on. A LIMIT takes its share of that, as the planner does for every path; a filter that lets few
 //! rows pass makes the LIMIT reach far, and then another index and a sort win. What settings cut off is priced all
 //! the same, as the rows are wanted.
+//!
+//! Where a query's conditions let few rows pass, a scan tests rows as it meets them ([`quals`](super::quals)) and looks for as many *matches* as it
+//! otherwise looks for rows. So its first rows cost that much more, and so many rows of the table are read to be tested.
 
 use crate::am::method::Method;
+use crate::am::quals::FEW;
 use pgrx::pg_sys::{self, Cost, Relation, Selectivity};
 
 /// Dearer than any other plan, `enable_seqscan = off` (1e10) included; finite, since the planner subtracts costs from each other.
@@ -39,8 +43,16 @@ pub(in crate::am) struct Planned<'a> {
     pub(in crate::am) random: Cost,
     /// `seq_page_cost` of its table space.
     pub(in crate::am) sequential: Cost,
+    /// The share of rows that a search looks for: what the planner expects to match, if those are few, and else all.
+    pub(in crate::am) sought: f64,
     /// Pages that so many reads in random order fetch, in view of the cache and of how often the plan repeats the scan.
     fetched: &'a dyn Fn(f64) -> f64,
+    /// The same of the table's pages.
+    tested: &'a dyn Fn(f64) -> f64,
+    /// Pages of the table.
+    table: f64,
+    /// `cpu_tuple_cost`.
+    tuple: Cost,
 }
 
 impl Planned<'_> {
@@ -49,13 +61,22 @@ impl Planned<'_> {
         let fetched = SHARE_OF_PAGES * (self.fetched)(reads);
         (fetched * self.random).min(pages * self.sequential * SHARE_OF_SMALL)
     }
+
+    /// What it costs to read so many rows of the table and to test them.
+    pub(in crate::am) fn tests(&self, rows: f64) -> Cost {
+        let pages = ((self.tested)(rows) * self.random).min(self.table * self.sequential);
+        pages + rows * (self.tuple + self.operator)
+    }
 }
 
+/// Pages of a relation that so many reads fetch.
+///
 /// # Safety
 /// `root` and `index` are what `amcostestimate` is given.
 unsafe fn fetched(
     root: *mut pg_sys::PlannerInfo,
     index: *const pg_sys::IndexOptInfo,
+    relation: pg_sys::BlockNumber,
     loops: f64,
     reads: f64,
 ) -> f64 {
@@ -63,9 +84,20 @@ unsafe fn fetched(
     unsafe {
         // In random order, in view of the cache; the function wants a page at least.
         let pages = f64::from((*index).pages);
-        let fetched = pg_sys::index_pages_fetched((reads * loops).max(1.0), (*index).pages, pages, root);
+        let fetched = pg_sys::index_pages_fetched((reads * loops).max(1.0), relation, pages, root);
         fetched.min(reads * loops) / loops
     }
+}
+
+/// The share of rows that are sought among those of a path.
+///
+/// # Safety
+/// `path` is what `amcostestimate` is given: the planner has estimated its rows by then (`cost_index`).
+unsafe fn sought(path: *const pg_sys::IndexPath) -> f64 {
+    // SAFETY: by the caller's promise.
+    let (rows, all) = unsafe { ((*path).path.rows, (*(*(*path).indexinfo).rel).tuples) };
+    let share = (rows / all.max(1.0)).max(1.0 / all.max(1.0));
+    if share < FEW { share } else { 1.0 }
 }
 
 /// What pages of the index's table space cost in random order, and one after the other.
@@ -109,11 +141,16 @@ pub(super) unsafe extern "C-unwind" fn estimate<M: Priced>(
         let mut generic = pg_sys::GenericCosts::default();
         pg_sys::genericcostestimate(root, path, loop_count, &raw mut generic);
         let index = (*path).indexinfo;
+        let (table, loops) = ((*(*index).rel).pages, loop_count.max(1.0));
         let scan = Planned {
             rows: (*index).tuples,
             pages: f64::from((*index).pages),
             operator: pg_sys::cpu_operator_cost,
-            fetched: &|reads| fetched(root, index, loop_count.max(1.0), reads),
+            sought: sought(path),
+            fetched: &|reads| fetched(root, index, (*index).pages, loops, reads),
+            tested: &|reads| fetched(root, index, table, loops, reads),
+            table: f64::from(table),
+            tuple: pg_sys::cpu_tuple_cost,
             random: page_costs(index).0,
             sequential: page_costs(index).1,
         };

@@ -2,7 +2,9 @@
 
 use crate::am::cache::Remembered;
 use crate::am::error::{Failure, OrRaise, damage, name_of};
+use crate::am::hook;
 use crate::am::method::Method;
+use crate::am::quals::Quals;
 use crate::am::scans::{Limit, Scans};
 use crate::am::store::PgStore;
 use crate::am::tid;
@@ -22,11 +24,18 @@ pub(in crate::am) trait Search: Method {
     /// A query in progress.
     type Scan<'s>;
 
-    /// Begins a query that goes as far as the settings of the session say. `None` is NULL.
-    fn search<'s>(index: &mut Self::Index<'s>, query: Option<Value<'_>>) -> Result<Self::Scan<'s>, Failure>;
+    /// Begins a query that goes as far as the settings of the session say, and no farther than `within`. `None` is NULL.
+    fn search<'s>(
+        index: &mut Self::Index<'s>,
+        query: Option<Value<'_>>,
+        within: f64,
+    ) -> Result<Self::Scan<'s>, Failure>;
 
-    /// The next row.
-    fn next_row(scan: &mut Self::Scan<'_>) -> Result<Option<Row>, Failure>;
+    /// The next row that the filter lets pass.
+    fn next_row_if(
+        scan: &mut Self::Scan<'_>,
+        filter: impl FnMut(ItemPointer) -> bool,
+    ) -> Result<Option<Row>, Failure>;
 
     /// The limit that has ended the query while there was more to look at.
     fn ended_by(scan: &Self::Scan<'_>) -> Option<Limit>;
@@ -64,6 +73,8 @@ struct State<M: Search> {
     /// Begun by the first call for a row. It borrows the store, and so is dropped before it.
     scan: Option<M::Scan<'static>>,
     store: Option<Box<PgStore>>,
+    /// What the query asks of rows besides the order, if the scan has been told.
+    quals: Option<Quals>,
     /// Blocks that the table has had.
     table_blocks: u32,
     /// Whether it has been told that a limit has ended the search.
@@ -71,13 +82,52 @@ struct State<M: Search> {
 }
 
 impl<M: Search> State<M> {
-    const NEW: Self = Self { scan: None, store: None, table_blocks: 0, told: false };
+    fn new(quals: Option<Quals>) -> Self {
+        Self { scan: None, store: None, quals, table_blocks: 0, told: false }
+    }
 
     fn reset(&mut self) {
         // Field by field, from the first: the scan goes before what it borrows.
-        let Self { scan, store, table_blocks, told } = self;
+        let Self { scan, store, quals, table_blocks, told } = self;
         (*scan, *table_blocks, *told) = (None, 0, false);
         *store = None;
+        if let Some(quals) = quals {
+            quals.reset();
+        }
+    }
+
+    /// The next row that matches.
+    ///
+    /// # Safety
+    /// It is the state of this scan, whose relations are open.
+    unsafe fn next_row(&mut self, desc: IndexScanDesc) -> Result<Option<Row>, Failure> {
+        let Some(scan) = &mut self.scan else { return Ok(None) };
+        let blocks = &mut self.table_blocks;
+        let Some(quals) = &mut self.quals else {
+            let row = M::next_row_if(scan, |_| true)?;
+            if let Some(row) = row {
+                // SAFETY: the caller's promise.
+                unsafe { refuse_beyond_table(desc, blocks, row.tid) };
+            }
+            return Ok(row);
+        };
+        loop {
+            let row = M::next_row_if(scan, |tid| {
+                // SAFETY: the caller's promise; nothing is locked while a filter is asked.
+                unsafe {
+                    refuse_beyond_table(desc, blocks, tid);
+                    quals.steers(desc, tid)
+                }
+            })?;
+            let Some(row) = row else { return Ok(None) };
+            // SAFETY: as above.
+            unsafe {
+                refuse_beyond_table(desc, blocks, row.tid);
+                if quals.lets_pass(desc, row.tid) {
+                    return Ok(Some(row));
+                }
+            }
+        }
     }
 }
 
@@ -95,8 +145,8 @@ pub(in crate::am) unsafe extern "C-unwind" fn begin<M: Search>(
         let count = order_bys.max(1) as usize;
         (*scan).xs_orderbyvals = pg_sys::palloc0(count * size_of::<Datum>()).cast();
         (*scan).xs_orderbynulls = pg_sys::palloc0(count * size_of::<bool>()).cast();
-        (*scan).opaque =
-            PgMemoryContexts::CurrentMemoryContext.leak_and_drop_on_delete(State::<M>::NEW).cast();
+        let state = State::<M>::new(hook::pending());
+        (*scan).opaque = PgMemoryContexts::CurrentMemoryContext.leak_and_drop_on_delete(state).cast();
         scan
     }
 }
@@ -136,20 +186,15 @@ pub(in crate::am) unsafe extern "C-unwind" fn next<M: Search>(
         if state.scan.is_none() {
             start(state, scan);
         }
-        let Some(rows) = &mut state.scan else { return false };
-        let row = M::next_row(rows).or_raise(index);
-        if let (Some(limit), false) = (M::ended_by(rows), state.told) {
-            state.told = true;
+        let row = state.next_row(scan).or_raise(index);
+        if let Some(rows) = &state.scan
+            && let Some(limit) = M::ended_by(rows)
+            && !state.told
+        {
             tell_of_end(index, limit, M::until(rows, limit));
+            state.told = true;
         }
         let Some(row) = row else { return false };
-        if row.tid.block() >= state.table_blocks {
-            let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
-            state.table_blocks = pg_sys::RelationGetNumberOfBlocksInFork((*scan).heapRelation, fork);
-            if row.tid.block() >= state.table_blocks {
-                refuse_row(index, row.tid.block());
-            }
-        }
         hand_out(scan, row);
         true
     }
@@ -188,7 +233,8 @@ unsafe fn start<M: Search>(state: &mut State<M>, scan: IndexScanDesc) {
         let query = argument.as_ref();
         let query =
             query.map(|query| query.value(&spec).unwrap_or_else(|error| refuse(&error, &spec, index)));
-        let begun = M::search(&mut opened, query).or_raise(index);
+        let within = state.quals.as_ref().map_or(f64::INFINITY, |quals| quals.within());
+        let begun = M::search(&mut opened, query, within).or_raise(index);
         remembered.keep::<M>(&opened);
         state.scan = Some(begun);
     }
@@ -216,6 +262,21 @@ unsafe fn refuse_unusable<M: Search>(scan: IndexScanDesc) {
     if !mvcc.contains(&snapshot) {
         let message = format!("non-MVCC snapshots are not supported with {}", M::NAME);
         ErrorReport::new(unsupported, message, "pgkite").report(PgLogLevel::ERROR);
+    }
+}
+
+/// Raises an ERROR for a row in a block that the table has not; `blocks` is how many it was seen to have.
+#[inline]
+unsafe fn refuse_beyond_table(scan: IndexScanDesc, blocks: &mut u32, row: ItemPointer) {
+    if row.block() >= *blocks {
+        // SAFETY: the caller passes a scan of ours, whose relations are open.
+        unsafe {
+            let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
+            *blocks = pg_sys::RelationGetNumberOfBlocksInFork((*scan).heapRelation, fork);
+            if row.block() >= *blocks {
+                refuse_row((*scan).indexRelation, row.block());
+            }
+        }
     }
 }
 

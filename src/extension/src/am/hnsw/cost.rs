@@ -81,9 +81,15 @@ fn cost(graph: &Graph, ef: f64, furthest: f64, scan: &Planned<'_>) -> (Cost, Cos
     let operator = scan.operator;
     let of = |visits: Visits| graph.operators(visits) * operator + scan.scattered(visits.read, graph.pages);
     // The upper levels are small and every search reads them: they are in the cache.
-    let startup = graph.operators(graph.descent()) * operator + of(graph.beam(ef));
-    // A row's share of what a scan reads that goes as far as it may.
     let far = furthest.clamp(1.0, graph.rows.max(1.0));
+    let mut startup = graph.operators(graph.descent()) * operator;
+    if scan.sought < 1.0 {
+        let met = (ef / scan.sought).min(far).max(ef);
+        startup += of(graph.beam(met)) + scan.tests(met);
+    } else {
+        startup += of(graph.beam(ef));
+    }
+    // A row's share of what a scan reads that goes as far as it may.
     let per_row = of(graph.beam(far)) / far;
     (startup, startup + per_row * (graph.rows - ef).max(0.0))
 }

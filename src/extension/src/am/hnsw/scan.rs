@@ -8,16 +8,24 @@ use crate::am::store::PgStore;
 use crate::guc;
 use kite_codecs::Value;
 use kite_hnsw::{Scan, ScanOptions};
+use kite_pages::ItemPointer;
 
 impl Search for Hnsw {
     type Scan<'s> = Scan<'s, PgStore>;
 
-    fn search<'s>(index: &mut Self::Index<'s>, query: Option<Value<'_>>) -> Result<Self::Scan<'s>, Failure> {
-        Ok(index.scan(query, options())?)
+    fn search<'s>(
+        index: &mut Self::Index<'s>,
+        query: Option<Value<'_>>,
+        within: f64,
+    ) -> Result<Self::Scan<'s>, Failure> {
+        Ok(index.scan(query, ScanOptions { within, ..options() })?)
     }
 
-    fn next_row(scan: &mut Scan<'_, PgStore>) -> Result<Option<Row>, Failure> {
-        let row = scan.next_row()?;
+    fn next_row_if(
+        scan: &mut Scan<'_, PgStore>,
+        mut filter: impl FnMut(ItemPointer) -> bool,
+    ) -> Result<Option<Row>, Failure> {
+        let row = scan.next_row_if(|tid| Ok(filter(tid)))?;
         Ok(row.map(|row| Row { tid: row.tid, distance: row.distance.into() }))
     }
 

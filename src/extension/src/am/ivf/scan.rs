@@ -8,6 +8,7 @@ use crate::am::store::PgStore;
 use crate::guc;
 use kite_codecs::Value;
 use kite_ivf::{Order, Scan, ScanOptions};
+use kite_pages::ItemPointer;
 
 /// How many lists a scan reads, by the settings of the session.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,11 @@ impl Probes {
 impl<const FLAT: bool> Search for Lists<FLAT> {
     type Scan<'s> = Scan<'s, PgStore>;
 
-    fn search<'s>(index: &mut Self::Index<'s>, query: Option<Value<'_>>) -> Result<Self::Scan<'s>, Failure> {
+    fn search<'s>(
+        index: &mut Self::Index<'s>,
+        query: Option<Value<'_>>,
+        within: f64,
+    ) -> Result<Self::Scan<'s>, Failure> {
         let asked = Probes::of_method::<FLAT>();
         let probes = asked.of(index.lists());
         let options = ScanOptions {
@@ -48,13 +53,17 @@ impl<const FLAT: bool> Search for Lists<FLAT> {
             max_probes: asked.most.max(probes),
             order: asked.order,
             memory: work_mem(),
+            within,
             ..ScanOptions::default()
         };
         Ok(index.scan(query, options)?)
     }
 
-    fn next_row(scan: &mut Scan<'_, PgStore>) -> Result<Option<Row>, Failure> {
-        let row = scan.next_row()?;
+    fn next_row_if(
+        scan: &mut Scan<'_, PgStore>,
+        mut filter: impl FnMut(ItemPointer) -> bool,
+    ) -> Result<Option<Row>, Failure> {
+        let row = scan.next_row_if(|tid| Ok(filter(tid)))?;
         Ok(row.map(|row| Row { tid: row.tid, distance: row.distance.into() }))
     }
 

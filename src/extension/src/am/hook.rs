@@ -1,0 +1,146 @@
+//! A scan learns what its query asks of a row besides the order.
+//!
+//! The executor fetches a row, computes its exact distance where an index gives a bound only, and tests the query's conditions last: a row
+//! that is not wanted has cost all of it, and a graph does not learn how many matches it has found. So when a statement starts, each of its
+//! scans of our indexes is given the conditions, compiled once more, and the range of distances if there is one. Nothing is taken from the executor:
+//! it tests the conditions all the same, and without the hook the answers are the same.
+//!
+//! No preloading is needed: a plan that scans one of our indexes was made by asking the access method, which loads this library.
+
+use super::catalog;
+use super::hnsw::Hnsw;
+use super::ivf::{Ivf, IvfFlat};
+use super::method::Method;
+use super::quals::Quals;
+use pgrx::pg_sys::{self, NodeTag, Oid, PlanState, QueryDesc};
+use pgrx::prelude::*;
+use std::cell::{Cell, OnceCell};
+use std::ffi::{c_int, c_void};
+
+/// The handlers of our access methods.
+const HANDLERS: [&str; 3] = [Hnsw::HANDLER, Ivf::HANDLER, IvfFlat::HANDLER];
+
+thread_local! {
+    /// The hook that was there before ours.
+    static PREVIOUS: OnceCell<pg_sys::ExecutorStart_hook_type> = const { OnceCell::new() };
+    /// For the scan that is begun at the moment.
+    static PENDING: Cell<Option<Quals>> = const { Cell::new(None) };
+}
+
+/// Sets the hook. Called once a process.
+pub(crate) fn install() {
+    PREVIOUS.with(|previous| {
+        previous.get_or_init(|| {
+            // SAFETY: the only thread of the backend reads and writes the hook.
+            unsafe {
+                let previous = pg_sys::ExecutorStart_hook;
+                pg_sys::ExecutorStart_hook = Some(start);
+                previous
+            }
+        });
+    });
+}
+
+/// What the scan that is begun now is to know of its query.
+pub(super) fn pending() -> Option<Quals> {
+    PENDING.take()
+}
+
+/// Forgets what a scan was to know that was not begun: an ERROR came before.
+struct Forget;
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        PENDING.take();
+    }
+}
+
+/// The hook.
+#[pg_guard]
+unsafe extern "C-unwind" fn start(query: *mut QueryDesc, flags: c_int) {
+    // SAFETY: the executor passes a query that is to be started, and what it makes of it is there afterwards.
+    unsafe {
+        match PREVIOUS.with(|previous| previous.get().copied().flatten()) {
+            Some(previous) => pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, flags)),
+            None => pg_sys::standard_ExecutorStart(query, flags),
+        }
+        if flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as c_int == 0 && !(*query).planstate.is_null() {
+            let mut scans = Vec::<*mut pg_sys::IndexScanState>::new();
+            collect((*query).planstate, (&raw mut scans).cast());
+            scans.into_iter().for_each(|scan| tell(scan));
+        }
+    }
+}
+
+/// Adds the scans of indexes that order in a tree of plan nodes.
+#[pg_guard]
+unsafe extern "C-unwind" fn collect(node: *mut PlanState, scans: *mut c_void) -> bool {
+    // SAFETY: the executor's nodes say what they are; `scans` is what `start` passes.
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        if (*node).type_ == NodeTag::T_IndexScanState {
+            let scan = node.cast::<pg_sys::IndexScanState>();
+            // One that was begun already, or that is shared by workers, has been set up by others.
+            let idle = (*scan).iss_ScanDesc.is_null() && !(*(*node).plan).parallel_aware;
+            if idle && (*scan).iss_NumOrderByKeys == 1 && !(*scan).iss_RelationDesc.is_null() {
+                (*scans.cast::<Vec<*mut pg_sys::IndexScanState>>()).push(scan);
+            }
+        }
+        pg_sys::planstate_tree_walker(node, Some(collect), scans)
+    }
+}
+
+/// Tells a scan what its query asks for, if it is one of ours and there is something to tell.
+unsafe fn tell(node: *mut pg_sys::IndexScanState) {
+    // SAFETY: the node was made by the executor for the statement that starts, and its relations are open until that ends. What is made for it
+    // lives in the statement's memory, as the scan does.
+    unsafe {
+        let index = (*node).iss_RelationDesc;
+        if !is_ours((*index).rd_amhandler) {
+            return;
+        }
+        let estate = (*node).ss.ps.state;
+        let context = pg_sys::MemoryContextSwitchTo((*estate).es_query_cxt);
+        if let Some(quals) = Quals::of(node) {
+            let _forget = Forget;
+            PENDING.set(Some(quals));
+            // As the node itself would do it for its first row (nodeIndexscan.c): it does not if the scan is there already.
+            let scan = begin(node, (*estate).es_snapshot);
+            (*node).iss_ScanDesc = scan;
+            if (*node).iss_NumRuntimeKeys == 0 {
+                let (keys, count) = ((*node).iss_ScanKeys, (*node).iss_NumScanKeys);
+                pg_sys::index_rescan(scan, keys, count, (*node).iss_OrderByKeys, (*node).iss_NumOrderByKeys);
+            }
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+    }
+}
+
+unsafe fn begin(
+    node: *mut pg_sys::IndexScanState,
+    snapshot: pg_sys::Snapshot,
+) -> *mut pg_sys::IndexScanDescData {
+    // SAFETY: the caller's node is one that `tell` has been passed.
+    unsafe {
+        let (table, index) = ((*node).ss.ss_currentRelation, (*node).iss_RelationDesc);
+        let (keys, order_bys) = ((*node).iss_NumScanKeys, (*node).iss_NumOrderByKeys);
+        #[cfg(not(feature = "pg18"))]
+        return pg_sys::index_beginscan(table, index, snapshot, keys, order_bys);
+        #[cfg(feature = "pg18")]
+        return pg_sys::index_beginscan(
+            table,
+            index,
+            snapshot,
+            &raw mut (*node).iss_Instrument,
+            keys,
+            order_bys,
+        );
+    }
+}
+
+/// Whether this function is the handler of one of our access methods.
+fn is_ours(handler: Oid) -> bool {
+    catalog::c_symbol(handler).is_some_and(|symbol| HANDLERS.contains(&symbol.as_str()))
+}
