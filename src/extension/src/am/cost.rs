@@ -89,14 +89,14 @@ unsafe fn fetched(
     }
 }
 
-/// The share of rows that are sought among those of a path.
+/// The share of the index's rows that are sought. An index of a part of the table has only rows that match its own predicate.
 ///
 /// # Safety
 /// `path` is what `amcostestimate` is given: the planner has estimated its rows by then (`cost_index`).
 unsafe fn sought(path: *const pg_sys::IndexPath) -> f64 {
     // SAFETY: by the caller's promise.
-    let (rows, all) = unsafe { ((*path).path.rows, (*(*(*path).indexinfo).rel).tuples) };
-    let share = (rows / all.max(1.0)).max(1.0 / all.max(1.0));
+    let (rows, all) = unsafe { ((*path).path.rows, (*(*path).indexinfo).tuples.max(1.0)) };
+    let share = rows.max(1.0) / all;
     if share < FEW { share } else { 1.0 }
 }
 

@@ -83,7 +83,8 @@ impl Quals {
                 let kind = pg_sys::table_slot_callbacks(table);
                 slot = pg_sys::ExecInitExtraTupleSlot(state, (*table).rd_att, kind);
             }
-            let rows = f64::from((*(*table).rd_rel).reltuples);
+            // An index of a part of the table has fewer rows, of which more match.
+            let rows = f64::from((*(*(*node).iss_RelationDesc).rd_rel).reltuples);
             let expected = if rows > 0.0 { (*plan).scan.plan.plan_rows / rows } else { 1.0 };
             let context = pg_sys::CreateExprContext(state);
             Some(Self { node, context, test, slot, within, expected, tested: 0, matched: 0 })
