@@ -2,7 +2,7 @@
 
 use crate::am::error::{OrRaise, name_of};
 use crate::am::hnsw::host::{BufFiles, Server};
-use crate::am::options::options_of;
+use crate::am::options::{free_choices, options_of};
 use crate::am::progress::{self, Phase};
 use crate::am::store::PgStore;
 use crate::am::tid;
@@ -39,14 +39,13 @@ pub(super) unsafe extern "C-unwind" fn build(
     unsafe {
         let options = options_of(index);
         let resources = Resources { threads: threads(table), memory: memory() };
-        let mut loading = Loading {
-            index,
-            builder: Builder::new(&options, resources, BufFiles::new()).or_raise(index),
-            spec: options.spec,
-            context: new_context(),
-            rows: 0,
-            told: false,
-        };
+        let mut builder = Builder::new(&options, resources, BufFiles::new()).or_raise(index);
+        let (payload, codes) = free_choices(index);
+        if payload {
+            builder = builder.choosing_payload(codes).or_raise(index);
+        }
+        let mut loading =
+            Loading { index, builder, spec: options.spec, context: new_context(), rows: 0, told: false };
         progress::phase(Phase::Loading);
         progress::tuples_total((*(*table).rd_rel).reltuples.max(0.0) as u64);
         let state = (&raw mut loading).cast::<c_void>();
