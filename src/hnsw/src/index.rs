@@ -1,11 +1,12 @@
 //! An index in a store: what every operation begins with.
 
 use crate::format::{CHUNKS, HIGHEST, META, META_BLOCK, Meta, Shape, VertexBuf};
+use crate::insert::Room;
 use crate::{Error, Result};
 use kite_codecs::{Frame, Scorer, Spec};
 use kite_pages::payload::{self, Fetched};
 use kite_pages::{At, Defect, ItemNo, MAX_ITEM, PAGE_SIZE, PageStore, PageTxn, View};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// The item number of the meta item.
 pub(crate) const META_ITEM: ItemNo = 1;
@@ -52,6 +53,7 @@ pub struct Index<'s, S> {
     pub(crate) meta: Meta,
     pub(crate) scorer: Arc<Scorer>,
     pub(crate) shape: Shape,
+    pub(crate) room: Arc<Mutex<Room>>,
 }
 
 /// What a process may keep of an index from one operation to the next, instead of opening it each time.
@@ -59,18 +61,19 @@ pub struct Index<'s, S> {
 pub struct Kept {
     meta: Meta,
     scorer: Arc<Scorer>,
+    room: Arc<Mutex<Room>>,
 }
 
 impl<'s, S: PageStore> Index<'s, S> {
     /// Opens an index of which this was kept; it may be out of date, and even of another index.
     pub fn with(store: &'s S, kept: Kept) -> Self {
-        let Kept { meta, scorer } = kept;
-        Self { store, meta, scorer, shape: Shape::of(&meta.spec) }
+        let Kept { meta, scorer, room } = kept;
+        Self { store, meta, scorer, shape: Shape::of(&meta.spec), room }
     }
 
     /// What to keep of it.
     pub fn keep(&self) -> Kept {
-        Kept { meta: self.meta, scorer: Arc::clone(&self.scorer) }
+        Kept { meta: self.meta, scorer: Arc::clone(&self.scorer), room: Arc::clone(&self.room) }
     }
 
     /// Writes an index without rows to an empty store.
@@ -100,7 +103,7 @@ impl<'s, S: PageStore> Index<'s, S> {
     pub fn open(store: &'s S) -> Result<Self> {
         let meta = read_meta(store)?;
         let scorer = Arc::new(Scorer::new(meta.spec, read_frame(store, &meta)?)?);
-        Ok(Self { store, meta, scorer, shape: Shape::of(&meta.spec) })
+        Ok(Self { store, meta, scorer, shape: Shape::of(&meta.spec), room: Arc::default() })
     }
 
     /// Reads the meta page again.

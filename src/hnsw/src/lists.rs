@@ -45,7 +45,12 @@ impl<S: PageStore> Index<'_, S> {
             drop(txn);
             return self.relocate(owner, list, seen, new);
         }
-        self.commit(txn, &[slot])?;
+        // A list of the same length leaves the room that there was, so that the free-space map need not hear of it.
+        if bytes.len() == self.shape.size(seen.capacity, seen.frame != 0) {
+            txn.commit()?;
+        } else {
+            self.commit(txn, &[slot])?;
+        }
         Ok(true)
     }
 

@@ -22,6 +22,11 @@ impl Payloads {
         self.places.clear();
     }
 
+    /// Bytes that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.words.capacity() * size_of::<u64>() + self.places.capacity() * size_of::<(usize, usize)>()
+    }
+
     /// Takes a copy, and answers its number.
     ///
     /// # Errors

@@ -22,7 +22,11 @@ pub(in crate::am) trait Build: Method {
     type Builder;
 
     /// A build without rows.
-    fn begin(
+    ///
+    /// # Safety
+    /// `index` is an open index of this access method.
+    unsafe fn begin(
+        index: Relation,
         options: &Self::Options,
         resources: Resources,
         scratch: BufFiles,
@@ -96,7 +100,7 @@ pub(in crate::am) unsafe extern "C-unwind" fn build<M: Build>(
         let resources = Resources { threads: threads(table), memory: memory() };
         let mut loading = Loading::<M> {
             index,
-            builder: M::begin(&options, resources, BufFiles::new()).or_raise(index),
+            builder: M::begin(index, &options, resources, BufFiles::new()).or_raise(index),
             spec: M::spec(&options),
             context: new_context(),
             rows: 0,

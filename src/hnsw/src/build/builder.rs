@@ -1,6 +1,7 @@
 //! Collecting the rows of a new index, and making the index of them.
 
 use super::codes::{self, Codes};
+use super::distances::linking_spec;
 use super::link::{self, Slots, link_levels};
 use super::memory::{Counted, Memory};
 use super::nodes::{Linked, Nodes};
@@ -8,12 +9,13 @@ use super::order::by_locality;
 use super::part::Setting;
 use super::parts::{self, Spilled};
 use super::rows::Equals;
+use super::sample::Sample;
 use super::write::{Plan, write};
 use super::{Choice, Graph, Host, Parameters, Phase, Resources, Scratch};
 use crate::format::{Meta, Shape, VertexBuf};
 use crate::index::highest;
 use crate::{Options, Result};
-use kite_codecs::{Scorer, Value};
+use kite_codecs::{Scorer, Spec, Value};
 use kite_pages::{BlockNo, ItemPointer, MAX_ITEM, PageStore};
 
 /// What arrays grow by at least, all of them together.
@@ -40,10 +42,16 @@ pub struct Builder<T: Scratch> {
     meta: Meta,
     parameters: Parameters,
     scorer: Scorer,
+    /// What vectors are linked by where it is not what the index stores.
+    linking: Option<Spec>,
     nodes: Nodes,
     equals: Equals,
     /// All rows, once they do not fit memory.
     spilled: Option<Spilled<T::File>>,
+    /// All rows, until there are enough to choose a payload by.
+    sample: Option<Sample>,
+    /// Whether the choice is of the payload alone.
+    keeps_codes: bool,
     payload: Vec<u8>,
     memory: Memory,
     scratch: T,
@@ -58,6 +66,7 @@ impl<T: Scratch> Builder<T> {
         let options = options.settle()?;
         let scorer = Scorer::new(options.spec, None)?;
         let memory = Memory::new(resources.memory);
+        let linking = linking_spec(&options.spec);
         let Options { m, ef_construction, seed, .. } = options;
         Ok(Self {
             meta: Meta::new(&options),
@@ -68,14 +77,29 @@ impl<T: Scratch> Builder<T> {
                 seed,
                 threads: resources.threads,
             },
-            nodes: Nodes::new(&scorer, &memory)?,
+            linking,
+            nodes: Nodes::new(&scorer, linking, &memory)?,
             equals: Equals::new(&memory),
             spilled: None,
+            sample: None,
+            keeps_codes: true,
             scorer,
             payload: Vec::new(),
             memory,
             scratch,
         })
+    }
+
+    /// Before the first row: the first ones decide on the payload, in place of what the options say of it. It is the shortest that
+    /// tells the neighbours among them apart. Where a byte per dimension cannot, codes of one or two bits lead astray; so with
+    /// `and_codes` the index then has none.
+    ///
+    /// # Errors
+    /// Bad options.
+    pub fn choosing_payload(mut self, and_codes: bool) -> Result<Self> {
+        self.keeps_codes = !and_codes;
+        self.sample = Sample::new(&self.meta.spec, &self.memory)?;
+        Ok(self)
     }
 
     /// Takes a row. `false`: a zero vector under cosine distance, which the index does not hold.
@@ -89,6 +113,13 @@ impl<T: Scratch> Builder<T> {
             Err(kite_codecs::Error::Zero) => return Ok(false),
             other => other?,
         }
+        if let Some(sample) = &mut self.sample {
+            if sample.push(tid, value)? {
+                return Ok(true);
+            }
+            self.choose_payload()?;
+            return self.push(tid, value);
+        }
         if self.spilled.is_none() && !self.fits() {
             self.spill()?;
         }
@@ -101,6 +132,25 @@ impl<T: Scratch> Builder<T> {
             None => self.nodes.push(&self.payload, value, tid)?,
         }
         Ok(true)
+    }
+
+    /// Takes the rows of the sample, with the payload that they call for.
+    fn choose_payload(&mut self) -> Result<()> {
+        let Some(sample) = self.sample.take() else { return Ok(()) };
+        let payload = sample.choose(&self.memory)?;
+        if payload != self.meta.spec.payload {
+            self.meta.spec.payload = payload;
+            self.meta.spec.code_bits = if self.keeps_codes { self.meta.spec.code_bits } else { 0 };
+            // Bytes do not tell these rows apart, so that they cannot link them either.
+            self.linking = None;
+            self.scorer = Scorer::new(self.meta.spec, None)?;
+            self.nodes = Nodes::new(&self.scorer, None, &self.memory)?;
+        }
+        for row in sample.into_rows() {
+            let (tid, value) = row?;
+            self.push(tid, value.as_ref())?;
+        }
+        Ok(())
     }
 
     /// Whether memory was not enough for the rows so far, so that they are linked in parts.
@@ -128,7 +178,7 @@ impl<T: Scratch> Builder<T> {
     fn spill(&mut self) -> Result<()> {
         let mut spilled = Spilled::new(self.scratch.file()?, self.per_node());
         self.nodes.each_row(|tid, payload| spilled.push(tid, payload))?;
-        self.nodes = Nodes::new(&self.scorer, &self.memory)?;
+        self.nodes = Nodes::new(&self.scorer, self.linking, &self.memory)?;
         self.equals = Equals::new(&self.memory);
         self.spilled = Some(spilled);
         Ok(())
@@ -139,6 +189,7 @@ impl<T: Scratch> Builder<T> {
     /// # Errors
     /// A store that is not empty, the end of memory or of space, temporary files that fail, and what the host says.
     pub fn finish<S: PageStore>(mut self, store: &S, host: &impl Host) -> Result<Built> {
+        self.choose_payload()?;
         let memory = self.memory.clone();
         let (meta, parts) = match self.spilled.take() {
             Some(spilled) => self.finish_in_parts(spilled, store, host)?,
@@ -192,6 +243,7 @@ impl<T: Scratch> Builder<T> {
         let mut setting = Setting {
             scorer: &self.scorer,
             framed: self.scorer.clone(),
+            linking: self.linking,
             parameters: &self.parameters,
             highest: highest(&self.meta, Shape::of(&self.meta.spec)),
             memory: &self.memory,

@@ -16,6 +16,7 @@ mod part;
 mod parts;
 mod reach;
 mod rows;
+mod sample;
 mod search;
 mod select;
 mod spool;

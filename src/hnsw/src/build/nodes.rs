@@ -2,12 +2,12 @@
 
 use super::Graph;
 use super::codes::Codes;
-use super::distances::{Stored, linking_spec};
+use super::distances::Stored;
 use super::memory::{Counted, Memory};
 use super::rows::Rows;
 use super::write::{Neighbours, Outgoing, Source};
 use crate::Result;
-use kite_codecs::{Scorer, Value};
+use kite_codecs::{Scorer, Spec, Value};
 use kite_pages::ItemPointer;
 
 /// Vectors, numbered from 0.
@@ -28,9 +28,9 @@ pub(super) struct Nodes {
 const SQ8_HEADER: usize = 24 + 7;
 
 impl Nodes {
-    /// No vectors yet; `scorer` makes what the index stores.
-    pub(super) fn new(scorer: &Scorer, memory: &Memory) -> Result<Self> {
-        let linking = match linking_spec(scorer.spec()) {
+    /// No vectors yet; `scorer` makes what the index stores, and `linking` what they are linked by where that is something else.
+    pub(super) fn new(scorer: &Scorer, linking: Option<Spec>, memory: &Memory) -> Result<Self> {
+        let linking = match linking {
             Some(spec) => {
                 let scorer = Scorer::new(spec, None)?;
                 let rows = Rows::new(memory, scorer.payload_len());
@@ -57,8 +57,8 @@ impl Nodes {
     }
 
     /// Bytes that a vector takes: its payload, of the given length, and what it is linked by.
-    pub(super) fn bytes(payload: usize, scorer: &Scorer) -> usize {
-        let linking = linking_spec(scorer.spec()).map_or(0, |spec| spec.dims + SQ8_HEADER);
+    pub(super) fn bytes(payload: usize, scorer: &Scorer, linking: Option<Spec>) -> usize {
+        let linking = linking.map_or(0, |spec| spec.dims + SQ8_HEADER);
         Rows::taken(payload, scorer.payload_len().is_some()) + linking + size_of::<ItemPointer>()
     }
 

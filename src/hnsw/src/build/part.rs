@@ -11,7 +11,7 @@ use super::{Distances, Graph, Host, Parameters};
 use super::{Scratch, ScratchFile};
 use crate::Result;
 use crate::format::HIGHEST;
-use kite_codecs::Scorer;
+use kite_codecs::{Scorer, Spec};
 use zerocopy::IntoBytes;
 
 /// What linking a part depends on.
@@ -21,6 +21,8 @@ pub(super) struct Setting<'a> {
     pub(super) scorer: &'a Scorer,
     /// The same with the frame of the codes.
     pub(super) framed: Scorer,
+    /// What vectors are linked by where it is not what the index stores.
+    pub(super) linking: Option<Spec>,
     pub(super) parameters: &'a Parameters,
     /// The highest level of the index.
     pub(super) highest: u8,
@@ -48,7 +50,7 @@ impl Part {
     pub(super) fn new(setting: &Setting<'_>) -> Result<Self> {
         let memory = setting.memory;
         Ok(Self {
-            nodes: Nodes::new(setting.scorer, memory)?,
+            nodes: Nodes::new(setting.scorer, setting.linking, memory)?,
             equals: Equals::new(memory),
             known: Counted::new(memory),
             extras: Counted::new(memory),

@@ -69,7 +69,7 @@ impl<F: ScratchFile> Spilled<F> {
 
     /// Bytes that a row takes while it is linked.
     fn weight(&self, payload: usize, setting: &Setting<'_>) -> usize {
-        self.per_node + Nodes::bytes(payload, setting.scorer)
+        self.per_node + Nodes::bytes(payload, setting.scorer, setting.linking)
     }
 
     /// Bytes that all rows would take.

@@ -1,6 +1,7 @@
 //! The links that lead to a new vertex: one record each.
 
 use super::New;
+use super::near::Neighbour;
 use crate::Result;
 use crate::build::{Choice, select_by};
 use crate::format::{Entry, Link, List, ListBuf, NODES, append};
@@ -27,20 +28,29 @@ enum Tried {
 }
 
 impl<S: PageStore> Index<'_, S> {
-    /// Adds to the list of `target` on a level a link to the new vertex, unless the list is full and the heuristic prefers others
-    /// (and nothing says that it `must`). Whether the link is there and `target` was alive after that: a vacuum that finds it dead later will see the
+    /// Adds to the list of a neighbour on a level a link to the new vertex, unless the list is full and the heuristic prefers others
+    /// (and nothing says that it `must`). Whether the link is there and the neighbour was alive after that: a vacuum that finds it dead later will see the
     /// link, and lead others past it.
     pub(super) fn link_back(
         &mut self,
-        target: Link,
+        neighbour: &Neighbour,
         level: u8,
         new: &mut New<'_>,
         must: bool,
     ) -> Result<bool> {
+        let target = neighbour.entry.link;
+        // Most lists are where the search has read them, so that their vertices need not be asked.
+        let mut known = Some(neighbour.list).filter(|list| !list.is_none());
         for _ in 0..ATTEMPTS {
             self.store.check_interrupts()?;
             self.code(new)?;
-            let Some(list) = self.list_of(target, level)? else { return Ok(false) };
+            let list = match known.take() {
+                Some(list) => list,
+                None => match self.list_of(target, level)? {
+                    Some(list) => list,
+                    None => return Ok(false),
+                },
+            };
             match self.append(target, list, new)? {
                 Tried::Done(Some(live)) => return Ok(live),
                 Tried::Done(None) => return self.is_live(target),
@@ -83,7 +93,7 @@ impl<S: PageStore> Index<'_, S> {
         }
         let live =
             if block == target.block() { Some(is_live(txn.page(slot), target).at(block)?) } else { None };
-        if found.links.contains(&new.link()) {
+        if found.links.contains(&new.link()) || live == Some(false) {
             return Ok(Tried::Done(live));
         }
         if found.links.len() == found.capacity() {

@@ -30,6 +30,7 @@ use kite_pages::{ItemPointer, PageStore};
 #[cfg(test)]
 pub(crate) use near::Equal;
 use near::Neighbourhood;
+pub(crate) use near::Room;
 
 /// How often a vertex is linked again whose neighbours have all died meanwhile.
 const ATTEMPTS: usize = 100;
@@ -87,7 +88,7 @@ impl<S: PageStore> Index<'_, S> {
             found = self.neighbourhood(&new, false)?;
         }
         self.code(&mut new)?;
-        new.vertex = Some(self.write_vertex(&new, tid, found.levels.clone())?);
+        new.vertex = Some(self.write_vertex(&new, tid, &found.levels)?);
         self.link_in(&mut new, found)?;
         self.learn_if_grown(pages)?;
         Ok(true)
@@ -152,7 +153,7 @@ impl<S: PageStore> Index<'_, S> {
             for neighbour in &found.levels[usize::from(level)] {
                 // The heuristic of each of them may prefer others; then the nearest must do without.
                 let must = level == 0 && !linked;
-                let there = self.link_back(neighbour.link, level, new, must)?;
+                let there = self.link_back(neighbour, level, new, must)?;
                 linked |= there && level == 0;
             }
         }
@@ -167,9 +168,9 @@ impl<S: PageStore> Index<'_, S> {
             let Some(seen) = self.read_list(new.link(), list)? else { continue };
             let mut next = seen.clone();
             for neighbour in neighbours {
-                let there = next.entries.iter().any(|entry| entry.link == neighbour.link);
+                let there = next.entries.iter().any(|entry| entry.link == neighbour.entry.link);
                 if !there && next.entries.len() < self.meta.slots(level) {
-                    next.entries.push(neighbour.clone());
+                    next.entries.push(neighbour.entry.clone());
                 }
             }
             next.capacity = next.capacity.max(next.entries.len());

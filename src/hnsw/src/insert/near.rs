@@ -22,9 +22,39 @@ pub(super) struct Neighbourhood {
     /// Where it began; none in an empty index.
     pub(super) entry: Link,
     /// The neighbours chosen on each level of the new vertex, nearest first.
-    pub(super) levels: Vec<Vec<Entry>>,
+    pub(super) levels: Vec<Vec<Neighbour>>,
     /// A vertex with the same payload.
     pub(super) equal: Option<Equal>,
+}
+
+/// A vertex that is to be linked.
+#[derive(Debug, Clone)]
+pub(super) struct Neighbour {
+    pub(super) entry: Entry,
+    /// Where its list on the level was when it was read.
+    pub(super) list: Link,
+}
+
+/// What searches of inserts work with; kept from one to the next for its allocations, since asking for them and giving them back was a tenth of
+/// an insert.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    beam: Option<Beam>,
+    of_node: Vec<u32>,
+    hits: Vec<Hit>,
+    payloads: Payloads,
+}
+
+/// The most bytes that are kept.
+const KEPT: usize = 1 << 20;
+
+impl Room {
+    fn bytes(&self) -> usize {
+        self.beam.as_ref().map_or(0, Beam::bytes)
+            + self.of_node.capacity() * size_of::<u32>()
+            + self.hits.capacity() * size_of::<Hit>()
+            + self.payloads.bytes()
+    }
 }
 
 /// A vertex that has the payload of a new row.
@@ -79,12 +109,15 @@ impl<S: PageStore> Index<'_, S> {
             visits: usize::MAX,
             memory: usize::MAX,
         };
-        let mut beam = Beam::new(limits);
+        let Room { beam, of_node, hits, payloads } = self.take_room();
+        let mut beam = beam.unwrap_or_else(|| Beam::new(limits));
+        beam.forget();
         let top = new.level.min(self.meta.entry_level);
         // The way down may end where the lost one is lost, too: among vertices to which nothing leads on level 0.
         let first = if new.is_lost() { found.entry } else { descend(probe, &self.meta, top, &mut beam)? };
         let mut entries = vec![first];
-        let mut met = Met { wanted: equal_will_do.then_some(new.payload), ..Met::default() };
+        let wanted = equal_will_do.then_some(new.payload);
+        let mut met = Met { wanted, equal: None, of_node, hits, payloads };
         let mut best = Vec::new();
         for level in (0..=top).rev() {
             let before = beam.visits();
@@ -105,7 +138,21 @@ impl<S: PageStore> Index<'_, S> {
                 entries = best.iter().map(|ranked| beam.link(ranked.node())).collect();
             }
         }
+        let Met { of_node, hits, payloads, .. } = met;
+        self.keep_room(Room { beam: Some(beam), of_node, hits, payloads });
         Ok(Some(found))
+    }
+
+    fn take_room(&self) -> Room {
+        self.room.try_lock().map(|mut room| std::mem::take(&mut *room)).unwrap_or_default()
+    }
+
+    fn keep_room(&self, used: Room) {
+        if let Ok(mut room) = self.room.try_lock()
+            && used.bytes() <= KEPT
+        {
+            *room = used;
+        }
     }
 
     /// The neighbours among those found on a level, as many as a list holds there.
@@ -116,7 +163,7 @@ impl<S: PageStore> Index<'_, S> {
         beam: &Beam,
         met: &Met<'_>,
         best: &[Ranked],
-    ) -> Result<Vec<Entry>> {
+    ) -> Result<Vec<Neighbour>> {
         let block = |node| beam.link(node).block();
         let mut candidates = Vec::with_capacity(best.len());
         for node in best.iter().map(|ranked| ranked.node()) {
@@ -136,14 +183,14 @@ impl<S: PageStore> Index<'_, S> {
                 Some(code) => code.to_vec(),
                 None => self.code_of(met.payload(node), block(node))?,
             };
-            Ok(Entry { link: beam.link(node), code })
+            Ok(Neighbour { entry: Entry { link: beam.link(node), code }, list: beam.list(node) })
         };
         chosen.iter().map(entry).collect()
     }
 }
 
 /// The vertices with rows that a search has read on one level, with copies of their payloads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Met<'a> {
     /// The payload of which one vertex is enough: a row whose vector the index has costs a part of a search.
     wanted: Option<&'a [u8]>,

@@ -1,6 +1,7 @@
 //! Writing a new vertex and its lists: one record.
 
 use super::New;
+use super::near::Neighbour;
 use crate::Result;
 use crate::format::{CHUNKS, Entry, Link, ListBuf, NODES, VertexBuf};
 use crate::index::{Index, longest_payload};
@@ -19,7 +20,7 @@ impl<S: PageStore> Index<'_, S> {
         &self,
         new: &New<'_>,
         tid: ItemPointer,
-        neighbours: Vec<Vec<Entry>>,
+        neighbours: &[Vec<Neighbour>],
     ) -> Result<Link> {
         let chained = new.payload.len() > longest_payload();
         let payload = if chained {
@@ -63,7 +64,8 @@ impl<S: PageStore> Index<'_, S> {
     }
 
     /// A list with these neighbours, and some slots for those to come.
-    fn list(&self, level: u8, entries: Vec<Entry>) -> ListBuf {
+    fn list(&self, level: u8, neighbours: &[Neighbour]) -> ListBuf {
+        let entries: Vec<Entry> = neighbours.iter().map(|near| near.entry.clone()).collect();
         let capacity = capacity_for(entries.len(), self.meta.slots(level));
         let frame = self.meta.frame;
         ListBuf { generation: 0, owner: ItemPointer::NONE, level, frame, capacity, entries }

@@ -1,6 +1,7 @@
 //! Building a graph.
 
 use super::Hnsw;
+use super::options::free_choices;
 use crate::am::build::{Build, Built, Notice};
 use crate::am::error::Failure;
 use crate::am::host::{BufFiles, Server};
@@ -9,12 +10,21 @@ use kite_build::Resources;
 use kite_codecs::Value;
 use kite_hnsw::{Builder, Options};
 use kite_pages::ItemPointer;
+use pgrx::pg_sys::Relation;
 
 impl Build for Hnsw {
     type Builder = Builder<BufFiles>;
 
-    fn begin(options: &Options, resources: Resources, scratch: BufFiles) -> Result<Self::Builder, Failure> {
-        Ok(Builder::new(options, resources, scratch)?)
+    unsafe fn begin(
+        index: Relation,
+        options: &Options,
+        resources: Resources,
+        scratch: BufFiles,
+    ) -> Result<Self::Builder, Failure> {
+        let builder = Builder::new(options, resources, scratch)?;
+        // SAFETY: the caller's promise.
+        let (payload, codes) = unsafe { free_choices(index) };
+        Ok(if payload { builder.choosing_payload(codes)? } else { builder })
     }
 
     fn push(builder: &mut Self::Builder, row: ItemPointer, value: Value<'_>) -> Result<bool, Failure> {

@@ -79,9 +79,13 @@ pub(in crate::am) fn define() {
                 kind,
                 c"payload".as_ptr(),
                 c"How vectors are stored: a byte or half precision per dimension, or in full".as_ptr(),
-                enum_values(PAYLOADS.iter().zip(0..).map(|((name, _), place)| (*name, place))),
+                enum_values(
+                    [(c"auto", AUTO)]
+                        .into_iter()
+                        .chain(PAYLOADS.iter().zip(0..).map(|((name, _), place)| (*name, place))),
+                ),
                 AUTO,
-                c"Valid values are \"sq8\", \"half\" and \"full\".".as_ptr(),
+                c"Valid values are \"auto\", \"sq8\", \"half\" and \"full\".".as_ptr(),
                 lock,
             );
             pg_sys::add_enum_reloption(
@@ -152,6 +156,17 @@ pub(super) unsafe fn resolve(index: pg_sys::Relation) -> Result<Options, Refusal
     let ef_construction = usize::try_from(stored.ef_construction).unwrap_or_default();
     let options = Options { spec, m, ef_construction, seed: SEED };
     options.settle().map_err(|error| invalid(error.to_string()))
+}
+
+/// Whether a build may choose another payload than `resolve` names, and other codes, by the rows that there are.
+///
+/// # Safety
+/// `index` is an open index of this access method.
+pub(super) unsafe fn free_choices(index: pg_sys::Relation) -> (bool, bool) {
+    // SAFETY: by the caller's promise, and by `parse` being what fills `rd_options`.
+    let stored = unsafe { (*index).rd_options.cast::<c_void>().cast_const().cast::<Stored>().as_ref() };
+    let stored = stored.copied().unwrap_or(DEFAULTS);
+    (stored.payload == AUTO, stored.codes == AUTO)
 }
 
 fn default_payload(spec: &Spec) -> PayloadKind {

@@ -10,6 +10,7 @@ use kite_build::Resources;
 use kite_codecs::Value;
 use kite_ivf::{Builder, Options, auto_lists};
 use kite_pages::ItemPointer;
+use pgrx::pg_sys::Relation;
 
 /// A build, and the lists that it is asked for.
 pub(in crate::am) struct Asked {
@@ -20,7 +21,12 @@ pub(in crate::am) struct Asked {
 impl<const FLAT: bool> Build for Lists<FLAT> {
     type Builder = Asked;
 
-    fn begin(options: &Options, resources: Resources, scratch: BufFiles) -> Result<Asked, Failure> {
+    unsafe fn begin(
+        _index: Relation,
+        options: &Options,
+        resources: Resources,
+        scratch: BufFiles,
+    ) -> Result<Asked, Failure> {
         Ok(Asked { builder: Builder::new(options, resources, scratch)?, lists: options.lists })
     }
 

@@ -136,3 +136,41 @@ fn the_least_and_the_most_links() {
         assert!(built.rows == 1100 && longest <= 2 * m, "{longest}");
     }
 }
+
+/// Clusters narrower than a step of a byte: the first rows call for more, in memory and in parts, and the index is found by it.
+#[test]
+fn a_payload_is_chosen_by_the_first_rows() {
+    let (rows, dims) = (3000, 16);
+    let mut random = fastrand::Rng::with_seed(3);
+    let centres: Vec<f32> = (0..5 * dims).map(|_| random.f32()).collect();
+    let mut values = |deviation: f32| -> Vec<f32> {
+        let value =
+            |at: usize, random: &mut fastrand::Rng| centres[at % (5 * dims)] + deviation * random.f32();
+        (0..rows * dims).map(|at| value(at, &mut random)).collect()
+    };
+    for (deviation, chosen) in [(0.3, PayloadKind::Sq8), (0.003, PayloadKind::Half)] {
+        let values = values(deviation);
+        let mut memory = usize::MAX;
+        for parts in [1, 2] {
+            let (options, resources) = (options(spec(dims)), Resources { threads: 1, memory });
+            let mut builder = Builder::new(&options, resources, TempFiles::default())
+                .unwrap()
+                .choosing_payload(true)
+                .unwrap();
+            for (row, value) in dense(&values, dims).enumerate() {
+                assert!(builder.push(tid(row), value).unwrap());
+            }
+            let store = MemStore::new();
+            let built = builder.finish(&store, &endless()).unwrap();
+            memory = built.memory / 2;
+            assert!(built.rows == rows as u64 && built.parts >= parts, "{built:?}");
+            let index = crate::Index::open(&store).unwrap();
+            assert_eq!(index.options().spec.payload, chosen);
+            let mut walked = rows_of(&Walk::of(&store));
+            walked.dedup();
+            assert_eq!(walked, (0..rows).collect::<Vec<_>>());
+            let recall = recall(&store, &values, dims, 40);
+            assert!(recall > 0.95, "{chosen}: {recall}");
+        }
+    }
+}

@@ -95,8 +95,8 @@ fn a_vertex_whose_neighbours_have_died_is_linked_again() {
     index.scorer().encode(Value::F32(&data[299]), &mut payload).unwrap();
     let mut new = index.describe(tid(299), Value::F32(&data[299]), &payload);
     let near = index.neighbourhood(&new, true).unwrap();
-    new.vertex = Some(index.write_vertex(&new, tid(299), near.levels.clone()).unwrap());
-    let chosen: Vec<Link> = near.levels.iter().flatten().map(|entry| entry.link).collect();
+    new.vertex = Some(index.write_vertex(&new, tid(299), &near.levels).unwrap());
+    let chosen: Vec<Link> = near.levels.iter().flatten().map(|near| near.entry.link).collect();
     let own = |row: ItemPointer| row != tid(299) && chosen.contains(&vertex_of(&store, row));
     let rows: Vec<ItemPointer> = (0..299).map(tid).filter(|&row| own(row)).collect();
     assert_eq!(kill(&store, |row| rows.contains(&row)), chosen.len());

@@ -77,7 +77,7 @@ fn a_first_vertex_that_comes_second_links_to_the_first() {
     second.scorer().encode(Value::F32(&data[1]), &mut payload).unwrap();
     let mut new = second.describe(tid(1), Value::F32(&data[1]), &payload);
     let found = second.neighbourhood(&new, true).unwrap();
-    new.vertex = Some(second.write_vertex(&new, tid(1), found.levels.clone()).unwrap());
+    new.vertex = Some(second.write_vertex(&new, tid(1), &found.levels).unwrap());
     insert(&mut Index::open(&store).unwrap(), 0, &data[..1]);
     second.link_in(&mut new, found).unwrap();
     let walk = walk(&Index::open(&store).unwrap());

@@ -97,6 +97,11 @@ impl Beam {
         }
     }
 
+    /// Makes it as good as new for another search. What was allocated stays.
+    pub(crate) fn forget(&mut self) {
+        (self.lag, self.visits) = (Lag::default(), 0);
+    }
+
     /// Begins anew on a level, from these vertices.
     pub(crate) fn begin(
         &mut self,
@@ -242,6 +247,11 @@ impl Beam {
     /// Where a node is.
     pub(crate) fn link(&self, node: u32) -> Link {
         self.nodes[node as usize].link
+    }
+
+    /// Where its list was, if it has been read and has one on this level.
+    pub(crate) fn list(&self, node: u32) -> Link {
+        self.nodes[node as usize].list
     }
 
     /// Its code and factors, if they were met and are kept.
