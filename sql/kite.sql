@@ -15,7 +15,7 @@ COMMENT ON FUNCTION kite.kernels() IS 'the set of distance kernels chosen for th
 CREATE FUNCTION kite.index_info(index regclass) RETURNS jsonb
     AS 'MODULE_PATHNAME', 'kite_index_info' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION kite.index_info(regclass) IS
-    'size, options and graph of an index of pgkite, counted page by page, and what became of the scans of this session';
+    'size, options and figures of an index of pgkite, counted page by page, and what became of the scans of this session';
 
 CREATE FUNCTION kite.index_check(index regclass) RETURNS TABLE (block bigint, problem text)
     AS 'MODULE_PATHNAME', 'kite_index_check' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

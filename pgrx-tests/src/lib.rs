@@ -5,6 +5,7 @@
 
 pub mod filter;
 pub mod journal;
+pub mod method;
 pub mod script;
 pub mod search;
 pub mod server;

@@ -1,5 +1,6 @@
 //! Sessions that write, search and vacuum at the same time.
 
+use crate::method::Method;
 use crate::search::{Search, number};
 use crate::vectors::{copy_into, gaussian, literal, normal};
 use anyhow::{Context, Result, ensure};
@@ -31,7 +32,7 @@ pub enum Work {
 /// Table `t` with an index `i` on its vectors: rows around a few centres.
 #[derive(Debug, Clone)]
 pub struct Workload {
-    database: String,
+    method: Method,
     centres: Vec<Vec<f32>>,
 }
 
@@ -68,18 +69,18 @@ pub fn stress_time(seconds: u64) -> Duration {
 }
 
 impl Workload {
-    /// Makes the table in a database that has the extension, with so many rows, and without the index.
+    /// Makes the table in database `test`, which has the extension, with so many rows, and without the index.
     ///
     /// # Errors
     /// As the server says it.
     pub fn create(
+        method: Method,
         cluster: &Cluster,
-        database: &str,
         (count, dims): (usize, usize),
         rng: &mut Rng,
     ) -> Result<Self> {
         let centres = repeat_with(|| gaussian(rng, dims)).take(40).collect();
-        let workload = Self { database: database.to_owned(), centres };
+        let workload = Self { method, centres };
         let mut client = workload.connect(cluster)?;
         // No autovacuum: vacuums come when a test asks for them.
         client.batch_execute(&format!(
@@ -92,12 +93,13 @@ impl Workload {
         Ok(workload)
     }
 
-    /// Makes the index, with codes beside its links.
+    /// Makes the index, with all parts that one can have.
     ///
     /// # Errors
     /// As the server says it.
     pub fn index(&self, client: &mut Client) -> Result<()> {
-        Ok(client.batch_execute("CREATE INDEX i ON t USING hnsw (v vector_l2_ops) WITH (codes = 2)")?)
+        let index = self.method.index("i", "t (v vector_l2_ops)");
+        Ok(client.batch_execute(&format!("{index} {}", self.method.with))?)
     }
 
     /// A session whose searches look far enough to find nearly all: what is missing then is missing in the index.
@@ -105,8 +107,8 @@ impl Workload {
     /// # Errors
     /// As the server says it.
     pub fn connect(&self, cluster: &Cluster) -> Result<Client> {
-        let mut client = cluster.connect_to(&self.database)?;
-        client.batch_execute("SET hnsw.ef_search = 200")?;
+        let mut client = cluster.connect_to("test")?;
+        client.batch_execute(self.method.thorough)?;
         Ok(client)
     }
 

@@ -126,7 +126,7 @@ const IVFFLAT: Method = index(
 const PGKITE: &[Method] = &[
     HNSW,
     halved("halfvec", HNSW),
-    index("ivf", "ivf", TYPES, ALL, Style::Reloptions, ("ivfflat.probes", PROBES)),
+    index("ivf", "ivf", &[Vector, Halfvec, Bit], ALL, Style::Reloptions, ("kite.ivf_probes", PROBES)),
     IVFFLAT,
     exact(),
 ];

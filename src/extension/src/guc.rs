@@ -1,10 +1,12 @@
-//! Settings, with pgvector's names, ranges and meaning. A single default differs: scans go on until enough rows are found.
+//! Settings, with pgvector's names, ranges and meaning. A single default differs: scans of hnsw go on until enough rows are found.
+//! What pgvector has no name for is called `kite.…`.
 
+use crate::am::Probes;
 use kite_hnsw::Order;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum, pg_sys};
 use std::ffi::{CStr, CString};
 
-/// `hnsw.iterative_scan`.
+/// `hnsw.iterative_scan`, and `kite.ivf_iterative_scan`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
 enum IterativeScan {
     #[name = c"off"]
@@ -15,17 +17,38 @@ enum IterativeScan {
     StrictOrder,
 }
 
+/// `ivfflat.iterative_scan`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+enum IvfflatIterativeScan {
+    #[name = c"off"]
+    Off,
+    #[name = c"relaxed_order"]
+    RelaxedOrder,
+}
+
 static EF_SEARCH: GucSetting<i32> = GucSetting::<i32>::new(40);
 static ITERATIVE_SCAN: GucSetting<IterativeScan> =
     GucSetting::<IterativeScan>::new(IterativeScan::StrictOrder);
 static MAX_SCAN_TUPLES: GucSetting<i32> = GucSetting::<i32>::new(20_000);
 static SCAN_MEM_MULTIPLIER: GucSetting<f64> = GucSetting::<f64>::new(1.0);
 
+static IVFFLAT_PROBES: GucSetting<i32> = GucSetting::<i32>::new(1);
+static IVFFLAT_MAX_PROBES: GucSetting<i32> = GucSetting::<i32>::new(MOST_LISTS);
+static IVFFLAT_ITERATIVE_SCAN: GucSetting<IvfflatIterativeScan> =
+    GucSetting::<IvfflatIterativeScan>::new(IvfflatIterativeScan::Off);
+
+static IVF_PROBES: GucSetting<i32> = GucSetting::<i32>::new(0);
+static IVF_MAX_PROBES: GucSetting<i32> = GucSetting::<i32>::new(MOST_LISTS);
+static IVF_ITERATIVE_SCAN: GucSetting<IterativeScan> =
+    GucSetting::<IterativeScan>::new(IterativeScan::StrictOrder);
+
 static DATABASE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"default"));
 
-/// Names that begin so belong to us: a misspelt one is an ERROR. `ivfflat` joins them together with its settings; until then they
-/// are taken from clients and configuration files as they come.
-const PREFIXES: [&CStr; 2] = [c"hnsw", c"kite"];
+/// The most lists of an index.
+const MOST_LISTS: i32 = 32_768;
+
+/// Names that begin so belong to us: a misspelt one is an ERROR.
+const PREFIXES: [&CStr; 3] = [c"hnsw", c"ivfflat", c"kite"];
 
 /// Tells Postgres of the settings. Values that were given to them before are taken over; bad ones are dropped with a WARNING.
 pub(crate) fn define() {
@@ -67,6 +90,7 @@ pub(crate) fn define() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    define_ivf();
     GucRegistry::define_string_guc(
         c"kite.database",
         c"The database of collections whose names say none.",
@@ -76,6 +100,69 @@ pub(crate) fn define() {
         GucFlags::default(),
     );
     PREFIXES.into_iter().for_each(reserve);
+}
+
+fn define_ivf() {
+    let int = |name, short, long, setting, from, to| {
+        GucRegistry::define_int_guc(
+            name,
+            short,
+            long,
+            setting,
+            from,
+            to,
+            GucContext::Userset,
+            GucFlags::default(),
+        );
+    };
+    int(
+        c"ivfflat.probes",
+        c"How many lists a search of an ivfflat index reads.",
+        c"More find more of the true neighbours and take longer.",
+        &IVFFLAT_PROBES,
+        1,
+        MOST_LISTS,
+    );
+    int(
+        c"ivfflat.max_probes",
+        c"How many lists a scan of an ivfflat index that goes on may read.",
+        c"",
+        &IVFFLAT_MAX_PROBES,
+        1,
+        MOST_LISTS,
+    );
+    GucRegistry::define_enum_guc(
+        c"ivfflat.iterative_scan",
+        c"Whether a scan of an ivfflat index goes on after the first ivfflat.probes lists.",
+        c"",
+        &IVFFLAT_ITERATIVE_SCAN,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    int(
+        c"kite.ivf_probes",
+        c"How many lists a search of an ivf index reads; 0: three times the root of their number.",
+        c"More find more of the true neighbours and take longer.",
+        &IVF_PROBES,
+        0,
+        MOST_LISTS,
+    );
+    int(
+        c"kite.ivf_max_probes",
+        c"How many lists a scan of an ivf index that goes on may read.",
+        c"The first kite.ivf_probes lists are read whatever it is.",
+        &IVF_MAX_PROBES,
+        1,
+        MOST_LISTS,
+    );
+    GucRegistry::define_enum_guc(
+        c"kite.ivf_iterative_scan",
+        c"Whether a scan of an ivf index goes on after the first kite.ivf_probes lists, and in which order.",
+        c"",
+        &IVF_ITERATIVE_SCAN,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
 }
 
 fn reserve(prefix: &CStr) {
@@ -110,6 +197,31 @@ pub(crate) fn max_scan_tuples() -> usize {
 /// How much memory a scan that goes on may take, in multiples of `work_mem`.
 pub(crate) fn scan_mem_multiplier() -> f64 {
     SCAN_MEM_MULTIPLIER.get()
+}
+
+/// How a scan of an `ivfflat` index goes on.
+pub(crate) fn ivfflat() -> Probes {
+    Probes {
+        at_once: positive(IVFFLAT_PROBES.get()),
+        most: positive(IVFFLAT_MAX_PROBES.get()),
+        order: match IVFFLAT_ITERATIVE_SCAN.get() {
+            IvfflatIterativeScan::Off => kite_ivf::Order::Off,
+            IvfflatIterativeScan::RelaxedOrder => kite_ivf::Order::Relaxed,
+        },
+    }
+}
+
+/// How a scan of an `ivf` index goes on.
+pub(crate) fn ivf() -> Probes {
+    Probes {
+        at_once: usize::try_from(IVF_PROBES.get()).unwrap_or_default(),
+        most: positive(IVF_MAX_PROBES.get()),
+        order: match IVF_ITERATIVE_SCAN.get() {
+            IterativeScan::Off => kite_ivf::Order::Off,
+            IterativeScan::RelaxedOrder => kite_ivf::Order::Relaxed,
+            IterativeScan::StrictOrder => kite_ivf::Order::Strict,
+        },
+    }
 }
 
 /// The database of collections whose names say none.

@@ -91,6 +91,14 @@ impl<'s, S: PageStore> Index<'s, S> {
         &self.quantiser.scorer
     }
 
+    /// The lists of the index of a store, of which nothing but the meta page is read.
+    ///
+    /// # Errors
+    /// A damaged or foreign meta page, and those of the store.
+    pub fn lists_in(store: &S) -> Result<usize> {
+        Ok(read_meta(store)?.lists as usize)
+    }
+
     /// What it was made with.
     pub fn options(&self) -> Options {
         self.meta.options

@@ -117,6 +117,18 @@ impl Options {
         Ok(self)
     }
 
+    /// Bytes that a query reads of each row of a list, about: what is scanned, and where the row is.
+    #[must_use]
+    pub fn scanned_bytes(&self) -> usize {
+        const PLACE: usize = size_of::<kite_pages::ItemPointer>();
+        if self.codes == Codes::None {
+            let payload = Scorer::new(self.spec(), None).ok().and_then(|scorer| scorer.payload_len());
+            payload.unwrap_or_default() + PLACE
+        } else {
+            self.code_len() + self.factors_len() + 2 * PLACE
+        }
+    }
+
     /// What payloads are made by. Where there are none, of the form in which a build keeps its rows.
     pub(crate) fn spec(&self) -> Spec {
         let payload = match self.payload {

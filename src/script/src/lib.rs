@@ -34,7 +34,7 @@ const GUARD_AS_VECTOR: &str = include_str!("../../../sql/guard_as_vector.sql");
 const CONTROL: &str = include_str!("../../extension/pgkite.control");
 
 /// The surface of pgvector, in the order in which the parts need each other.
-const SURFACE: [&str; 7] = [
+const SURFACE: [&str; 8] = [
     include_str!("../../../sql/types.sql"),
     include_str!("../../../sql/support.sql"),
     include_str!("../../../sql/common.sql"),
@@ -42,6 +42,7 @@ const SURFACE: [&str; 7] = [
     include_str!("../../../sql/casts.sql"),
     include_str!("../../../sql/bit.sql"),
     include_str!("../../../sql/hnsw.sql"),
+    include_str!("../../../sql/ivf.sql"),
 ];
 
 /// Schema `kite`, in the order in which the parts need each other.

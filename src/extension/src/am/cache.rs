@@ -1,10 +1,12 @@
 //! What a backend remembers of the indexes it used last: in which buffers their pages were, where there was room, and how
 //! their vectors are scored. All of it is verified when it is used, so that nothing has to be told when it gets old.
 
+use super::error::Failure;
+use super::method::Method;
 use super::store::{PgStore, Recent, Targets};
-use kite_hnsw::Kept;
 use kite_pages::PageStore;
 use pgrx::pg_sys::{Oid, Relation};
+use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -20,7 +22,8 @@ pub(in crate::am) struct Remembered {
     file: File,
     recent: RefCell<Rc<Recent>>,
     targets: Rc<Targets>,
-    known: RefCell<Option<Kept>>,
+    /// A [`Method::Kept`].
+    known: RefCell<Option<Box<dyn Any>>>,
 }
 
 thread_local! {
@@ -68,19 +71,20 @@ impl Remembered {
     }
 
     /// The index, opened in a store of its pages.
-    pub(in crate::am) fn open<'s>(
-        &self,
-        store: &'s PgStore,
-    ) -> kite_hnsw::Result<kite_hnsw::Index<'s, PgStore>> {
-        match &*self.known.borrow() {
-            Some(known) => Ok(kite_hnsw::Index::with(store, known.clone())),
-            None => kite_hnsw::Index::open(store),
-        }
+    pub(in crate::am) fn open<'s, M: Method>(&self, store: &'s PgStore) -> Result<M::Index<'s>, Failure> {
+        let known = self.known.borrow();
+        // The number of a file may have gone to an index of another access method.
+        M::open(store, known.as_ref().and_then(|known| known.downcast_ref()))
     }
 
     /// Remembers an index as it is known after an operation.
-    pub(in crate::am) fn keep(&self, index: &kite_hnsw::Index<'_, PgStore>) {
-        *self.known.borrow_mut() = Some(index.keep());
+    pub(in crate::am) fn keep<M: Method>(&self, index: &M::Index<'_>) {
+        let kept = M::keep(index);
+        let mut known = self.known.borrow_mut();
+        match known.as_mut().and_then(|known| known.downcast_mut::<M::Kept>()) {
+            Some(known) => *known = kept,
+            None => *known = Some(Box::new(kept)),
+        }
     }
 }
 

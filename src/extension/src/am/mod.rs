@@ -1,22 +1,36 @@
 //! Index access methods: what stands between Postgres and the index crates.
 
+mod build;
 mod cache;
 mod catalog;
 mod cost;
 mod error;
-pub(crate) mod hnsw;
-pub(crate) mod options;
+mod hnsw;
+mod host;
+mod insert;
+mod inspect;
+mod ivf;
+mod method;
 mod progress;
+mod reloptions;
+mod scan;
 mod scans;
 mod spec;
 pub(crate) mod store;
 mod tid;
+mod vacuum;
 mod validate;
 mod value;
 
-pub(crate) use options::define as define_options;
+pub(crate) use ivf::Probes;
 
 use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys::panic::ErrorReport};
+
+/// Tells Postgres of the options of indexes. To be called when the library is loaded.
+pub(crate) fn define_options() {
+    hnsw::define();
+    ivf::define();
+}
 
 /// Why something cannot be indexed as it was asked for. An error only once it is [raised](Refusal::raise): the planner asks
 /// the same questions and has to go on whatever the answer is.

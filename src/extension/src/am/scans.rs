@@ -1,20 +1,39 @@
 //! What became of the scans of this session. Before PostgreSQL 17 only a preloaded library gets shared memory, so that there is no sum
 //! over sessions.
 
-use kite_hnsw::Limit;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+
+/// What can end a search while there is more to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::am) enum Limit {
+    /// `hnsw.max_scan_tuples`
+    MaxScanTuples,
+    /// `hnsw.scan_mem_multiplier` times `work_mem`
+    Memory,
+    /// `ivfflat.max_probes`, and of `ivf` `kite.ivf_max_probes`
+    MaxProbes,
+}
+
+impl Limit {
+    /// As `kite.index_info` names it.
+    pub(in crate::am) fn name(self) -> &'static str {
+        match self {
+            Self::MaxScanTuples => "max_scan_tuples",
+            Self::Memory => "memory",
+            Self::MaxProbes => "max_probes",
+        }
+    }
+}
 
 /// Counts of the scans of one index.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::am) struct Scans {
     /// Searches that were begun; each rescan is one.
     pub(in crate::am) started: u64,
-    /// Those that `hnsw.max_scan_tuples` has ended.
-    pub(in crate::am) ended_by_max_scan_tuples: u64,
-    /// Those that `hnsw.scan_mem_multiplier` times `work_mem` has ended.
-    pub(in crate::am) ended_by_memory: u64,
+    /// Those that a limit has ended, by [`Limit`].
+    ended: [u64; 3],
 }
 
 thread_local! {
@@ -35,10 +54,12 @@ impl Scans {
 
     /// Counts a search that a limit has ended.
     pub(in crate::am) fn count_end(index: Oid, limit: Limit) {
-        Self::change(index, |scans| match limit {
-            Limit::Visits => scans.ended_by_max_scan_tuples += 1,
-            Limit::Memory => scans.ended_by_memory += 1,
-        });
+        Self::change(index, |scans| scans.ended[limit as usize] += 1);
+    }
+
+    /// Searches that the limit has ended.
+    pub(in crate::am) fn ended_by(&self, limit: Limit) -> u64 {
+        self.ended[limit as usize]
     }
 
     fn change(index: Oid, change: impl FnOnce(&mut Self)) {

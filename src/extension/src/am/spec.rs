@@ -6,13 +6,12 @@ use pgrx::{
     PgSqlErrorCode,
     pg_sys::{self, Oid},
 };
+use std::ffi::CStr;
 
-/// The support functions of an operator class, as in pgvector's catalog.
+/// The support functions of an operator class that say what an index ranks by, as in pgvector's catalog.
 pub(super) const DISTANCE: i16 = 1;
 /// What makes an inner product a cosine distance, where it is there.
 pub(super) const NORM: i16 = 2;
-/// pgvector's description of a type; nothing here calls it.
-pub(super) const TYPE_SUPPORT: i16 = 3;
 
 const TYPES: [(&str, VectorType); 4] = [
     ("kite_vector_", VectorType::Vector),
@@ -61,18 +60,20 @@ pub(super) fn operator(symbol: &str) -> Option<(VectorType, Metric)> {
 /// # Safety
 /// `index` is an open index of one of our access methods.
 pub(super) unsafe fn of(index: pg_sys::Relation) -> Result<Spec, Refusal> {
-    // SAFETY: by the caller's promise; our access methods have three support functions or more and one column.
+    // SAFETY: by the caller's promise; our access methods have two support functions or more and one column.
     let (distance, norm, (column_type, modifier), input_type) = unsafe {
         let support = |number: i16| pg_sys::index_getprocid(index, 1, number as u16);
         (support(DISTANCE), support(NORM), column(index), *(*index).rd_opcintype)
     };
+    // SAFETY: by the caller's promise.
+    let method = || unsafe { method_of(index) };
     let symbol = catalog::c_symbol(distance).unwrap_or_default();
     let ranks_by = ranks_by(&symbol, norm != Oid::INVALID);
     // A `bit varying` passes for a `bit`, but its values differ in length.
     let Some((vector_type, metric)) = ranks_by.filter(|_| column_type == input_type) else {
         return Err(Refusal::new(
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-            "type not supported for hnsw index",
+            format!("type not supported for {} index", method()),
         ));
     };
     let Some(dims) = usize::try_from(modifier).ok().filter(|&dims| dims > 0) else {
@@ -85,10 +86,22 @@ pub(super) unsafe fn of(index: pg_sys::Relation) -> Result<Spec, Refusal> {
     if dims > most {
         return Err(Refusal::new(
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            format!("column cannot have more than {most} dimensions for hnsw index"),
+            format!("column cannot have more than {most} dimensions for {} index", method()),
         ));
     }
     Ok(Spec { vector_type, metric, payload: PayloadKind::Full, code_bits: 0, dims })
+}
+
+/// The name of an index's access method.
+///
+/// # Safety
+/// `index` is an open index.
+unsafe fn method_of(index: pg_sys::Relation) -> String {
+    // SAFETY: by the caller's promise; the answer is NULL or a string.
+    unsafe {
+        let name = pg_sys::get_am_name((*(*index).rd_rel).relam);
+        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
+    }
 }
 
 /// Type of the indexed column, and its modifier, which is the number of dimensions or of bits. Of a domain, those that it

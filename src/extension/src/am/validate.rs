@@ -1,5 +1,6 @@
 //! `amvalidate`: whether an operator class says what an index can do.
 
+use super::method::Method;
 use super::{catalog, spec};
 use kite_codecs::{Metric, VectorType};
 use pgrx::{
@@ -10,30 +11,45 @@ use pgrx::{
 /// The strategy of all operator classes: order by distance.
 const ORDER_BY_DISTANCE: i16 = 1;
 
+/// What a support function is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::am) enum Support {
+    /// Of two values.
+    Distance,
+    /// Of a value.
+    Norm,
+    /// pgvector's description of a type; nothing here calls it.
+    OfType,
+}
+
 /// `amvalidate`: says what is wrong, as INFO, and answers whether nothing is.
 #[pgrx::pg_guard]
-pub(super) unsafe extern "C-unwind" fn validate(operator_class: Oid) -> bool {
+pub(super) unsafe extern "C-unwind" fn validate<M: Method>(operator_class: Oid) -> bool {
     let Some(class) = catalog::operator_class(operator_class) else {
         pgrx::error!("cache lookup failed for operator class {operator_class}");
     };
-    let problems = problems(&class);
+    let problems = problems(&class, M::SUPPORT);
     for problem in &problems {
-        let text = format!("operator class \"{}\" of access method hnsw {problem}", class.name);
+        let text = format!("operator class \"{}\" of access method {} {problem}", class.name, M::NAME);
         ErrorReport::new(PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION, text, "pgkite")
             .report(PgLogLevel::INFO);
     }
     problems.is_empty()
 }
 
-fn problems(class: &catalog::OperatorClass) -> Vec<String> {
+fn problems(class: &catalog::OperatorClass, support: &[Support]) -> Vec<String> {
     let mut problems = Vec::new();
-    let ranks_by = functions(class, &mut problems);
+    let ranks_by = functions(class, support, &mut problems);
     operators(class, ranks_by, &mut problems);
     problems
 }
 
 /// Looks at the support functions; answers what they rank by.
-fn functions(class: &catalog::OperatorClass, problems: &mut Vec<String>) -> Option<(VectorType, Metric)> {
+fn functions(
+    class: &catalog::OperatorClass,
+    support: &[Support],
+    problems: &mut Vec<String>,
+) -> Option<(VectorType, Metric)> {
     let (mut distance, mut has_norm) = (None, false);
     for member in catalog::family_functions(class.family) {
         let value = class.input_type;
@@ -42,11 +58,12 @@ fn functions(class: &catalog::OperatorClass, problems: &mut Vec<String>) -> Opti
             continue;
         }
         let number = member.amprocnum;
-        let (arguments, result): (&[Oid], Oid) = match number {
-            spec::DISTANCE => (&[value, value], pg_sys::FLOAT8OID),
-            spec::NORM => (&[value], pg_sys::FLOAT8OID),
-            spec::TYPE_SUPPORT => (&[pg_sys::INTERNALOID], pg_sys::INTERNALOID),
-            _ => {
+        let means = usize::try_from(number - 1).ok().and_then(|place| support.get(place));
+        let (arguments, result): (&[Oid], Oid) = match means {
+            Some(Support::Distance) => (&[value, value], pg_sys::FLOAT8OID),
+            Some(Support::Norm) => (&[value], pg_sys::FLOAT8OID),
+            Some(Support::OfType) => (&[pg_sys::INTERNALOID], pg_sys::INTERNALOID),
+            None => {
                 problems.push(format!("has a support function of number {number}, which means nothing"));
                 continue;
             }

@@ -1,56 +1,76 @@
-//! The access method `hnsw`: what Postgres is told of it.
+//! The access method `hnsw` over kite-hnsw.
 
 mod build;
-mod host;
-mod insert;
+mod cost;
 mod inspect;
+mod options;
 mod scan;
 mod vacuum;
 
-use super::{cost, options, progress, validate};
-use pgrx::{
-    PgBox,
-    pg_sys::{self, Datum, IndexAmRoutine, NodeTag, Oid},
-};
+pub(in crate::am) use options::define;
 
-/// The C symbol of the handler, by which an index of ours is known.
-const HANDLER: &str = "kite_hnsw_handler";
+use super::Refusal;
+use super::error::Failure;
+use super::method::{self, Method};
+use super::store::PgStore;
+use super::validate::Support;
+use kite_codecs::{Spec, Value};
+use kite_hnsw::{Index, Kept, Options};
+use kite_pages::ItemPointer;
+use pgrx::pg_sys::{Datum, Relation, bytea};
 
-/// The routine that describes the access method, allocated in the current memory context.
-fn routine() -> *mut IndexAmRoutine {
-    // SAFETY: the node is of this type; `alloc_node` zeroes what is not set below: false, NULL or invalid.
-    let mut routine = unsafe { PgBox::<IndexAmRoutine>::alloc_node(NodeTag::T_IndexAmRoutine) };
-    // The one strategy of all operator classes orders; 0 leaves it to them, as in pgvector's catalog.
-    routine.amstrategies = 0;
-    routine.amsupport = 3;
-    routine.amcanorderbyop = true;
-    // Without it the planner makes no path that only orders.
-    routine.amoptionalkey = true;
-    // A vacuum takes memory for each vertex, and parallel workers share what there is.
-    routine.amusemaintenanceworkmem = true;
-    routine.amparallelvacuumoptions =
-        (pg_sys::VACUUM_OPTION_PARALLEL_BULKDEL | pg_sys::VACUUM_OPTION_PARALLEL_COND_CLEANUP) as u8;
-    routine.amkeytype = Oid::INVALID;
-    // `amcanbuildparallel` stays false: a build has threads, not parallel workers.
+/// The access method.
+pub(in crate::am) enum Hnsw {}
 
-    routine.ambuild = Some(build::build);
-    routine.ambuildempty = Some(build::build_empty);
-    routine.aminsert = Some(insert::insert);
-    routine.ambulkdelete = Some(vacuum::bulk_delete);
-    routine.amvacuumcleanup = Some(vacuum::cleanup);
-    routine.amcostestimate = Some(cost::estimate);
-    routine.amoptions = Some(options::parse);
-    routine.ambuildphasename = Some(progress::phase_name);
-    routine.amvalidate = Some(validate::validate);
-    routine.ambeginscan = Some(scan::begin);
-    routine.amrescan = Some(scan::rescan);
-    routine.amgettuple = Some(scan::next);
-    routine.amendscan = Some(scan::end);
-    routine.into_pg()
+impl Method for Hnsw {
+    const NAME: &'static str = "hnsw";
+    const HANDLER: &'static str = "kite_hnsw_handler";
+    const SUPPORT: &'static [Support] = &[Support::Distance, Support::Norm, Support::OfType];
+    type Options = Options;
+    type Index<'s> = Index<'s, PgStore>;
+    type Kept = Kept;
+
+    unsafe extern "C-unwind" fn parse(options: Datum, validate: bool) -> *mut bytea {
+        // SAFETY: as Postgres calls this one.
+        unsafe { options::parse(options, validate) }
+    }
+
+    unsafe fn resolve(index: Relation) -> Result<Options, Refusal> {
+        // SAFETY: the caller's promise.
+        unsafe { options::resolve(index) }
+    }
+
+    fn spec(options: &Options) -> Spec {
+        options.spec
+    }
+
+    fn create(store: &PgStore, options: &Options) -> Result<(), Failure> {
+        Index::create(store, options)?;
+        Ok(())
+    }
+
+    fn open<'s>(store: &'s PgStore, known: Option<&Kept>) -> Result<Index<'s, PgStore>, Failure> {
+        Ok(match known {
+            Some(known) => Index::with(store, known.clone()),
+            None => Index::open(store)?,
+        })
+    }
+
+    fn keep(index: &Index<'_, PgStore>) -> Kept {
+        index.keep()
+    }
+
+    fn options(index: &Index<'_, PgStore>) -> Options {
+        index.options()
+    }
+
+    fn insert(index: &mut Index<'_, PgStore>, row: ItemPointer, value: Value<'_>) -> Result<bool, Failure> {
+        Ok(index.insert(row, value)?)
+    }
 }
 
 export! {
-    "kite_hnsw_handler" => |_| Ok(Datum::from(routine())),
+    "kite_hnsw_handler" => |_| Ok(Datum::from(method::routine::<Hnsw>())),
     // pgvector's catalog names a function per type that describes it. Nothing calls ours: the opclass itself says all.
     "kite_hnsw_type_support" => |_| Ok(None::<Datum>),
 }

@@ -1,115 +1,30 @@
-//! `ambulkdelete` and `amvacuumcleanup`.
+//! Repairing a graph.
 
-use crate::am::cache::Remembered;
-use crate::am::error::OrRaise;
+use super::Hnsw;
+use crate::am::error::Failure;
 use crate::am::store::PgStore;
-use crate::am::tid;
-use kite_hnsw::{VacuumOptions, VacuumStats};
-use kite_pages::PageStore;
-use pgrx::pg_sys::{self, IndexBulkDeleteCallback, IndexBulkDeleteResult, IndexVacuumInfo};
-use pgrx::prelude::*;
-use std::ffi::{c_int, c_void};
+use crate::am::vacuum::{Done, Vacuum};
+use kite_hnsw::{Index, VacuumOptions, VacuumStats};
+use kite_pages::ItemPointer;
 
-/// Removes the rows that the callback says are dead. `CREATE INDEX CONCURRENTLY` comes here to see all rows.
-#[pg_guard]
-pub(super) unsafe extern "C-unwind" fn bulk_delete(
-    info: *mut IndexVacuumInfo,
-    stats: *mut IndexBulkDeleteResult,
-    callback: IndexBulkDeleteCallback,
-    state: *mut c_void,
-) -> *mut IndexBulkDeleteResult {
-    // SAFETY: vacuum passes an open index and a callback that may be asked about any row.
-    unsafe {
-        let index = (*info).index;
-        let store = store(&*info);
-        let mut opened = Remembered::of(index).open(&store).or_raise(index);
-        let mut is_dead = |row| {
-            let mut row = tid::to_server(row);
-            // It may raise an ERROR: one of them writes what it is asked about to disk.
-            pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                callback.is_some_and(|is_dead| is_dead(&raw mut row, state))
-            })
-        };
-        let done = opened.vacuum(&memory(), &mut is_dead).or_raise(index);
-        record(stats, &done, done.dead_rows)
+impl Vacuum for Hnsw {
+    fn vacuum(
+        index: &mut Index<'_, PgStore>,
+        memory: usize,
+        is_dead: &mut dyn FnMut(ItemPointer) -> bool,
+    ) -> Result<Done, Failure> {
+        Ok(done(&index.vacuum(&VacuumOptions { memory }, is_dead)?))
+    }
+
+    fn is_tidy(index: &mut Index<'_, PgStore>) -> Result<bool, Failure> {
+        Ok(index.is_tidy()?)
+    }
+
+    fn cleanup(index: &mut Index<'_, PgStore>, memory: usize) -> Result<Done, Failure> {
+        Ok(done(&index.cleanup(&VacuumOptions { memory })?))
     }
 }
 
-/// Does what `bulk_delete` has left, or what it would have found had there been dead rows. An index that nobody has deleted from is
-/// not read: for one that only grows, a vacuum is cheap.
-#[pg_guard]
-pub(super) unsafe extern "C-unwind" fn cleanup(
-    info: *mut IndexVacuumInfo,
-    stats: *mut IndexBulkDeleteResult,
-) -> *mut IndexBulkDeleteResult {
-    // SAFETY: vacuum passes an open index, and what `bulk_delete` answered or NULL.
-    unsafe {
-        if (*info).analyze_only {
-            return stats;
-        }
-        let index = (*info).index;
-        let store = store(&*info);
-        let mut opened = Remembered::of(index).open(&store).or_raise(index);
-        // Where `bulk_delete` found dead rows, what is left waits for searches under way.
-        let done = stats.as_ref().is_some_and(|stats| stats.tuples_removed > 0.0);
-        let stats = if done || opened.is_tidy().or_raise(index) {
-            stats
-        } else {
-            let done = opened.cleanup(&memory()).or_raise(index);
-            record(stats, &done, 0)
-        };
-        // What inserts have noted, too.
-        store.publish_space();
-        if let Some(stats) = stats.as_mut() {
-            stats.num_pages = store.len();
-        }
-        stats
-    }
-}
-
-/// The pages of an index that is vacuumed.
-unsafe fn store(info: &IndexVacuumInfo) -> PgStore {
-    // SAFETY: the index is open for the call, and so is the table where it is given.
-    unsafe {
-        let store = Remembered::of(info.index).store(info.index).vacuuming(info.strategy);
-        #[cfg(not(any(feature = "pg14", feature = "pg15")))]
-        let store = store.of_table(info.heaprel);
-        store
-    }
-}
-
-unsafe extern "C" {
-    /// In kilobytes; -1: as `maintenance_work_mem`.
-    static autovacuum_work_mem: c_int;
-}
-
-/// What may be taken: `autovacuum_work_mem` in a worker, if it is set, else `maintenance_work_mem`.
-fn memory() -> VacuumOptions {
-    // SAFETY: settings and state of this process, read by its only thread.
-    let kilobytes = unsafe {
-        let is_worker = pg_sys::MyBackendType == pg_sys::BackendType::B_AUTOVAC_WORKER;
-        if is_worker && autovacuum_work_mem >= 0 { autovacuum_work_mem } else { pg_sys::maintenance_work_mem }
-    };
-    VacuumOptions { memory: kilobytes.max(64) as usize * 1024 }
-}
-
-/// Adds to what vacuum is told.
-unsafe fn record(
-    stats: *mut IndexBulkDeleteResult,
-    done: &VacuumStats,
-    removed: u64,
-) -> *mut IndexBulkDeleteResult {
-    // SAFETY: the statistics come from an earlier call, or are allocated here, where the caller wants them.
-    unsafe {
-        let stats = if stats.is_null() {
-            pg_sys::palloc0(size_of::<IndexBulkDeleteResult>()).cast::<IndexBulkDeleteResult>()
-        } else {
-            stats
-        };
-        (*stats).num_pages = u32::try_from(done.pages).unwrap_or(u32::MAX);
-        (*stats).num_index_tuples = done.rows as f64;
-        (*stats).estimated_count = false;
-        (*stats).tuples_removed += removed as f64;
-        stats
-    }
+fn done(stats: &VacuumStats) -> Done {
+    Done { pages: stats.pages, rows: stats.rows, dead_rows: stats.dead_rows }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// The largest `hnsw.ef_search`.
 const MOST_EF: i64 = 1000;
-/// The largest `ivfflat.probes`.
+/// The largest `ivfflat.probes` and `kite.ivf_probes`.
 const MOST_PROBES: i64 = 32_768;
 
 /// Keys of Milvus's that mean nothing here, or that a client repeats: taken and left.
@@ -204,7 +204,10 @@ impl Options {
             if probes < 1 {
                 return Err(Error::invalid(format!("nprobe({probes}) should be at least 1")));
             }
-            settings.push(Setting { name: c"ivfflat.probes", value: probes.min(MOST_PROBES) });
+            // Whichever access method the index is of.
+            for name in [c"ivfflat.probes", c"kite.ivf_probes"] {
+                settings.push(Setting { name, value: probes.min(MOST_PROBES) });
+            }
         }
         Ok(settings)
     }

@@ -2,18 +2,27 @@
 
 use anyhow::{Result, ensure};
 use kite_cluster::Cluster;
+use kite_tests::method::{HNSW, IVFFLAT, Method};
 use kite_tests::search::{Search, in_order, number, rows, sound};
 use kite_tests::workload::complete;
 use kite_tests::{journal, server, vectors};
 use postgres::Client;
 
-fn database() -> Result<(Cluster, Client)> {
+kite_tests::for_each_method! {
+    partitions_are_searched_together,
+    temporary_tables_are_indexed,
+    expressions_and_conditions_are_indexed,
+    rows_without_a_direction_or_a_value_are_not_indexed,
+    a_query_that_orders_nothing_finds_all_indexed_rows,
+}
+
+fn database(method: Method) -> Result<(Cluster, Client)> {
     let (cluster, mut client) = server::own_database()?;
     // What waits for a vacuum must not depend on when the launcher comes by.
     client.batch_execute("ALTER SYSTEM SET autovacuum = off")?;
     client.batch_execute("SELECT pg_reload_conf()")?;
     // Searches look far enough that what is missing is missing in the index.
-    client.batch_execute("SET hnsw.ef_search = 100")?;
+    client.batch_execute(method.thorough)?;
     Ok((cluster, client))
 }
 
@@ -24,16 +33,15 @@ fn real() -> Result<(Vec<String>, Vec<String>)> {
     Ok((literals, queries))
 }
 
-#[test]
-fn partitions_are_searched_together() -> Result<()> {
-    let (cluster, mut client) = database()?;
+fn partitions_are_searched_together(method: Method) -> Result<()> {
+    let (cluster, mut client) = database(method)?;
     let (base, queries) = real()?;
     client.batch_execute(
         "CREATE TABLE t (id int, v vector(384)) PARTITION BY RANGE (id);
          CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (600);
-         CREATE TABLE t_2 PARTITION OF t FOR VALUES FROM (600) TO (10000);
-         CREATE INDEX i ON t USING hnsw (v vector_cosine_ops)",
+         CREATE TABLE t_2 PARTITION OF t FOR VALUES FROM (600) TO (10000)",
     )?;
+    client.batch_execute(&method.index("i", "t (v vector_cosine_ops)"))?;
     vectors::copy_into(&mut client, "t", 0, base)?;
     // One that is attached brings its rows along.
     client.batch_execute("CREATE TABLE t_3 (id int, v vector(384)); INSERT INTO t_3 SELECT id + 10000, v FROM t WHERE id < 300")?;
@@ -54,23 +62,21 @@ fn partitions_are_searched_together() -> Result<()> {
     journal::quiet(&cluster, &[])
 }
 
-#[test]
-fn temporary_tables_are_indexed() -> Result<()> {
-    let (cluster, mut client) = database()?;
+fn temporary_tables_are_indexed(method: Method) -> Result<()> {
+    let (cluster, mut client) = database(method)?;
     let (base, queries) = real()?;
     // Few buffers of the session's own, so that pages go out and come back.
     client.batch_execute("SET temp_buffers = '1MB'; CREATE TEMP TABLE t (id int, v vector(384))")?;
     let late = base[..100].to_vec();
     vectors::copy_into(&mut client, "t", 0, base)?;
-    client.batch_execute("CREATE INDEX i ON t USING hnsw (v vector_cosine_ops)")?;
+    client.batch_execute(&method.index("i", "t (v vector_cosine_ops)"))?;
     client.batch_execute("DELETE FROM t WHERE id % 10 = 3")?;
     complete(&mut client, "t", "i")?;
     vectors::copy_into(&mut client, "t", 5_000, late)?;
     complete(&mut client, "t", "i")?;
     Search::new("t", "<=>", "vector").recalls(&mut client, &queries, 0.95)?;
-    client.batch_execute(
-        "CREATE TEMP TABLE u (id int, v vector(3)) ON COMMIT DELETE ROWS; CREATE INDEX j ON u USING hnsw (v vector_l2_ops)",
-    )?;
+    client.batch_execute("CREATE TEMP TABLE u (id int, v vector(3)) ON COMMIT DELETE ROWS")?;
+    client.batch_execute(&method.index("j", "u (v vector_l2_ops)"))?;
     for _ in 0..3 {
         client.batch_execute("BEGIN; INSERT INTO u VALUES (1, '[1,2,3]'), (2, '[4,5,6]')")?;
         let found = Search::new("u", "<->", "vector").by_index(&mut client, "[4,5,6]", 5)?;
@@ -81,18 +87,19 @@ fn temporary_tables_are_indexed() -> Result<()> {
     journal::quiet(&cluster, &[])
 }
 
-#[test]
-fn expressions_and_conditions_are_indexed() -> Result<()> {
-    let (cluster, mut client) = database()?;
+fn expressions_and_conditions_are_indexed(method: Method) -> Result<()> {
+    let (cluster, mut client) = database(method)?;
     let (base, queries) = real()?;
     client.batch_execute("CREATE TABLE t (id int, v vector(384))")?;
     vectors::copy_into(&mut client, "t", 0, base)?;
-    client.batch_execute(
-        "CREATE INDEX h ON t USING hnsw ((v::halfvec(384)) halfvec_l2_ops);
-         CREATE INDEX b ON t USING hnsw ((binary_quantize(v)::bit(384)) bit_hamming_ops);
-         CREATE INDEX s ON t USING hnsw ((subvector(v, 1, 96)::vector(96)) vector_cosine_ops);
-         CREATE INDEX p ON t USING hnsw (v vector_l2_ops) WHERE id % 3 = 0",
-    )?;
+    for (name, on) in [
+        ("h", "t ((v::halfvec(384)) halfvec_l2_ops)"),
+        ("b", "t ((binary_quantize(v)::bit(384)) bit_hamming_ops)"),
+        ("s", "t ((subvector(v, 1, 96)::vector(96)) vector_cosine_ops)"),
+        ("p", "t (v vector_l2_ops) WHERE id % 3 = 0"),
+    ] {
+        client.batch_execute(&method.index(name, on))?;
+    }
     let of = |value: &str, operator: &str, query_type: &str| Search {
         value: value.to_owned(),
         ..Search::new("t", operator, query_type)
@@ -128,9 +135,8 @@ fn expressions_and_conditions_are_indexed() -> Result<()> {
     journal::quiet(&cluster, &[])
 }
 
-#[test]
-fn rows_without_a_direction_or_a_value_are_not_indexed() -> Result<()> {
-    let (_cluster, mut client) = database()?;
+fn rows_without_a_direction_or_a_value_are_not_indexed(method: Method) -> Result<()> {
+    let (_cluster, mut client) = database(method)?;
     client.batch_execute(
         "CREATE TABLE kept (id int, v vector(3));
          INSERT INTO kept SELECT i, ARRAY[i, i % 7, 1]::vector FROM generate_series(1, 500) i;
@@ -138,7 +144,10 @@ fn rows_without_a_direction_or_a_value_are_not_indexed() -> Result<()> {
     )?;
     let fill = "INSERT INTO t SELECT * FROM kept";
     for (class, indexed) in [("l2", 502), ("ip", 502), ("cosine", 500), ("l1", 502)] {
-        let index = format!("CREATE INDEX i ON t USING hnsw (v vector_{class}_ops)");
+        if class == "l1" && method.name == IVFFLAT.name {
+            continue;
+        }
+        let index = method.index("i", &format!("t (v vector_{class}_ops)"));
         // By a build, and by inserts.
         for (first, second) in [(fill, index.as_str()), (index.as_str(), fill)] {
             client.batch_execute("DROP TABLE IF EXISTS t; CREATE TABLE t (LIKE kept)")?;
@@ -154,9 +163,8 @@ fn rows_without_a_direction_or_a_value_are_not_indexed() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn a_query_that_orders_nothing_finds_all_indexed_rows() -> Result<()> {
-    let (_cluster, mut client) = database()?;
+fn a_query_that_orders_nothing_finds_all_indexed_rows(method: Method) -> Result<()> {
+    let (_cluster, mut client) = database(method)?;
     client.batch_execute(
         "CREATE TABLE t (id int, v vector(3));
          INSERT INTO t SELECT i, ARRAY[random(), random(), random()]::vector FROM generate_series(1, 3000) i;
@@ -165,9 +173,8 @@ fn a_query_that_orders_nothing_finds_all_indexed_rows() -> Result<()> {
     )?;
     for (class, operator, indexed) in [("vector_l2_ops", "<->", 3001), ("vector_cosine_ops", "<=>", 3000)] {
         for payload in ["sq8", "half", "full"] {
-            client.batch_execute(&format!(
-                "CREATE INDEX i ON t USING hnsw (v {class}) WITH (payload = {payload})"
-            ))?;
+            let index = method.index("i", &format!("t (v {class})"));
+            client.batch_execute(&format!("{index} WITH (payload = {payload})"))?;
             for query in ["(SELECT NULL::vector)", "'[0,0,0]'"] {
                 let found = rows(
                     &mut client,
@@ -186,7 +193,7 @@ fn a_query_that_orders_nothing_finds_all_indexed_rows() -> Result<()> {
 
 #[test]
 fn twenty_thousand_equal_rows_are_one_vertex() -> Result<()> {
-    let (cluster, mut client) = database()?;
+    let (cluster, mut client) = database(HNSW)?;
     client.batch_execute(
         "CREATE TABLE t (id int, v vector(8));
          CREATE INDEX i ON t USING hnsw (v vector_l2_ops);

@@ -2,6 +2,7 @@
 
 use crate::am::cache::Remembered;
 use crate::am::error::OrRaise;
+use crate::am::method::Method;
 use crate::am::tid;
 use crate::am::value::{Detoasted, refuse};
 use pgrx::pg_sys::{Datum, IndexInfo, IndexUniqueCheck, ItemPointer, Relation};
@@ -10,7 +11,7 @@ use pgrx::prelude::*;
 /// Inserts a row into the index.
 #[pg_guard]
 #[allow(clippy::too_many_arguments, reason = "the signature is the server's")]
-pub(super) unsafe extern "C-unwind" fn insert(
+pub(in crate::am) unsafe extern "C-unwind" fn insert<M: Method>(
     index: Relation,
     values: *mut Datum,
     nulls: *mut bool,
@@ -27,12 +28,12 @@ pub(super) unsafe extern "C-unwind" fn insert(
         }
         let remembered = Remembered::of(index);
         let store = remembered.store(index).of_table(table);
-        let mut opened = remembered.open(&store).or_raise(index);
+        let mut opened = remembered.open::<M>(&store).or_raise(index);
         let value = Detoasted::new(*values);
-        let spec = opened.options().spec;
+        let spec = M::spec(&M::options(&opened));
         let vector = value.value(&spec).unwrap_or_else(|error| refuse(&error, &spec, index));
-        opened.insert(tid::from_server(&*row), vector).or_raise(index);
-        remembered.keep(&opened);
+        M::insert(&mut opened, tid::from_server(&*row), vector).or_raise(index);
+        remembered.keep::<M>(&opened);
     }
     false
 }

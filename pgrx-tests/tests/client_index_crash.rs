@@ -3,12 +3,21 @@
 use anyhow::{Result, bail, ensure};
 use fastrand::Rng;
 use kite_cluster::{Cluster, Shutdown};
+use kite_tests::method::Method;
 use kite_tests::search::{number, sound};
 use kite_tests::server;
 use kite_tests::workload::{Work, Workload, complete};
 use kite_tests::{journal, vectors};
 use postgres::Client;
 use std::time::Duration;
+
+kite_tests::for_each_method! {
+    a_build_that_is_cut_off_leaves_nothing,
+    inserts_that_are_cut_off_leave_a_sound_index,
+    a_vacuum_that_is_cut_off_is_finished_by_the_next,
+    an_unlogged_index_is_empty_after_a_crash_and_works,
+    what_a_transaction_has_not_logged_is_there_after_its_commit,
+}
 
 /// How a server ends.
 #[derive(Debug, Clone, Copy)]
@@ -98,20 +107,18 @@ fn goes_on(client: &mut Client, workload: &Workload, rng: &mut Rng) -> Result<()
     complete(client, "t", "i")
 }
 
-#[test]
-fn a_build_that_is_cut_off_leaves_nothing() -> Result<()> {
+fn a_build_that_is_cut_off_leaves_nothing(method: Method) -> Result<()> {
     let mut rng = Rng::with_seed(1);
     let cluster = server()?;
-    let workload = Workload::create(&cluster, "test", (10_000, 48), &mut rng)?;
+    let workload = Workload::create(method, &cluster, (10_000, 48), &mut rng)?;
     let queries = workload.queries(&mut rng, 20);
     // Loading, in parts with temporary files, and writing.
     let building =
         "SELECT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase LIKE 'building index:%')";
     for (round, how) in ENDS.into_iter().cycle().take(6).enumerate() {
         let memory = if round % 2 == 0 { "1MB" } else { "64MB" };
-        let build = format!(
-            "SET maintenance_work_mem = '{memory}'; CREATE INDEX i ON t USING hnsw (v vector_l2_ops)"
-        );
+        let build =
+            format!("SET maintenance_work_mem = '{memory}'; {}", method.index("i", "t (v vector_l2_ops)"));
         let delay = Duration::from_millis(rng.u64(..300));
         crash_during(&cluster, &build, building, delay, how)?;
         let mut client = workload.connect(&cluster)?;
@@ -136,11 +143,10 @@ fn a_build_that_is_cut_off_leaves_nothing() -> Result<()> {
     journal::no_crash(&cluster, &["terminated by signal 9"])
 }
 
-#[test]
-fn inserts_that_are_cut_off_leave_a_sound_index() -> Result<()> {
+fn inserts_that_are_cut_off_leave_a_sound_index(method: Method) -> Result<()> {
     let mut rng = Rng::with_seed(2);
     let cluster = server()?;
-    let workload = Workload::create(&cluster, "test", (500, 48), &mut rng)?;
+    let workload = Workload::create(method, &cluster, (500, 48), &mut rng)?;
     let queries = workload.queries(&mut rng, 20);
     workload.index(&mut workload.connect(&cluster)?)?;
     let writer: &[(Work, u32)] = &[(Work::Insert, 8), (Work::Move, 2), (Work::Touch, 1), (Work::Delete, 1)];
@@ -166,11 +172,10 @@ fn inserts_that_are_cut_off_leave_a_sound_index() -> Result<()> {
     journal::no_crash(&cluster, &["terminated by signal 9"])
 }
 
-#[test]
-fn a_vacuum_that_is_cut_off_is_finished_by_the_next() -> Result<()> {
+fn a_vacuum_that_is_cut_off_is_finished_by_the_next(method: Method) -> Result<()> {
     let mut rng = Rng::with_seed(3);
     let cluster = server()?;
-    let workload = Workload::create(&cluster, "test", (5_000, 48), &mut rng)?;
+    let workload = Workload::create(method, &cluster, (5_000, 48), &mut rng)?;
     let queries = workload.queries(&mut rng, 20);
     workload.index(&mut workload.connect(&cluster)?)?;
     let vacuuming = "SELECT EXISTS (SELECT FROM pg_stat_progress_vacuum WHERE phase LIKE '%index%')";
@@ -200,11 +205,10 @@ fn a_vacuum_that_is_cut_off_is_finished_by_the_next() -> Result<()> {
     journal::no_crash(&cluster, &["terminated by signal 9"])
 }
 
-#[test]
-fn an_unlogged_index_is_empty_after_a_crash_and_works() -> Result<()> {
+fn an_unlogged_index_is_empty_after_a_crash_and_works(method: Method) -> Result<()> {
     let mut rng = Rng::with_seed(4);
     let cluster = server()?;
-    let workload = Workload::create(&cluster, "test", (500, 8), &mut rng)?;
+    let workload = Workload::create(method, &cluster, (500, 8), &mut rng)?;
     let mut client = workload.connect(&cluster)?;
     client.batch_execute("ALTER TABLE t SET UNLOGGED")?;
     workload.index(&mut client)?;
@@ -224,8 +228,7 @@ fn an_unlogged_index_is_empty_after_a_crash_and_works() -> Result<()> {
     goes_on(&mut workload.connect(&cluster)?, &workload, &mut rng)
 }
 
-#[test]
-fn what_a_transaction_has_not_logged_is_there_after_its_commit() -> Result<()> {
+fn what_a_transaction_has_not_logged_is_there_after_its_commit(method: Method) -> Result<()> {
     let mut rng = Rng::with_seed(5);
     let tree = server::installed(kite_cluster::PrivateTree::OWN)?;
     let cluster = Cluster::builder(&tree)
@@ -238,7 +241,7 @@ fn what_a_transaction_has_not_logged_is_there_after_its_commit() -> Result<()> {
     // Neither table nor index are logged before the commit: they are new.
     client.batch_execute("BEGIN; CREATE TABLE t (id int, v vector(8))")?;
     vectors::copy_into(&mut client, "t", 1, std::iter::repeat_with(|| vector(&mut rng)).take(3_000))?;
-    client.batch_execute("CREATE INDEX i ON t USING hnsw (v vector_l2_ops)")?;
+    client.batch_execute(&method.index("i", "t (v vector_l2_ops)"))?;
     for id in 0..100 {
         client.batch_execute(&format!("INSERT INTO t VALUES ({id}, '{}')", vector(&mut rng)))?;
     }

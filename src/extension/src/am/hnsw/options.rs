@@ -1,16 +1,13 @@
 //! What `WITH (…)` may say: `m`, `ef_construction`, `payload` and `codes`.
 
-use super::{Refusal, spec};
+use crate::am::reloptions::{self, enum_values, invalid};
+use crate::am::{Refusal, spec};
 use kite_codecs::{PayloadKind, Spec, VectorType};
 use kite_hnsw::Options;
-use pgrx::{
-    PgSqlErrorCode,
-    pg_sys::{self, Datum, relopt_type},
-};
+use pgrx::pg_sys::{self, Datum};
 use std::{
     ffi::{CStr, c_int, c_void},
     mem::{offset_of, size_of},
-    ptr,
     sync::OnceLock,
 };
 
@@ -54,7 +51,7 @@ const DEFAULTS: Stored =
 static KIND: OnceLock<pg_sys::relopt_kind::Type> = OnceLock::new();
 
 /// Tells Postgres of the options. To be called when the library is loaded.
-pub(crate) fn define() {
+pub(in crate::am) fn define() {
     KIND.get_or_init(|| {
         // SAFETY: names and descriptions are copied; the values of enums are kept, and never freed.
         unsafe {
@@ -101,52 +98,21 @@ pub(crate) fn define() {
     });
 }
 
-/// Values of an enum option in the form that Postgres keeps for the life of the process.
-fn enum_values(values: impl Iterator<Item = (&'static CStr, c_int)>) -> *mut pg_sys::relopt_enum_elt_def {
-    let value = |string_val, symbol_val| pg_sys::relopt_enum_elt_def { string_val, symbol_val };
-    let values = values.map(|(name, number)| value(name.as_ptr(), number));
-    let values: Vec<_> = values.chain([value(ptr::null(), 0)]).collect();
-    values.leak().as_mut_ptr()
-}
-
-mod raw {
-    use super::{Datum, c_int, c_void, pg_sys};
-
-    unsafe extern "C-unwind" {
-        pub(super) fn build_reloptions(
-            options: Datum,
-            validate: bool,
-            kind: pg_sys::relopt_kind::Type,
-            size: usize,
-            table: *const pg_sys::relopt_parse_elt,
-            count: c_int,
-        ) -> *mut c_void;
-    }
-}
-
 /// `amoptions`
 ///
 /// It is not guarded as a whole: errors of Postgres jump over this frame, which has nothing to drop, and reach the client as they
 /// are.
 pub(super) unsafe extern "C-unwind" fn parse(options: Datum, validate: bool) -> *mut pg_sys::bytea {
-    let option = |name: &'static CStr, opttype, offset: usize| pg_sys::relopt_parse_elt {
-        optname: name.as_ptr(),
-        opttype,
-        offset: offset as c_int,
-        #[cfg(feature = "pg18")]
-        isset_offset: 0,
-    };
     let table = [
-        option(c"m", relopt_type::RELOPT_TYPE_INT, offset_of!(Stored, m)),
-        option(c"ef_construction", relopt_type::RELOPT_TYPE_INT, offset_of!(Stored, ef_construction)),
-        option(c"payload", relopt_type::RELOPT_TYPE_ENUM, offset_of!(Stored, payload)),
-        option(c"codes", relopt_type::RELOPT_TYPE_ENUM, offset_of!(Stored, codes)),
+        reloptions::int(c"m", offset_of!(Stored, m)),
+        reloptions::int(c"ef_construction", offset_of!(Stored, ef_construction)),
+        reloptions::choice(c"payload", offset_of!(Stored, payload)),
+        reloptions::choice(c"codes", offset_of!(Stored, codes)),
     ];
     let (kind, size) = (KIND.get().copied().unwrap_or_default(), size_of::<Stored>());
     // SAFETY: the table says where in `Stored` each option has its place; the answer is NULL or a `Stored`.
     unsafe {
-        let stored =
-            raw::build_reloptions(options, validate, kind, size, table.as_ptr(), table.len() as c_int);
+        let stored = reloptions::build(options, validate, kind, size, &table);
         if validate {
             check(stored.cast_const().cast());
         }
@@ -168,20 +134,7 @@ unsafe extern "C-unwind" fn check(stored: *const Stored) {
     }
 }
 
-fn invalid(message: impl Into<String>) -> Refusal {
-    Refusal::new(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message)
-}
-
-/// What an index is to be made with. Options that go with no index of this operator class and these dimensions are an ERROR.
-///
-/// # Safety
-/// `index` is an open index of access method `hnsw`.
-pub(crate) unsafe fn options_of(index: pg_sys::Relation) -> Options {
-    // SAFETY: by the caller's promise.
-    unsafe { resolve(index) }.unwrap_or_else(|refusal| refusal.raise())
-}
-
-/// The same for the planner, which takes no for an answer.
+/// What an index is to be made with.
 ///
 /// # Safety
 /// `index` is an open index of access method `hnsw`.

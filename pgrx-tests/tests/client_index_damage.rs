@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
 use kite_cluster::{Cluster, PrivateTree, Shutdown};
+use kite_tests::method::{HNSW, IVF, Method};
 use kite_tests::search::{number, sound, text};
 use kite_tests::{journal, server, vectors};
 use postgres::Client;
@@ -16,8 +17,11 @@ const PAGE: usize = 8192;
 /// Indexes that are damaged together, since each round is a restart of the server.
 const TABLES: usize = 24;
 
-/// Columns and operator classes: payloads of all kinds, with and without codes, in chains of chunks, with equal rows.
-const KINDS: [(&str, &str, &str); 8] = [
+/// Columns, operator classes and options.
+type Kinds = [(&'static str, &'static str, &'static str); 8];
+
+/// Payloads of all kinds, with and without codes, in chains of chunks, with equal rows.
+const GRAPHS: Kinds = [
     ("vector(24)", "vector_l2_ops", ""),
     ("vector(24)", "vector_cosine_ops", "WITH (codes = 0)"),
     ("vector(24)", "vector_ip_ops", "WITH (payload = full, m = 4, ef_construction = 16)"),
@@ -28,9 +32,21 @@ const KINDS: [(&str, &str, &str); 8] = [
     ("vector(2)", "vector_l2_ops", ""),
 ];
 
-/// A value of a column of this kind.
-fn value(kind: usize, rng: &mut Rng) -> String {
-    match KINDS[kind].0 {
+/// The same of lists, one and many.
+const LISTS: Kinds = [
+    ("vector(24)", "vector_l2_ops", "WITH (lists = 8, codes = rabitq)"),
+    ("vector(24)", "vector_cosine_ops", "WITH (lists = 8, codes = none, payload = half)"),
+    ("vector(24)", "vector_ip_ops", "WITH (lists = 4, codes = pq, m = 6, nbits = 4)"),
+    ("halfvec(24)", "halfvec_l1_ops", "WITH (lists = 8)"),
+    ("bit(64)", "bit_hamming_ops", ""),
+    ("vector(24)", "vector_l2_ops", "WITH (lists = 4, codes = rabitq, nbits = 1, payload = none)"),
+    ("vector(3000)", "vector_l2_ops", "WITH (lists = 2, payload = full)"),
+    ("vector(2)", "vector_l2_ops", ""),
+];
+
+/// A value of a column.
+fn value(column: &str, rng: &mut Rng) -> String {
+    match column {
         "bit(64)" => vectors::bit_literal(&vectors::gaussian(rng, 64)),
         "sparsevec(400)" => {
             let mut values = vec![0.0; 400];
@@ -44,16 +60,15 @@ fn value(kind: usize, rng: &mut Rng) -> String {
     }
 }
 
-fn rows(kind: usize) -> usize {
-    match KINDS[kind].0 {
+fn rows(column: &str) -> usize {
+    match column {
         "vector(3000)" => 40,
         "vector(2)" => 2_000,
         _ => 400,
     }
 }
 
-fn operator(kind: usize) -> &'static str {
-    let class = KINDS[kind].1;
+fn operator(class: &str) -> &'static str {
     let operators = [("l2", "<->"), ("cosine", "<=>"), ("ip", "<#>"), ("l1", "<+>"), ("hamming", "<~>")];
     operators.iter().find(|(name, _)| class.contains(name)).map_or("<->", |(_, operator)| operator)
 }
@@ -134,11 +149,16 @@ fn attempt(client: &mut Client, what: &'static str, sql: &str, outcomes: &mut Ou
 }
 
 /// Uses a table whose index is damaged.
-fn exercise(client: &mut Client, table: usize, rng: &mut Rng, outcomes: &mut Outcomes) -> Result<()> {
-    let kind = table % KINDS.len();
-    let (name, operator) = (format!("t{table}"), operator(kind));
+fn exercise(
+    client: &mut Client,
+    (kinds, table): (&Kinds, usize),
+    rng: &mut Rng,
+    outcomes: &mut Outcomes,
+) -> Result<()> {
+    let (column, class, _) = kinds[table % kinds.len()];
+    let (name, operator) = (format!("t{table}"), operator(class));
     let nearest = |rng: &mut Rng, limit: u32| {
-        format!("SELECT id FROM {name} ORDER BY v {operator} '{}' LIMIT {limit}", value(kind, rng))
+        format!("SELECT id FROM {name} ORDER BY v {operator} '{}' LIMIT {limit}", value(column, rng))
     };
     for limit in [1, 10, 10, 300] {
         attempt(client, "search", &nearest(rng, limit), outcomes)?;
@@ -146,7 +166,7 @@ fn exercise(client: &mut Client, table: usize, rng: &mut Rng, outcomes: &mut Out
     attempt(client, "check", &format!("SELECT * FROM kite.index_check('i{table}')"), outcomes)?;
     attempt(client, "info", &format!("SELECT kite.index_info('i{table}')"), outcomes)?;
     for id in 0..8 {
-        let insert = format!("INSERT INTO {name} VALUES ({}, '{}')", 100_000 + id, value(kind, rng));
+        let insert = format!("INSERT INTO {name} VALUES ({}, '{}')", 100_000 + id, value(column, rng));
         attempt(client, "insert", &insert, outcomes)?;
     }
     attempt(client, "delete", &format!("DELETE FROM {name} WHERE id % 4 = 1"), outcomes)?;
@@ -160,15 +180,15 @@ fn exercise(client: &mut Client, table: usize, rng: &mut Rng, outcomes: &mut Out
 /// The database that has the sound indexes.
 const SOUND: &str = "sound";
 
-fn build(cluster: &Cluster, rng: &mut Rng) -> Result<()> {
+fn build(cluster: &Cluster, (method, kinds): (Method, &Kinds), rng: &mut Rng) -> Result<()> {
     let mut client = server::database(cluster, SOUND, "pgkite")?;
     for table in 0..TABLES {
-        let kind = table % KINDS.len();
-        let (column, class, with) = KINDS[kind];
+        let (column, class, with) = kinds[table % kinds.len()];
         client.batch_execute(&format!("CREATE TABLE t{table} (id int, v {column})"))?;
-        let values: Vec<String> = (0..rows(kind)).map(|_| value(kind, rng)).collect();
+        let values: Vec<String> = (0..rows(column)).map(|_| value(column, rng)).collect();
         vectors::copy_into(&mut client, &format!("t{table}"), 0, values)?;
-        client.batch_execute(&format!("CREATE INDEX i{table} ON t{table} USING hnsw (v {class}) {with}"))?;
+        let index = method.index(&format!("i{table}"), &format!("t{table} (v {class})"));
+        client.batch_execute(&format!("{index} {with}"))?;
         // Some have seen deletes and inserts.
         if table >= TABLES / 2 {
             client.batch_execute(&format!(
@@ -214,13 +234,22 @@ fn rebuilt(client: &mut Client) -> Result<()> {
 }
 
 #[test]
-fn damaged_bytes_are_an_error_that_names_the_block() -> Result<()> {
+fn damaged_graphs_are_an_error_that_names_the_block() -> Result<()> {
+    damages(HNSW, &GRAPHS)
+}
+
+#[test]
+fn damaged_lists_are_an_error_that_names_the_block() -> Result<()> {
+    damages(IVF, &LISTS)
+}
+
+fn damages(method: Method, kinds: &Kinds) -> Result<()> {
     let asked = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let rounds = asked("KITE_DAMAGE_ROUNDS").unwrap_or(3);
     let mut rng = Rng::with_seed(asked("KITE_DAMAGE_SEED").unwrap_or(1));
     let cluster =
         Cluster::builder(&server::installed(PrivateTree::OWN)?).setting("autovacuum", "off").start()?;
-    build(&cluster, &mut rng)?;
+    build(&cluster, (method, kinds), &mut rng)?;
     let mut outcomes = Outcomes::new();
     for round in 0..rounds {
         let name = format!("round{round}");
@@ -228,7 +257,7 @@ fn damaged_bytes_are_an_error_that_names_the_block() -> Result<()> {
         let mut client = cluster.connect_to(&name)?;
         client.batch_execute("SET enable_seqscan = off; SET statement_timeout = '30s'")?;
         for (table, damages) in told.iter().enumerate() {
-            exercise(&mut client, table, &mut rng, &mut outcomes)
+            exercise(&mut client, (kinds, table), &mut rng, &mut outcomes)
                 .with_context(|| format!("round {round}, i{table}: {damages}"))?;
         }
         rebuilt(&mut client)?;

@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use fastrand::Rng;
 use kite_cluster::Cluster;
+use kite_tests::method::Method;
 use kite_tests::script::describe;
 use kite_tests::search::{in_order, number, rows, sound};
 use kite_tests::workload::{Workload, complete};
@@ -10,13 +11,22 @@ use kite_tests::{journal, server};
 use postgres::Client;
 use std::time::{Duration, Instant};
 
+kite_tests::for_each_method! {
+    a_build_is_cancelled_at_any_moment,
+    little_memory_makes_parts_and_leaves_no_files,
+    a_value_that_cannot_be_indexed_ends_a_build_and_an_insert,
+    subtransactions_come_and_go,
+    a_cursor_sees_the_rows_of_its_snapshot,
+    scans_that_end_early_give_their_memory_back,
+}
+
 const CANCELLED: &str = "57014: canceling statement due to user request";
 
-fn table(count: usize, dims: usize, rng: &mut Rng) -> Result<(Cluster, Workload, Client)> {
+fn table(method: Method, count: usize, dims: usize, rng: &mut Rng) -> Result<(Cluster, Workload, Client)> {
     let tree = server::installed(kite_cluster::PrivateTree::OWN)?;
     let cluster = Cluster::builder(&tree).setting("autovacuum", "off").start()?;
     server::database(&cluster, "test", "pgkite")?;
-    let workload = Workload::create(&cluster, "test", (count, dims), rng)?;
+    let workload = Workload::create(method, &cluster, (count, dims), rng)?;
     let client = workload.connect(&cluster)?;
     Ok((cluster, workload, client))
 }
@@ -55,16 +65,14 @@ fn error(client: &mut Client, sql: &str) -> String {
     client.batch_execute(sql).map_or_else(|error| describe(&error), |()| "nothing".to_owned())
 }
 
-#[test]
-fn a_build_is_cancelled_at_any_moment() -> Result<()> {
+fn a_build_is_cancelled_at_any_moment(method: Method) -> Result<()> {
     let mut rng = Rng::with_seed(1);
-    let (cluster, workload, mut client) = table(30_000, 32, &mut rng)?;
+    let (cluster, workload, mut client) = table(method, 30_000, 32, &mut rng)?;
     client.batch_execute("CHECKPOINT")?;
     let files = count_files(&mut client)?;
     let mut watch = workload.connect(&cluster)?;
-    for (round, phase) in
-        ["loading", "dividing", "linking", "writing", "linking", "loading"].iter().enumerate()
-    {
+    let build = method.index("i", "t (v vector_l2_ops)");
+    for (round, phase) in method.phases.iter().cycle().take(6).enumerate() {
         // Parts are there only where memory is short.
         let memory = if round % 2 == 1 || *phase == "dividing" { "2MB" } else { "256MB" };
         client.batch_execute(&format!("SET maintenance_work_mem = '{memory}'"))?;
@@ -74,13 +82,12 @@ fn a_build_is_cancelled_at_any_moment() -> Result<()> {
         );
         let delay = Duration::from_millis(rng.u64(..30));
         let (outcome, waited) = std::thread::scope(|scope| -> Result<_> {
-            let build =
-                scope.spawn(|| error(&mut client, "CREATE INDEX i ON t USING hnsw (v vector_l2_ops)"));
-            while !build.is_finished() && !watch.query_one(&reached, &[])?.get::<_, bool>(0) {}
+            let building = scope.spawn(|| error(&mut client, &build));
+            while !building.is_finished() && !watch.query_one(&reached, &[])?.get::<_, bool>(0) {}
             std::thread::sleep(delay);
             watch.execute("SELECT pg_cancel_backend($1)", &[&pid])?;
             let asked = Instant::now();
-            Ok((build.join().expect("a session does not panic"), asked.elapsed()))
+            Ok((building.join().expect("a session does not panic"), asked.elapsed()))
         })?;
         eprintln!("cancelled {delay:?} into {phase} with {memory}: {waited:?}, {outcome}");
         if outcome == "nothing" {
@@ -93,10 +100,7 @@ fn a_build_is_cancelled_at_any_moment() -> Result<()> {
         }
         nothing_is_left(&cluster, &mut client, files)?;
     }
-    let outcome = error(
-        &mut client,
-        "SET statement_timeout = '60ms'; CREATE INDEX i ON t USING hnsw (v vector_l2_ops)",
-    );
+    let outcome = error(&mut client, &format!("SET statement_timeout = '60ms'; {build}"));
     ensure!(outcome == "57014: canceling statement due to statement timeout", "{outcome}");
     client.batch_execute("SET statement_timeout = 0")?;
     nothing_is_left(&cluster, &mut client, files)?;
@@ -105,14 +109,13 @@ fn a_build_is_cancelled_at_any_moment() -> Result<()> {
     journal::no_crash(&cluster, &[])
 }
 
-#[test]
-fn little_memory_makes_parts_and_leaves_no_files() -> Result<()> {
+fn little_memory_makes_parts_and_leaves_no_files(method: Method) -> Result<()> {
     let mut rng = Rng::with_seed(2);
-    let (cluster, workload, mut client) = table(8_000, 32, &mut rng)?;
+    let (cluster, workload, mut client) = table(method, 10_000, 32, &mut rng)?;
     client.batch_execute("CHECKPOINT")?;
     let files = count_files(&mut client)?;
     client.batch_execute("SET maintenance_work_mem = '1MB'; SET temp_file_limit = '64kB'")?;
-    let outcome = error(&mut client, "CREATE INDEX i ON t USING hnsw (v vector_l2_ops)");
+    let outcome = error(&mut client, &method.index("i", "t (v vector_l2_ops)"));
     ensure!(outcome == "53400: temporary file size exceeds temp_file_limit (64kB)", "{outcome}");
     nothing_is_left(&cluster, &mut client, files)?;
 
@@ -123,10 +126,9 @@ fn little_memory_makes_parts_and_leaves_no_files() -> Result<()> {
     workload.search().recalls(&mut client, &workload.queries(&mut rng, 30), 0.95)
 }
 
-#[test]
-fn a_value_that_cannot_be_indexed_ends_a_build_and_an_insert() -> Result<()> {
+fn a_value_that_cannot_be_indexed_ends_a_build_and_an_insert(method: Method) -> Result<()> {
     let mut rng = Rng::with_seed(3);
-    let (cluster, _, mut client) = table(1, 3, &mut rng)?;
+    let (cluster, _, mut client) = table(method, 1, 3, &mut rng)?;
     client.batch_execute(
         "CREATE TABLE u (id int, e vector);
          INSERT INTO u SELECT i, array_fill(i, ARRAY[3])::vector FROM generate_series(1, 3000) i;
@@ -134,7 +136,7 @@ fn a_value_that_cannot_be_indexed_ends_a_build_and_an_insert() -> Result<()> {
     )?;
     client.batch_execute("CHECKPOINT")?;
     let files = count_files(&mut client)?;
-    let build = "CREATE INDEX i ON u USING hnsw ((e::vector(3)) vector_l2_ops)";
+    let build = &method.index("i", "u ((e::vector(3)) vector_l2_ops)");
     for memory in ["64MB", "1MB"] {
         client.batch_execute(&format!("SET maintenance_work_mem = '{memory}'"))?;
         let outcome = error(&mut client, build);
@@ -148,13 +150,12 @@ fn a_value_that_cannot_be_indexed_ends_a_build_and_an_insert() -> Result<()> {
     complete(&mut client, "u", "i")
 }
 
-#[test]
-fn subtransactions_come_and_go() -> Result<()> {
+fn subtransactions_come_and_go(method: Method) -> Result<()> {
     let mut rng = Rng::with_seed(4);
-    let (cluster, workload, mut client) = table(1_000, 16, &mut rng)?;
+    let (cluster, workload, mut client) = table(method, 1_000, 16, &mut rng)?;
     client.batch_execute("CHECKPOINT")?;
     let files = count_files(&mut client)?;
-    let index = "CREATE INDEX i ON t USING hnsw (v vector_l2_ops)";
+    let index = method.index("i", "t (v vector_l2_ops)");
     let insert = |rng: &mut Rng| format!("INSERT INTO t (v) VALUES ('{}')", workload.vector(rng));
     client.batch_execute(&format!("BEGIN; SAVEPOINT s; {index}; {}; ROLLBACK TO s", insert(&mut rng)))?;
     client.batch_execute("COMMIT")?;
@@ -181,10 +182,9 @@ fn subtransactions_come_and_go() -> Result<()> {
     journal::quiet(&cluster, &[])
 }
 
-#[test]
-fn a_cursor_sees_the_rows_of_its_snapshot() -> Result<()> {
+fn a_cursor_sees_the_rows_of_its_snapshot(method: Method) -> Result<()> {
     let mut rng = Rng::with_seed(5);
-    let (cluster, workload, mut client) = table(1_500, 16, &mut rng)?;
+    let (cluster, workload, mut client) = table(method, 1_500, 16, &mut rng)?;
     workload.index(&mut client)?;
     let query = workload.vector(&mut rng);
     let exact = workload.search().exactly(&mut client, &query, 1_500)?;
@@ -211,10 +211,9 @@ fn a_cursor_sees_the_rows_of_its_snapshot() -> Result<()> {
     sound(&mut other, "i")
 }
 
-#[test]
-fn scans_that_end_early_give_their_memory_back() -> Result<()> {
+fn scans_that_end_early_give_their_memory_back(method: Method) -> Result<()> {
     let mut rng = Rng::with_seed(6);
-    let (cluster, workload, mut client) = table(3_000, 16, &mut rng)?;
+    let (cluster, workload, mut client) = table(method, 3_000, 16, &mut rng)?;
     workload.index(&mut client)?;
     let query = workload.vector(&mut rng);
     let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[])?.get(0);

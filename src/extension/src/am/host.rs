@@ -13,13 +13,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// An interrupt must not unwind through a build whose threads work: it is caught and kept, the build ends, and
 /// [`raise`](Server::raise) lets it go on.
 #[derive(Default)]
-pub(super) struct Server {
+pub(in crate::am) struct Server {
     caught: RefCell<Option<Box<dyn Any + Send>>>,
 }
 
 impl Server {
     /// Goes on with what [`Host::go_on`] has caught, if anything.
-    pub(super) fn raise(&self) {
+    pub(in crate::am) fn raise(&self) {
         if let Some(caught) = self.caught.take() {
             resume_unwind(caught);
         }
@@ -81,21 +81,21 @@ impl Drop for Masked {
 }
 
 /// Temporary files of the server: in its temporary table spaces, counted by `temp_file_limit`, gone with the transaction.
-pub(super) struct BufFiles {
+pub(in crate::am) struct BufFiles {
     /// Where they keep their buffers: rows come, and files are made, in a context of less long life.
     context: MemoryContext,
 }
 
 impl BufFiles {
     /// Files that last as long as the current memory context.
-    pub(super) fn new() -> Self {
+    pub(in crate::am) fn new() -> Self {
         // SAFETY: a variable of the server, read by its only thread.
         Self { context: unsafe { pg_sys::CurrentMemoryContext } }
     }
 }
 
 /// One of [`BufFiles`].
-pub(super) struct TemporaryFile(*mut BufFile);
+pub(in crate::am) struct TemporaryFile(*mut BufFile);
 
 impl Scratch for BufFiles {
     type File = TemporaryFile;

@@ -1,0 +1,89 @@
+//! What a search of a graph costs: the startup is the search for the first `hnsw.ef_search` rows.
+//!
+//! Figures are those of benches/RESULTS-graph.md: a search with codes expands 1.4 vertices per row of `ef` and some on its way down,
+//! one page read each; without codes it reads those neighbours, too, that it has not met before.
+
+use super::Hnsw;
+use crate::am::cost::{Planned, Priced};
+use crate::am::method::Method;
+use crate::guc;
+use pgrx::pg_sys::{self, Cost, Relation};
+
+/// Vertices that are expanded for a row.
+const EXPANDED_PER_ROW: f64 = 1.4;
+/// Vertices that are read where there are no codes, for each that is expanded, as a share of m.
+const READ_PER_EXPANDED: f64 = 0.5;
+/// Processor time in units of `cpu_operator_cost`, which stands for 7.5 ns: of a vertex that is expanded by codes (the page look-up,
+/// the estimates of its list, the distance), besides a share by its bytes; and of one that is only read.
+const OPERATORS_PER_EXPANDED: f64 = 115.0;
+const OPERATORS_PER_BYTE: f64 = 1.0 / 23.0;
+const OPERATORS_PER_READ: f64 = 70.0;
+
+/// What the cost of a scan depends on.
+#[derive(Debug, Clone, Copy)]
+struct Graph {
+    rows: f64,
+    pages: f64,
+    m: f64,
+    has_codes: bool,
+}
+
+/// Vertices that a scan looks at.
+#[derive(Debug, Clone, Copy)]
+struct Visits {
+    expanded: f64,
+    /// Pages that are read, the same ones again included.
+    read: f64,
+}
+
+impl Priced for Hnsw {
+    unsafe fn price(index: Option<Relation>, scan: &Planned<'_>) -> (Cost, Cost) {
+        let mut graph = Graph { rows: scan.rows, pages: scan.pages, m: 16.0, has_codes: true };
+        // SAFETY: the caller's promise.
+        if let Some(Ok(options)) = index.map(|index| unsafe { Self::resolve(index) }) {
+            graph.m = options.m as f64;
+            graph.has_codes = options.spec.code_bits > 0;
+        }
+        cost(&graph, guc::ef_search() as f64, guc::max_scan_tuples() as f64, scan)
+    }
+}
+
+impl Graph {
+    /// Of the way down to the lowest level.
+    fn descent(&self) -> Visits {
+        self.visits(2.0 * self.rows.max(1.0).ln())
+    }
+
+    /// Of as many rows, on the lowest level.
+    fn beam(&self, rows: f64) -> Visits {
+        self.visits(EXPANDED_PER_ROW * rows.min(self.rows))
+    }
+
+    fn visits(&self, expanded: f64) -> Visits {
+        let read = if self.has_codes { 1.0 } else { (READ_PER_EXPANDED * self.m).max(1.0) };
+        // There are no more vertices than rows, and each is read once.
+        Visits { expanded, read: (expanded * read).min(self.rows).max(expanded) }
+    }
+
+    /// Processor time, in units of `cpu_operator_cost`.
+    fn operators(&self, visits: Visits) -> f64 {
+        if self.has_codes {
+            let bytes = self.pages * f64::from(pg_sys::BLCKSZ) / self.rows.max(1.0);
+            visits.expanded * (OPERATORS_PER_EXPANDED + OPERATORS_PER_BYTE * bytes)
+        } else {
+            visits.read * OPERATORS_PER_READ
+        }
+    }
+}
+
+/// Startup and total cost of a scan.
+fn cost(graph: &Graph, ef: f64, furthest: f64, scan: &Planned<'_>) -> (Cost, Cost) {
+    let operator = scan.operator;
+    let of = |visits: Visits| graph.operators(visits) * operator + scan.scattered(visits.read, graph.pages);
+    // The upper levels are small and every search reads them: they are in the cache.
+    let startup = graph.operators(graph.descent()) * operator + of(graph.beam(ef));
+    // A row's share of what a scan reads that goes as far as it may.
+    let far = furthest.clamp(1.0, graph.rows.max(1.0));
+    let per_row = of(graph.beam(far)) / far;
+    (startup, startup + per_row * (graph.rows - ef).max(0.0))
+}

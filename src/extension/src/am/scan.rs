@@ -1,0 +1,294 @@
+//! `ambeginscan`, `amrescan`, `amgettuple`, `amendscan`: rows, nearest first.
+
+use crate::am::cache::Remembered;
+use crate::am::error::{Failure, OrRaise, damage, name_of};
+use crate::am::method::Method;
+use crate::am::scans::{Limit, Scans};
+use crate::am::store::PgStore;
+use crate::am::tid;
+use crate::am::value::{Detoasted, refuse};
+use kite_codecs::Value;
+use kite_pages::ItemPointer;
+use pgrx::pg_sys::{
+    self, Datum, IndexScanDesc, Relation, ScanDirection, ScanKey, SnapshotType, panic::ErrorReport,
+};
+use pgrx::prelude::*;
+use pgrx::{PgMemoryContexts, PgSqlErrorCode};
+use std::ffi::c_int;
+use std::ptr;
+
+/// How an access method searches.
+pub(in crate::am) trait Search: Method {
+    /// A query in progress.
+    type Scan<'s>;
+
+    /// Begins a query that goes as far as the settings of the session say. `None` is NULL.
+    fn search<'s>(index: &mut Self::Index<'s>, query: Option<Value<'_>>) -> Result<Self::Scan<'s>, Failure>;
+
+    /// The next row.
+    fn next_row(scan: &mut Self::Scan<'_>) -> Result<Option<Row>, Failure>;
+
+    /// The limit that has ended the query while there was more to look at.
+    fn ended_by(scan: &Self::Scan<'_>) -> Option<Limit>;
+
+    /// What was looked at by then, and the settings that let it look further.
+    fn until(scan: &Self::Scan<'_>, limit: Limit) -> (String, &'static str);
+}
+
+/// A row.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::am) struct Row {
+    /// Where it is in the heap.
+    pub(in crate::am) tid: ItemPointer,
+    /// How far it is.
+    pub(in crate::am) distance: Distance,
+}
+
+/// What is known of a row's distance, in the operator's unit.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::am) enum Distance {
+    /// What the operator computes in this process.
+    Exact(f64),
+    /// The operator computes no less: rows come in the order of these, and a recheck gives the exact one.
+    AtLeast(f64),
+    /// More or less what the operator computes, in the order of which rows come. Nothing better is known in the index, and a recheck
+    /// would find rows out of order.
+    Estimate(f64),
+    /// The query orders nothing.
+    Unordered,
+}
+
+/// What a scan keeps between calls. Dropped with the scan's memory context, after an ERROR too, when it touches nothing of
+/// Postgres.
+struct State<M: Search> {
+    /// Begun by the first call for a row. It borrows the store, and so is dropped before it.
+    scan: Option<M::Scan<'static>>,
+    store: Option<Box<PgStore>>,
+    /// Blocks that the table has had.
+    table_blocks: u32,
+    /// Whether it has been told that a limit has ended the search.
+    told: bool,
+}
+
+impl<M: Search> State<M> {
+    const NEW: Self = Self { scan: None, store: None, table_blocks: 0, told: false };
+
+    fn reset(&mut self) {
+        // Field by field, from the first: the scan goes before what it borrows.
+        let Self { scan, store, table_blocks, told } = self;
+        (*scan, *table_blocks, *told) = (None, 0, false);
+        *store = None;
+    }
+}
+
+/// Begins a scan.
+#[pg_guard]
+pub(in crate::am) unsafe extern "C-unwind" fn begin<M: Search>(
+    index: Relation,
+    keys: c_int,
+    order_bys: c_int,
+) -> IndexScanDesc {
+    // SAFETY: the executor passes an open relation. The memory context lives as long as the scan, and arrays of as many values as
+    // there are order-by keys are what the executor expects to find filled.
+    unsafe {
+        let scan = pg_sys::RelationGetIndexScan(index, keys, order_bys);
+        let count = order_bys.max(1) as usize;
+        (*scan).xs_orderbyvals = pg_sys::palloc0(count * size_of::<Datum>()).cast();
+        (*scan).xs_orderbynulls = pg_sys::palloc0(count * size_of::<bool>()).cast();
+        (*scan).opaque =
+            PgMemoryContexts::CurrentMemoryContext.leak_and_drop_on_delete(State::<M>::NEW).cast();
+        scan
+    }
+}
+
+/// Begins the scan anew, with other keys.
+#[pg_guard]
+pub(in crate::am) unsafe extern "C-unwind" fn rescan<M: Search>(
+    scan: IndexScanDesc,
+    keys: ScanKey,
+    key_count: c_int,
+    order_bys: ScanKey,
+    order_by_count: c_int,
+) {
+    // SAFETY: the scan is one of ours, and has room for as many keys as it was begun with, which come in these arrays or are NULL.
+    unsafe {
+        state_of::<M>(scan).reset();
+        if !keys.is_null() && key_count > 0 {
+            ptr::copy(keys, (*scan).keyData, key_count as usize);
+        }
+        if !order_bys.is_null() && order_by_count > 0 {
+            ptr::copy(order_bys, (*scan).orderByData, order_by_count as usize);
+        }
+    }
+}
+
+/// The next row.
+#[pg_guard]
+pub(in crate::am) unsafe extern "C-unwind" fn next<M: Search>(
+    scan: IndexScanDesc,
+    direction: ScanDirection::Type,
+) -> bool {
+    // SAFETY: the scan is one of ours, its relation is open.
+    unsafe {
+        debug_assert_eq!(direction, ScanDirection::ForwardScanDirection);
+        let index = (*scan).indexRelation;
+        let state = state_of::<M>(scan);
+        if state.scan.is_none() {
+            start(state, scan);
+        }
+        let Some(rows) = &mut state.scan else { return false };
+        let row = M::next_row(rows).or_raise(index);
+        if let (Some(limit), false) = (M::ended_by(rows), state.told) {
+            state.told = true;
+            tell_of_end(index, limit, M::until(rows, limit));
+        }
+        let Some(row) = row else { return false };
+        if row.tid.block() >= state.table_blocks {
+            let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
+            state.table_blocks = pg_sys::RelationGetNumberOfBlocksInFork((*scan).heapRelation, fork);
+            if row.tid.block() >= state.table_blocks {
+                refuse_row(index, row.tid.block());
+            }
+        }
+        hand_out(scan, row);
+        true
+    }
+}
+
+/// Ends a scan.
+#[pg_guard]
+pub(in crate::am) unsafe extern "C-unwind" fn end<M: Search>(scan: IndexScanDesc) {
+    // SAFETY: the scan is one of ours. The state itself goes with the memory context.
+    unsafe { state_of::<M>(scan).reset() }
+}
+
+/// # Safety
+/// The scan was begun by [`begin`], and nothing else borrows its state.
+unsafe fn state_of<'a, M: Search>(scan: IndexScanDesc) -> &'a mut State<M> {
+    // SAFETY: `begin` has put a `State` there, which lives as long as the scan.
+    unsafe { &mut *(*scan).opaque.cast::<State<M>>() }
+}
+
+/// Begins the search for the query of the scan.
+unsafe fn start<M: Search>(state: &mut State<M>, scan: IndexScanDesc) {
+    // SAFETY: the scan is one of ours, its relation is open until its end, and the key's argument stays in place for the scan.
+    unsafe {
+        let index = (*scan).indexRelation;
+        refuse_unusable::<M>(scan);
+        count_scan(index);
+        let remembered = Remembered::of(index);
+        let store: *const PgStore = &raw const **state.store.insert(Box::new(remembered.store(index)));
+        // It stands in a box of the state, which drops the scan before it.
+        let store: &'static PgStore = &*store;
+        let mut opened = remembered.open::<M>(store).or_raise(index);
+        let key = &*(*scan).orderByData;
+        let is_null = key.sk_flags & pg_sys::SK_ISNULL as c_int != 0;
+        let argument = (!is_null).then(|| Detoasted::new(key.sk_argument));
+        let spec = M::spec(&M::options(&opened));
+        let query = argument.as_ref();
+        let query =
+            query.map(|query| query.value(&spec).unwrap_or_else(|error| refuse(&error, &spec, index)));
+        let begun = M::search(&mut opened, query).or_raise(index);
+        remembered.keep::<M>(&opened);
+        state.scan = Some(begun);
+    }
+}
+
+/// `work_mem`, in bytes.
+pub(in crate::am) fn work_mem() -> usize {
+    // SAFETY: a setting of the server, read by its only thread.
+    unsafe { pg_sys::work_mem }.max(0) as usize * 1024
+}
+
+/// Raises an ERROR for scans that cannot be answered.
+unsafe fn refuse_unusable<M: Search>(scan: IndexScanDesc) {
+    // SAFETY: the scan is one of ours; the executor sets the snapshot before the first row.
+    let (order_bys, snapshot) = unsafe { ((*scan).numberOfOrderBys, (*(*scan).xs_snapshot).snapshot_type) };
+    let unsupported = PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED;
+    if order_bys < 1 {
+        let message = format!("cannot scan {} index without order", M::NAME);
+        ErrorReport::new(unsupported, message, "pgkite")
+            .set_hint("The index answers ORDER BY column <operator> value. For other conditions create a btree index.")
+            .report(PgLogLevel::ERROR);
+    }
+    // Rows' places are handed out without a pin, so a snapshot must hide what takes the place of a row that vacuum removed.
+    let mvcc = [SnapshotType::SNAPSHOT_MVCC, SnapshotType::SNAPSHOT_HISTORIC_MVCC];
+    if !mvcc.contains(&snapshot) {
+        let message = format!("non-MVCC snapshots are not supported with {}", M::NAME);
+        ErrorReport::new(unsupported, message, "pgkite").report(PgLogLevel::ERROR);
+    }
+}
+
+/// Raises an ERROR for a row where the table has none.
+#[cold]
+unsafe fn refuse_row(index: Relation, block: u32) -> ! {
+    // SAFETY: the caller passes an open relation.
+    let name = unsafe { name_of(index) };
+    let message =
+        format!("index \"{name}\" is damaged: it has a row at block {block}, which its table has not");
+    damage(message).report(PgLogLevel::ERROR);
+    unreachable!("an ERROR does not return")
+}
+
+/// Counts a search that a limit has ended, and says so to whoever listens at DEBUG1.
+#[cold]
+unsafe fn tell_of_end(index: Relation, limit: Limit, (seen, setting): (String, &str)) {
+    // SAFETY: the caller passes an open relation.
+    let (name, oid) = unsafe { (name_of(index), (*index).rd_id) };
+    Scans::count_end(oid, limit);
+    let why = if limit == Limit::Memory { "memory" } else { setting };
+    let message = format!("scan of index \"{name}\" ended by {why} after {seen}");
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "pgkite")
+        .set_hint(format!("Increase {setting} to scan more."))
+        .report(PgLogLevel::DEBUG1);
+}
+
+/// Tells the executor of a row, and what is known of its distance.
+unsafe fn hand_out(scan: IndexScanDesc, row: Row) {
+    // SAFETY: the scan is one of ours, with arrays of as many values as it has order-by keys.
+    unsafe {
+        let scan = &mut *scan;
+        let count = scan.numberOfOrderBys as usize;
+        scan.xs_heaptid = tid::to_server(row.tid);
+        scan.xs_recheck = false;
+        let (value, is_null, recheck) = match row.distance {
+            Distance::Exact(value) => (value, false, false),
+            Distance::AtLeast(bound) => (bound, false, true),
+            // To be rechecked for the sake of another key it has to be a bound.
+            Distance::Estimate(_) if count > 1 => (f64::NEG_INFINITY, false, true),
+            Distance::Estimate(value) => (value, false, false),
+            Distance::Unordered => (0.0, true, false),
+        };
+        *scan.xs_orderbyvals = Datum::from(value.to_bits());
+        *scan.xs_orderbynulls = is_null;
+        // Of further keys nothing is known.
+        for place in 1..count {
+            *scan.xs_orderbyvals.add(place) = Datum::from(f64::NEG_INFINITY.to_bits());
+            *scan.xs_orderbynulls.add(place) = false;
+        }
+        scan.xs_recheckorderby = recheck || count > 1;
+    }
+}
+
+/// `pgstat_count_index_scan`, and what this session counts itself.
+unsafe fn count_scan(index: Relation) {
+    // SAFETY: the relation is open; its counters are there or NULL.
+    unsafe {
+        Scans::count((*index).rd_id);
+        // A session's counters of a relation come with the first count; that this may be one is for whoever counts to know.
+        #[cfg(not(feature = "pg14"))]
+        if (*index).pgstat_info.is_null() && (*index).pgstat_enabled {
+            pg_sys::pgstat_assoc_relation(index);
+        }
+        if let Some(info) = (*index).pgstat_info.as_mut() {
+            #[cfg(any(feature = "pg14", feature = "pg15"))]
+            {
+                info.t_counts.t_numscans += 1;
+            }
+            #[cfg(not(any(feature = "pg14", feature = "pg15")))]
+            {
+                info.counts.numscans += 1;
+            }
+        }
+    }
+}
