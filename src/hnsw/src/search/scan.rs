@@ -229,6 +229,11 @@ impl<'s, S: PageStore> Scan<'s, S> {
         }
     }
 
+    /// What may come after the first `ef` rows.
+    pub fn order(&self) -> Order {
+        self.options.order
+    }
+
     /// Vertices that were read so far, on all levels.
     pub fn visits(&self) -> usize {
         self.beam.visits()

@@ -7,6 +7,7 @@ use super::Hnsw;
 use crate::am::cost::{Planned, Priced};
 use crate::am::method::Method;
 use crate::guc;
+use kite_hnsw::Order;
 use pgrx::pg_sys::{self, Cost, Relation};
 
 /// Vertices that are expanded for a row.
@@ -83,7 +84,7 @@ fn cost(graph: &Graph, ef: f64, furthest: f64, scan: &Planned<'_>) -> (Cost, Cos
     // The upper levels are small and every search reads them: they are in the cache.
     let far = furthest.clamp(1.0, graph.rows.max(1.0));
     let mut startup = graph.operators(graph.descent()) * operator;
-    if scan.sought < 1.0 {
+    if scan.sought < 1.0 && guc::iterative_scan() != Order::Off {
         let met = (ef / scan.sought).min(far).max(ef);
         startup += of(graph.beam(met)) + scan.tests(met);
     } else {

@@ -7,7 +7,7 @@ use crate::am::scans::Limit;
 use crate::am::store::PgStore;
 use crate::guc;
 use kite_codecs::Value;
-use kite_hnsw::{Scan, ScanOptions};
+use kite_hnsw::{Order, Scan, ScanOptions};
 use kite_pages::ItemPointer;
 
 impl Search for Hnsw {
@@ -25,7 +25,9 @@ impl Search for Hnsw {
         scan: &mut Scan<'_, PgStore>,
         mut filter: impl FnMut(ItemPointer) -> bool,
     ) -> Result<Option<Row>, Failure> {
-        let row = scan.next_row_if(|tid| Ok(filter(tid)))?;
+        // Where nothing is to come after the first rows a filter leaves some of these, as in pgvector.
+        let goes_on = scan.order() != Order::Off;
+        let row = scan.next_row_if(|tid| Ok(!goes_on || filter(tid)))?;
         Ok(row.map(|row| Row { tid: row.tid, distance: row.distance.into() }))
     }
 
