@@ -69,8 +69,10 @@ pub(crate) fn backend_test_tools() -> Result<OsString> {
     let path = env::join_paths(std::iter::once(bin).chain(env::split_paths(&path)))?;
     if !has_cargo_pgrx(&path) {
         println!("cargo-pgrx {CARGO_PGRX} is not installed; it takes some minutes");
-        // Its default features want OpenSSL, for a command that downloads PostgreSQL.
-        let install = ["cargo-pgrx", "--version", CARGO_PGRX, "--locked", "--no-default-features", "--root"];
+        // Its default features want OpenSSL, for a command that downloads PostgreSQL. It waits for the server and for cargo, so that to optimise it
+        // would take longer than it saves.
+        let install =
+            ["cargo-pgrx", "--version", CARGO_PGRX, "--locked", "--debug", "--no-default-features", "--root"];
         step(cargo("install").args(install).arg(root))?;
     }
     Ok(path)
