@@ -32,7 +32,7 @@ pub(crate) fn clean_environment(command: &mut Command) {
             command.env_remove(&name);
         }
     }
-    // pgrx adds a backtrace to the DETAIL of errors where these ask for one.
+    // An extension's errors would carry a backtrace in their DETAIL where these ask for one.
     command.env_remove("RUST_BACKTRACE").env_remove("RUST_LIB_BACKTRACE");
     command.env("LC_ALL", "C");
 }

@@ -83,7 +83,7 @@ pub fn scripts(layout: Layout) -> Vec<Script> {
     }
 }
 
-/// The install script of `pgkite` in its own layout, without psql's guard line: what cargo-pgrx embeds.
+/// The install script of `pgkite` in its own layout, without psql's guard line: what the extension's build embeds.
 pub fn own_install_script() -> String {
     [GUARD, &surface(), &kite()].join("\n")
 }

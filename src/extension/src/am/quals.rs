@@ -1,8 +1,8 @@
 //! What a query asks of a row besides the order, tested within the scan.
 //!
 //! Of the conditions of the plan's node those are taken that stand first, up to the first that may not be tested here: one that
-//! is volatile, one that runs a subquery, or the range of distances itself. Never one behind those: the planner has put conditions of row-level security before those that could give rows away,
-//! and cheap ones before dear ones.
+//! is volatile, one that runs a subquery, or the range of distances itself. Never one behind those: the planner has put conditions of
+//! row-level security before those that could give rows away, and cheap ones before dear ones.
 //!
 //! **When a row is tested.** Always before it is handed out: what does not match costs no exact distance. While many rows match this is enough,
 //! and tests few. Where few do, rows are tested while the search meets them, so that it goes on until it has found as many *matches* as it looks
@@ -91,7 +91,7 @@ impl Quals {
         }
     }
 
-    /// The farthest that a row may be, for the parameters as they are. A row at NULL matches nothing.
+    /// The farthest that a row may be, for the parameters as they are. Where that is NULL no row matches.
     ///
     /// # Safety
     /// The statement runs.
