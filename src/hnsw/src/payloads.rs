@@ -69,6 +69,16 @@ pub(crate) enum Fate {
 
 /// Copies the payloads of the vertices that these links lead to, many pages at a time. No lock may be held.
 pub(crate) fn fetch<S: PageStore>(store: &S, links: &[Link], into: &mut Payloads) -> Result<Vec<Fate>> {
+    fetch_and_see(store, links, into, |_, _| ())
+}
+
+/// The same, and shows each vertex that is there, with the place of its link, while its page is locked.
+pub(crate) fn fetch_and_see<S: PageStore>(
+    store: &S,
+    links: &[Link],
+    into: &mut Payloads,
+    mut see: impl FnMut(usize, &Vertex<'_>),
+) -> Result<Vec<Fate>> {
     let blocks: Vec<BlockNo> = links.iter().map(|link| link.block()).collect();
     let mut fates = Vec::new();
     fates
@@ -81,6 +91,7 @@ pub(crate) fn fetch<S: PageStore>(store: &S, links: &[Link], into: &mut Payloads
             let view = page.view(NODES).at(block)?;
             let mut fate = Fate::Gone;
             if let Some(vertex) = links[place].find::<Vertex<'_>>(view, ()).at(block)? {
+                see(place, &vertex);
                 match vertex.payload().at(block)? {
                     Place::Chain(chain) => push(&mut chained, (place, vertex.is_dead(), chain))?,
                     Place::Here(payload) => fate = Fate::of(into.push(payload)?, vertex.is_dead()),

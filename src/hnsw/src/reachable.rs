@@ -4,20 +4,29 @@
 //! not. In a graph whose vertices come and go, clusters that only few links join would so come apart in time.
 
 use crate::Result;
-use crate::format::{Link, List, NODES, Vertex, VertexBuf};
+use crate::format::{Link, List, NODES};
 use crate::index::Index;
-use kite_pages::{Ahead, At, Defect, ItemPointer, PageStore, View};
+use kite_pages::{Ahead, At, ItemPointer, PageStore};
+
+/// Vertices that a list leads to, or could.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Neighbours<'a> {
+    /// The level of the list.
+    pub(crate) level: u8,
+    pub(crate) links: &'a [Link],
+    /// Their own lists on that level, as they were a moment ago; none for those that are gone.
+    pub(crate) lists: &'a [Link],
+}
 
 impl<S: PageStore> Index<'_, S> {
     /// Keeps of the neighbours that were dropped from a list those that none of the kept ones links to. Where there is no slot
     /// for one it takes that of a kept one that another links to, the last such. So what could be reached over a link that goes
     /// can be reached over those that stay, unless none can be spared.
     ///
-    /// `dropped` and `kept` are places in `links`, in the order of preference.
+    /// `dropped` and `kept` are places among the neighbours, in the order of preference.
     pub(crate) fn keep_reachable(
         &self,
-        level: u8,
-        links: &[Link],
+        neighbours: Neighbours<'_>,
         dropped: &[usize],
         slots: usize,
         kept: &mut Vec<usize>,
@@ -25,7 +34,8 @@ impl<S: PageStore> Index<'_, S> {
         if dropped.is_empty() {
             return Ok(());
         }
-        let beyond = self.links_among(level, links, kept)?;
+        let beyond = self.links_among(neighbours, kept)?;
+        let links = neighbours.links;
         let leads = |to: usize, kept: &[usize]| {
             let to = links[to].place();
             let begin = beyond.partition_point(|&(place, _)| place < to);
@@ -46,48 +56,30 @@ impl<S: PageStore> Index<'_, S> {
         Ok(())
     }
 
-    /// Those links of some vertices that lead to others of `links`, in order, each with the place in `links` of the vertex whose it
-    /// is. Vertices that are gone have none.
-    fn links_among(&self, level: u8, links: &[Link], of: &[usize]) -> Result<Vec<(u64, usize)>> {
-        let mut lists: Vec<(Link, usize)> = Vec::with_capacity(of.len());
-        let vertices = of.iter().map(|&place| (links[place], place)).collect::<Vec<_>>();
-        self.visit(&vertices, VertexBuf::size(level, 0, 0), |view, vertex, place| {
-            let list = vertex.find::<Vertex<'_>>(view, ())?.map_or(Link::NONE, |found| found.list(level));
-            if !list.is_none() {
-                lists.push((list, place));
-            }
-            Ok(())
-        })?;
+    /// Those links of some of the neighbours that lead to others of them, in order, each with the place of the neighbour whose it
+    /// is. A list that has moved meanwhile has none, as those of vertices that are gone.
+    fn links_among(&self, neighbours: Neighbours<'_>, of: &[usize]) -> Result<Vec<(u64, usize)>> {
+        let Neighbours { level, links, lists } = neighbours;
         // Few of the links do, and to sort them all would cost more than to read them.
         let mut among = Filter::default();
         links.iter().for_each(|link| among.add(link.place()));
+        let of: Vec<usize> = of.iter().copied().filter(|&place| !lists[place].is_none()).collect();
+        let ahead = Ahead { before: 0, after: self.shape.size(self.meta.slots(level), false) };
         let mut beyond = Vec::new();
-        self.visit(&lists, self.shape.size(self.meta.slots(level), false), |view, list, place| {
-            let found = list.find::<List<'_>>(view, self.shape)?;
-            let led_to = found.iter().flat_map(|list| list.links).map(|link| link.place());
-            beyond.extend(led_to.filter(|&to| among.may_have(to)).map(|to| (to, place)));
-            Ok(())
-        })?;
-        beyond.sort_unstable();
-        Ok(beyond)
-    }
-
-    /// Visits items, so many bytes of which are fetched ahead.
-    fn visit(
-        &self,
-        items: &[(Link, usize)],
-        bytes: usize,
-        mut visit: impl FnMut(View<'_>, Link, usize) -> Result<(), Defect>,
-    ) -> Result<()> {
-        let ahead = Ahead { before: 0, after: bytes };
-        for items in items.chunks(self.store.batch().max(1)) {
-            let places: Vec<ItemPointer> = items.iter().map(|(link, _)| link.pointer).collect();
+        for of in of.chunks(self.store.batch().max(1)) {
+            let places: Vec<ItemPointer> = of.iter().map(|&place| lists[place].pointer).collect();
             self.store.read_items(&places, ahead, |at, page| {
-                let (link, place) = items[at];
-                page.view(NODES).and_then(|view| visit(view, link, place)).at(link.block())
+                let place = of[at];
+                let block = lists[place].block();
+                let found = lists[place].find::<List<'_>>(page.view(NODES).at(block)?, self.shape).at(block)?;
+                let own = found.filter(|found| found.owner() == links[place].pointer);
+                let led_to = own.iter().flat_map(|list| list.links).map(|link| link.place());
+                beyond.extend(led_to.filter(|&to| among.may_have(to)).map(|to| (to, place)));
+                Ok(())
             })?;
         }
-        Ok(())
+        beyond.sort_unstable();
+        Ok(beyond)
     }
 }
 

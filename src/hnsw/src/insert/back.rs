@@ -7,7 +7,8 @@ use crate::build::{Choice, select_by};
 use crate::format::{Entry, Link, List, ListBuf, NODES, append};
 use crate::index::Index;
 use crate::lists::{capacity_for, is_live};
-use crate::payloads::{Fate, Payloads, fetch};
+use crate::payloads::{Fate, Payloads, fetch_and_see};
+use crate::reachable::Neighbours;
 use crate::pool::Candidate;
 use crate::search::damaged;
 use kite_pages::{At, PageStore, PageTxn};
@@ -119,7 +120,10 @@ impl<S: PageStore> Index<'_, S> {
             seen.entries.iter().map(|entry| entry.link).chain([new.link(), target]).collect();
         let (own, last) = (links.len() - 1, links.len() - 2);
         let mut payloads = Payloads::default();
-        let fates = fetch(self.store, &links, &mut payloads)?;
+        let mut lists = vec![Link::NONE; links.len()];
+        let fates = fetch_and_see(self.store, &links, &mut payloads, |place, vertex| {
+            lists[place] = vertex.list(seen.level);
+        })?;
         let Fate::Live(centre) = fates[own] else { return Ok(None) };
         let between = |a: u32, b: u32| self.scorer.between(payloads.get(a), payloads.get(b));
         let mut candidates = Vec::with_capacity(links.len());
@@ -150,7 +154,8 @@ impl<S: PageStore> Index<'_, S> {
             .map(|candidate| candidate.node as usize)
             .filter(|place| !kept.contains(place) && *place != last)
             .collect();
-        self.keep_reachable(seen.level, &links, &dropped, slots - usize::from(must), &mut kept)?;
+        let neighbours = Neighbours { level: seen.level, links: &links, lists: &lists };
+        self.keep_reachable(neighbours, &dropped, slots - usize::from(must), &mut kept)?;
         if must {
             kept.push(last);
         }

@@ -18,6 +18,8 @@ const MOST_LISTS: usize = 300;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Met {
     pub(super) link: Link,
+    /// Its list on the level in question, once it is read and has rows.
+    pub(super) list: Link,
     /// Where its code is in [`Gather::code`].
     code: Option<u32>,
     /// The number of its payload, once it is read and has rows.
@@ -92,7 +94,7 @@ impl Gather {
                 self.codes.extend_from_slice(bits);
                 self.codes.extend_from_slice(factors);
             }
-            self.met.push(Met { link, code, payload: None });
+            self.met.push(Met { link, list: Link::NONE, code, payload: None });
         }
         Ok(())
     }
@@ -179,6 +181,7 @@ impl Gather {
         if vertex.level() < self.level {
             return Ok(());
         }
+        self.met[place].list = vertex.list(self.level);
         match vertex.payload().at(block)? {
             Place::Here(payload) => self.met[place].payload = Some(self.keep(payload)?),
             Place::Chain(chain) => self.chained.push((place, chain)),

@@ -59,11 +59,14 @@ impl<'a> Pruning<'a> {
         most: usize,
     ) -> Result<Vec<Candidate>> {
         let mut seen = Seen { pruning: self, payload, longest: self.norm(own)?, chosen: Vec::new() };
+        let mut distances = Vec::with_capacity(nodes.len());
+        self.scorer.between_each(own, nodes.iter().map(|&node| (seen.payload)(node)), &mut distances)?;
         let mut left = Vec::with_capacity(nodes.len());
-        for node in nodes {
-            let distance = self.scorer.between(own, (seen.payload)(node))?;
+        for (node, distance) in nodes.into_iter().zip(distances) {
             left.push((Candidate { distance, node }, 0));
-            seen.longest = seen.longest.max(self.norm((seen.payload)(node))?);
+            if self.rule.product {
+                seen.longest = seen.longest.max(self.norm((seen.payload)(node))?);
+            }
         }
         left.sort_unstable_by(|(a, _), (b, _)| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
         for factor in [1.0, self.rule.factor] {

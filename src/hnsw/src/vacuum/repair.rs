@@ -12,6 +12,7 @@ use crate::index::read_meta;
 use crate::lists::capacity_for;
 use crate::payloads::{Fate, Payloads, fetch};
 use crate::pool::Candidate;
+use crate::reachable::Neighbours;
 use crate::search::damaged;
 use crate::{Error, Result};
 use kite_pages::{At, BlockNo, PageStore, PageTxn, View};
@@ -126,7 +127,9 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         let dropped: Vec<usize> = (0..links.len().min(to_keep))
             .filter(|place| self.gather.met[*place].payload.is_some() && !kept.contains(place))
             .collect();
-        self.index.keep_reachable(seen.level, &links, &dropped, most, &mut kept)?;
+        let lists: Vec<Link> = self.gather.met.iter().map(|met| met.list).collect();
+        let neighbours = Neighbours { level: seen.level, links: &links, lists: &lists };
+        self.index.keep_reachable(neighbours, &dropped, most, &mut kept)?;
         let mut entries: Vec<Entry> = Vec::with_capacity(kept.len());
         for place in kept {
             let met = self.gather.met[place];
