@@ -71,7 +71,8 @@ impl<S: PageStore> Index<'_, S> {
             self.store.read_items(&places, ahead, |at, page| {
                 let place = of[at];
                 let block = lists[place].block();
-                let found = lists[place].find::<List<'_>>(page.view(NODES).at(block)?, self.shape).at(block)?;
+                let found =
+                    lists[place].find::<List<'_>>(page.view(NODES).at(block)?, self.shape).at(block)?;
                 let own = found.filter(|found| found.owner() == links[place].pointer);
                 let led_to = own.iter().flat_map(|list| list.links).map(|link| link.place());
                 beyond.extend(led_to.filter(|&to| among.may_have(to)).map(|to| (to, place)));

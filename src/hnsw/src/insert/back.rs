@@ -8,8 +8,8 @@ use crate::format::{Entry, Link, List, ListBuf, NODES, append};
 use crate::index::Index;
 use crate::lists::{capacity_for, is_live};
 use crate::payloads::{Fate, Payloads, fetch_and_see};
-use crate::reachable::Neighbours;
 use crate::pool::Candidate;
+use crate::reachable::Neighbours;
 use crate::search::damaged;
 use kite_pages::{At, PageStore, PageTxn};
 
