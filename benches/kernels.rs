@@ -181,6 +181,21 @@ fn transforms(meter: &mut impl Meter) {
         },
     );
     each_set(
+        |set| set.encode_two_bits as usize,
+        |set| {
+            for d in DIMENSIONS {
+                let [values, _] = Values::pair(d.next_multiple_of(8), float::<f32>);
+                let values: &[f32] = &values;
+                for (name, bits, encode) in
+                    [("encode 1 bit", 1, set.encode_one_bit), ("encode 2 bits", 2, set.encode_two_bits)]
+                {
+                    let mut code = vec![0; values.len() * bits / 8];
+                    meter.time(name, set.name, d, || black_box(encode)(black_box(values), &mut code));
+                }
+            }
+        },
+    );
+    each_set(
         |set| set.quantise as usize,
         |set| {
             for d in DIMENSIONS {

@@ -9,7 +9,7 @@
 //! factors   add, mul: bf16 each. The key is base + add + mul·(y·(q − c))
 //! ```
 
-use crate::rabitq::{FACTORS, threshold};
+use crate::rabitq::FACTORS;
 use crate::{Error, Metric, Result};
 use ::half::bf16;
 use kite_kernels::{Kernels, arrange_one_bit, arrange_two_bits};
@@ -27,6 +27,7 @@ pub struct CellCoder {
     dims: usize,
     kernels: &'static Kernels,
     score: fn(&[i8], &[u8], &mut [i32]),
+    make: fn(&[f32], &mut [u8]) -> f64,
 }
 
 /// Where a thread prepares queries.
@@ -61,7 +62,8 @@ impl CellCoder {
             return Err(Error::Corrupt("codes of these dimensions, bits or distance do not exist"));
         }
         let score = if bits == 1 { kernels.codes.one_bit } else { kernels.codes.two_bits };
-        Ok(Self { metric, bits: usize::from(bits), dims, kernels, score })
+        let make = if bits == 1 { kernels.encode_one_bit } else { kernels.encode_two_bits };
+        Ok(Self { metric, bits: usize::from(bits), dims, kernels, score, make })
     }
 
     /// Bytes of a code.
@@ -85,30 +87,9 @@ impl CellCoder {
         residual.clear();
         residual.extend(point.iter().zip(centre).map(|(x, c)| x - c));
         let squared = (self.kernels.f32.norm_squared)(residual) as f32;
-        let threshold = if self.bits == 2 { threshold(residual) } else { 0.0 };
         let start = out.len();
-        let size = self.code_len();
-        out.resize(start + size, 0);
-        let code = &mut out[start..];
-        let mut product = 0.0;
-        for (plane, values) in residual.chunks_exact(size).enumerate() {
-            let mut sum = 0f32;
-            for (byte, &value) in code.iter_mut().zip(values) {
-                let positive = u8::from(value >= 0.0);
-                // Of two bits 0 and 3 are the outer fields, 1 and 2 the inner ones.
-                let outer = self.bits == 2 && value.abs() > threshold;
-                let field = if self.bits == 1 {
-                    positive
-                } else if outer {
-                    3 * positive
-                } else {
-                    1 + positive
-                };
-                *byte |= field << (plane * self.bits);
-                sum += if outer { 1.5 } else { 0.5 } * value.abs();
-            }
-            product += f64::from(sum);
-        }
+        out.resize(start + self.code_len(), 0);
+        let product = (self.make)(residual, &mut out[start..]);
         // A point at the centre is known by its distance alone.
         let f = if product > 0.0 { (f64::from(squared) / product) as f32 } else { 0.0 };
         let (add, mul) = match self.metric {

@@ -79,26 +79,10 @@ impl Coder {
     pub(crate) fn encode(&self, values: &[f32], out: &mut Vec<u8>) {
         let (residual, rotated) = self.residual(values);
         let squared = (self.kernels.f32.norm_squared)(&residual) as f32;
-        let threshold = if self.bits == 2 { threshold(&rotated) } else { 0.0 };
         let start = out.len();
-        let size = self.code_len();
-        out.resize(start + size, 0);
-        let code = &mut out[start..];
-        let mut product = 0.0;
-        for (plane, values) in rotated.chunks_exact(size).enumerate() {
-            for (byte, &value) in code.iter_mut().zip(values) {
-                let positive = u8::from(value >= 0.0);
-                let (field, level) = if self.bits == 1 {
-                    (positive, 0.5)
-                } else {
-                    let outer = value.abs() > threshold;
-                    // 0 and 3 are the outer fields, 1 and 2 the inner ones.
-                    (if outer { 3 * positive } else { 1 + positive }, if outer { 1.5 } else { 0.5 })
-                };
-                *byte |= field << (plane * self.bits);
-                product += f64::from(level * value.abs());
-            }
-        }
+        out.resize(start + self.code_len(), 0);
+        let make = if self.bits == 1 { self.kernels.encode_one_bit } else { self.kernels.encode_two_bits };
+        let product = make(&rotated, &mut out[start..]);
         // A vector at the centroid is known by its distance alone.
         let f = if product > 0.0 { (f64::from(squared) / product) as f32 } else { 0.0 };
         let across = || -(self.kernels.f32.dot)(&self.frame.centroid, &residual);
@@ -191,26 +175,6 @@ fn nearest(x: f32) -> i8 {
 fn read(factors: &[u8; FACTORS]) -> [f32; 2] {
     let [a, b, c, d] = *factors;
     [u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d])].map(|bits| f32::from_bits(u32::from(bits) << 16))
-}
-
-/// The magnitude above which a field is an outer one (1.5 instead of 0.5), so that the code points where the vector does.
-///
-/// Among the vectors t·y, those with inner fields below magnitude t are nearest to r'; and for given fields, t = (y·r')/|y|² is
-/// nearest. Each step, taken in turn, makes the angle smaller or leaves it; from one deviation, four pairs of them are enough.
-pub(crate) fn threshold(rotated: &[f32]) -> f32 {
-    let squared: f32 = rotated.iter().map(|x| x * x).sum();
-    let mut threshold = (squared / rotated.len() as f32).sqrt();
-    for _ in 0..4 {
-        let (mut product, mut outer) = (0.0, 0.0);
-        for value in rotated {
-            let value = value.abs();
-            let is_outer = f32::from(u8::from(value > threshold));
-            product += (0.5 + is_outer) * value;
-            outer += is_outer;
-        }
-        threshold = product / (0.25 * rotated.len() as f32 + 2.0 * outer);
-    }
-    threshold
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The codes of an index, whichever they are.
 
 use crate::format::Entries;
+use crate::rough::RoughDesk;
 use crate::{Codes, Error, Options, Result};
 use kite_codecs::{
     CellCoder, CellDesk, CellQuery, Metric, PreparedQuery, ProductCoder, ProductQuery, Scorer, Value,
@@ -29,6 +30,7 @@ pub(crate) enum CodeQuery {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Desk {
     pub(crate) point: Vec<f32>,
+    pub(crate) rough: RoughDesk,
     residual: Vec<f32>,
 }
 

@@ -15,6 +15,7 @@ mod insert;
 mod lines;
 mod options;
 mod quantiser;
+mod rough;
 mod rows;
 mod search;
 #[cfg(test)]

@@ -3,9 +3,13 @@
 use crate::centres::{Centres, Place, is_bits};
 use crate::coder::{Coder, Desk};
 use crate::format::{CentreHead, DIRECTORY, DirectoryShape, Link, META_BLOCK, Meta, Shape};
+use crate::rough::Rough;
 use crate::{Codes, Error, Options, Result};
 use kite_codecs::{Scorer, Space, Value};
 use kite_pages::{At, BlockNo, PageStore};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// See the module's head. It depends on the meta page alone, and never changes while that keeps its directory.
 #[derive(Debug)]
@@ -18,6 +22,17 @@ pub(crate) struct Quantiser {
     pub(crate) coder: Coder,
     /// Of each list.
     pub(crate) anchors: Vec<Link>,
+    /// For inserts: of each list a block that had room when it was last written to.
+    open: OnceLock<Vec<AtomicU64>>,
+    /// For inserts, made by the first of them. `None` where there is no use or no memory for it.
+    rough: OnceLock<Option<Rough>>,
+}
+
+/// A link as a number.
+fn number(link: Link) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(link.as_bytes());
+    u64::from_ne_bytes(bytes)
 }
 
 /// The length of a centroid: elements of a point, or bytes.
@@ -41,7 +56,9 @@ impl Quantiser {
         let scorer = Scorer::new(options.spec(), None)?;
         let shape = Shape::of(&options, &scorer)?;
         let coder = Coder::new(&options, codebook)?;
-        Ok(Self { options, scorer, shape, space: options.space(), centres, coder, anchors: Vec::new() })
+        let (space, anchors) = (options.space(), Vec::new());
+        let (open, rough) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { options, scorer, shape, space, centres, coder, anchors, open, rough })
     }
 
     /// Reads it from an index.
@@ -93,6 +110,27 @@ impl Quantiser {
         Ok(Self { anchors, ..Self::new(options, centres, codebook)? })
     }
 
+    /// Remembers a block of a list that has room, or that none is known.
+    pub(crate) fn set_open(&self, list: u32, link: Link) {
+        let known = self.open.get_or_init(|| {
+            let mut none = Vec::new();
+            let count = self.anchors.len();
+            // Without memory for it nothing is remembered.
+            let count = if none.try_reserve_exact(count).is_ok() { count } else { 0 };
+            none.resize_with(count, || AtomicU64::new(number(Link::NONE)));
+            none
+        });
+        if let Some(place) = known.get(list as usize) {
+            place.store(number(link), Ordering::Relaxed);
+        }
+    }
+
+    /// What [`Quantiser::set_open`] was last told of a list. It may be full, closed or gone by now.
+    pub(crate) fn open(&self, list: u32) -> Option<Link> {
+        let number = self.open.get()?.get(list as usize)?.load(Ordering::Relaxed);
+        Link::read_from_bytes(&number.to_ne_bytes()).ok()?.some()
+    }
+
     /// Where a value is; the desk keeps its point. `None` for what has no place: a zero vector under cosine distance.
     pub(crate) fn place<'a>(&self, value: Value<'a>, desk: &'a mut Desk) -> Option<Place<'a>> {
         if let Value::Bits(bits) = value {
@@ -103,8 +141,14 @@ impl Quantiser {
 
     /// The list of a value, and how far it is from the centroid. `None` as in [`Quantiser::place`].
     pub(crate) fn assign(&self, value: Value<'_>, desk: &mut Desk) -> Option<(u32, f64)> {
+        let mut rough = std::mem::take(&mut desk.rough);
         let place = self.place(value, desk)?;
-        let (list, _) = self.centres.nearest(place);
-        Some((list, self.centres.error(place, list as usize)))
+        let list = match self.rough.get_or_init(|| Rough::new(&self.centres).ok().flatten()) {
+            Some(copies) => copies.nearest(&self.centres, place, &mut rough),
+            None => self.centres.nearest(place).0,
+        };
+        let error = self.centres.error(place, list as usize);
+        desk.rough = rough;
+        Some((list, error))
     }
 }

@@ -6,6 +6,7 @@
 mod codes;
 mod convert;
 mod dispatch;
+mod fields;
 mod lanes;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 mod neon;
@@ -138,6 +139,12 @@ pub struct Kernels {
     /// The orthogonal Walsh–Hadamard transform of a power of two of elements (panics otherwise), in place. The same on every CPU, to the
     /// last bit.
     pub hadamard: fn(&mut [f32]),
+    /// `(vector, code)`: writes the code of one bit for each element, as [`Codes::one_bit`] takes it, 1 where it is not negative, and answers
+    /// Σ xᵢ·yᵢ, where yᵢ is −½ or ½. Panics unless the vector is 8 times as long as the code. The same on every CPU, to the last bit.
+    pub encode_one_bit: fn(&[f32], &mut [u8]) -> f64,
+    /// The same with two bits, as [`Codes::two_bits`] takes them: yᵢ is −1½, −½, ½ or 1½, and the magnitude above which it is an outer one
+    /// is chosen so that y points where the vector does. Panics unless the vector is 4 times as long as the code.
+    pub encode_two_bits: fn(&[f32], &mut [u8]) -> f64,
     /// The least and the greatest element; (∞, −∞) where there are none. What is no number is passed over.
     pub range: fn(&[f32]) -> (f32, f32),
     /// Rounds each element to a byte in a slice of equal length (panics otherwise). The same on every CPU, to the last bit.

@@ -5,6 +5,7 @@
 use crate::convert::Halves;
 use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token, gather};
 use crate::portable::Portable;
+use crate::quantise::eights_of_arrays;
 use crate::set::kernel_set;
 use crate::tiles::{Tiles, Tiling, nearest};
 use crate::{Kernels, Nearest, Panels};
@@ -278,6 +279,8 @@ impl Bitwise for Neon {
         op!(vaddvq_u64(sum))
     }
 }
+
+eights_of_arrays!(Neon);
 
 impl Halves<8> for Neon {
     #[inline(always)]

@@ -6,6 +6,7 @@
 use crate::codes::Mixed;
 use crate::convert::{Halves, f16_to_f32, f32_to_f16};
 use crate::lanes::{Bitwise, Floats, Integers, Lanes, Token, gather};
+use crate::quantise::eights_of_arrays;
 use crate::set::kernel_set;
 use crate::tiles::{Tiles, Tiling, nearest};
 use crate::{Kernels, Nearest, Panels};
@@ -270,6 +271,8 @@ impl Bitwise for Portable {
         sum
     }
 }
+
+eights_of_arrays!(Portable);
 
 impl Halves<8> for Portable {
     #[inline(always)]

@@ -1,9 +1,13 @@
 //! Rounding vectors to bytes.
+//!
+//! Codes and sums are stored, so they are the same on every CPU: each operation is rounded by itself, nothing is fused, and there are eight
+//! sums of everything whatever registers hold.
 
+use crate::lanes::Token;
 use crate::pass::unequal;
 
 /// Elements that are rounded together.
-const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 
 /// How elements become bytes: code = ⌊(x·factor − offset)·inverse + ½⌋, within 0 to 255.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,69 +57,222 @@ pub(crate) fn range(values: &[f32]) -> (f32, f32) {
     (least[0], most[0])
 }
 
-/// The sums of so many lanes, which are the same on every CPU: nothing is fused, and the order is this.
-struct Sums {
-    sum: [u32; LANES],
-    squares: [u32; LANES],
-    residual: [f64; LANES],
-    magnitudes: [f64; LANES],
+/// Arithmetic on eight elements at a time.
+pub(crate) trait Eights: Token {
+    /// Eight `f64`.
+    type Wide: Copy;
+    /// Eight `i32`.
+    type Whole: Copy;
+    fn widen(self, chunk: &[f32; LANES]) -> Self::Wide;
+    fn all(self, x: f64) -> Self::Wide;
+    fn zero(self) -> Self::Whole;
+    fn plus(self, a: Self::Wide, b: Self::Wide) -> Self::Wide;
+    fn minus(self, a: Self::Wide, b: Self::Wide) -> Self::Wide;
+    fn times(self, a: Self::Wide, b: Self::Wide) -> Self::Wide;
+    fn magnitude(self, a: Self::Wide) -> Self::Wide;
+    /// The whole numbers below, within 0 to 255. What is no number becomes 0, as a conversion has it.
+    fn floor(self, a: Self::Wide) -> Self::Whole;
+    fn to_wide(self, a: Self::Whole) -> Self::Wide;
+    /// offset + step·a, both rounded to `f32`.
+    fn place(self, offset: f32, step: f32, a: Self::Whole) -> Self::Wide;
+    fn add(self, a: Self::Whole, b: Self::Whole) -> Self::Whole;
+    /// The squares of numbers from 0 to 255.
+    fn squares(self, a: Self::Whole) -> Self::Whole;
+    /// Numbers from 0 to 255.
+    fn bytes(self, a: Self::Whole) -> [u8; LANES];
+    fn lanes(self, a: Self::Wide) -> [f64; LANES];
+    fn whole_lanes(self, a: Self::Whole) -> [i32; LANES];
 }
 
-/// Rounds all elements. (Loops over arrays, of which the compiler makes vectors for the CPU of the caller.)
+/// What has been summed up so far.
+#[derive(Clone, Copy)]
+struct Sums<W, I> {
+    sum: I,
+    squares: I,
+    residual: W,
+    magnitudes: W,
+}
+
+/// Rounds all elements.
 #[inline(always)]
-pub(crate) fn quantise(values: &[f32], steps: &Steps, codes: &mut [u8]) -> Quantised {
+pub(crate) fn quantise<S: Eights>(isa: S, values: &[f32], steps: &Steps, codes: &mut [u8]) -> Quantised {
     if values.len() != codes.len() {
         unequal(values.len(), codes.len());
     }
     let mut sums =
-        Sums { sum: [0; LANES], squares: [0; LANES], residual: [0.0; LANES], magnitudes: [0.0; LANES] };
+        Sums { sum: isa.zero(), squares: isa.zero(), residual: isa.all(0.0), magnitudes: isa.all(0.0) };
     let ((chunks, rest), (to, to_rest)) = (values.as_chunks::<LANES>(), codes.as_chunks_mut::<LANES>());
     for (chunk, to) in chunks.iter().zip(to) {
-        *to = take(chunk, steps, &mut sums, LANES);
+        *to = take(isa, chunk, steps, &mut sums);
     }
-    if !rest.is_empty() {
-        let mut chunk = [0.0; LANES];
-        chunk[..rest.len()].copy_from_slice(rest);
-        let codes = take(&chunk, steps, &mut sums, rest.len());
-        to_rest.copy_from_slice(&codes[..rest.len()]);
+    let mut residual = isa.lanes(sums.residual);
+    let mut magnitudes = isa.lanes(sums.magnitudes);
+    let (mut sum, mut squares) = (total(isa.whole_lanes(sums.sum)), total(isa.whole_lanes(sums.squares)));
+    for (i, (&x, to)) in rest.iter().zip(to_rest).enumerate() {
+        let (code, off, far) = one(x, steps);
+        *to = code;
+        residual[i] += off * off;
+        magnitudes[i] += far;
+        sum = sum.wrapping_add(u32::from(code));
+        squares = squares.wrapping_add(u32::from(code) * u32::from(code));
     }
-    let mut all = Quantised::default();
+    let mut all = Quantised { sum, squares, ..Quantised::default() };
     for i in 0..LANES {
-        all.sum = all.sum.wrapping_add(sums.sum[i]);
-        all.squares = all.squares.wrapping_add(sums.squares[i]);
-        all.residual += sums.residual[i];
-        all.magnitudes += sums.magnitudes[i];
+        all.residual += residual[i];
+        all.magnitudes += magnitudes[i];
     }
     all
 }
 
-/// Rounds `count` of some elements, and adds to the sums.
+/// Rounds eight elements, and adds to the sums.
 #[inline(always)]
-fn take(chunk: &[f32; LANES], steps: &Steps, sums: &mut Sums, count: usize) -> [u8; LANES] {
-    const NO_FRACTION: f64 = (3u64 << 51) as f64;
-    let (offset, step) = (f64::from(steps.offset), f64::from(steps.step));
-    let mut codes = [0; LANES];
-    let mut wide = [0i32; LANES];
-    let mut exact = [0.0; LANES];
-    for i in 0..LANES {
-        exact[i] = f64::from(chunk[i]) * steps.factor;
-        let place = (exact[i] - offset) * steps.inverse + 0.5;
-        // What is no number becomes 0, as a conversion has it.
-        let place = if place > 0.0 { place } else { 0.0 };
-        let place = if place < 255.0 { place } else { 255.0 };
-        // The nearest whole number, of which what lies above is one too many.
-        let nearest = place + NO_FRACTION;
-        let above = i32::from(nearest - NO_FRACTION > place);
-        wide[i] = (nearest.to_bits() as i32).wrapping_sub(above);
-    }
-    for i in 0..count {
-        let code = f64::from(wide[i]);
-        let residual = exact[i] - (offset + step * code);
-        sums.residual[i] += residual * residual;
-        sums.magnitudes[i] += (exact[i] - f64::from(steps.offset + steps.step * wide[i] as f32)).abs();
-        sums.sum[i] = sums.sum[i].wrapping_add(wide[i].cast_unsigned());
-        sums.squares[i] = sums.squares[i].wrapping_add((wide[i] * wide[i]).cast_unsigned());
-        codes[i] = wide[i] as u8;
-    }
-    codes
+fn take<S: Eights>(
+    isa: S,
+    chunk: &[f32; LANES],
+    steps: &Steps,
+    sums: &mut Sums<S::Wide, S::Whole>,
+) -> [u8; LANES] {
+    let (offset, step) = (isa.all(f64::from(steps.offset)), isa.all(f64::from(steps.step)));
+    let exact = isa.times(isa.widen(chunk), isa.all(steps.factor));
+    let place = isa.times(isa.minus(exact, offset), isa.all(steps.inverse));
+    let code = isa.floor(isa.plus(place, isa.all(0.5)));
+    let residual = isa.minus(exact, isa.plus(offset, isa.times(step, isa.to_wide(code))));
+    sums.residual = isa.plus(sums.residual, isa.times(residual, residual));
+    let far = isa.magnitude(isa.minus(exact, isa.place(steps.offset, steps.step, code)));
+    sums.magnitudes = isa.plus(sums.magnitudes, far);
+    sums.sum = isa.add(sums.sum, code);
+    sums.squares = isa.add(sums.squares, isa.squares(code));
+    isa.bytes(code)
 }
+
+/// The same of one element: its code, its residual and how far it is.
+#[inline(always)]
+fn one(x: f32, steps: &Steps) -> (u8, f64, f64) {
+    let (offset, step) = (f64::from(steps.offset), f64::from(steps.step));
+    let exact = f64::from(x) * steps.factor;
+    // A conversion is towards zero, within 0 to 255, and has 0 for what is no number.
+    let code = ((exact - offset) * steps.inverse + 0.5) as u8;
+    let residual = exact - (offset + step * f64::from(code));
+    (code, residual, (exact - f64::from(steps.offset + steps.step * f32::from(code))).abs())
+}
+
+fn total(lanes: [i32; LANES]) -> u32 {
+    lanes.into_iter().fold(0, |sum, lane| sum.wrapping_add(lane.cast_unsigned()))
+}
+
+/// [`Eights`] on plain arrays, for a token whose CPU has no intrinsics here.
+macro_rules! eights_of_arrays {
+    ($token:ty) => {
+        impl $crate::quantise::Eights for $token {
+            type Wide = [f64; $crate::quantise::LANES];
+            type Whole = [i32; $crate::quantise::LANES];
+            #[inline(always)]
+            fn widen(self, chunk: &[f32; 8]) -> [f64; 8] {
+                let mut wide = [0.0; 8];
+                for i in 0..8 {
+                    wide[i] = f64::from(chunk[i]);
+                }
+                wide
+            }
+            #[inline(always)]
+            fn all(self, x: f64) -> [f64; 8] {
+                [x; 8]
+            }
+            #[inline(always)]
+            fn zero(self) -> [i32; 8] {
+                [0; 8]
+            }
+            #[inline(always)]
+            fn plus(self, mut a: [f64; 8], b: [f64; 8]) -> [f64; 8] {
+                for i in 0..8 {
+                    a[i] += b[i];
+                }
+                a
+            }
+            #[inline(always)]
+            fn minus(self, mut a: [f64; 8], b: [f64; 8]) -> [f64; 8] {
+                for i in 0..8 {
+                    a[i] -= b[i];
+                }
+                a
+            }
+            #[inline(always)]
+            fn times(self, mut a: [f64; 8], b: [f64; 8]) -> [f64; 8] {
+                for i in 0..8 {
+                    a[i] *= b[i];
+                }
+                a
+            }
+            #[inline(always)]
+            fn magnitude(self, mut a: [f64; 8]) -> [f64; 8] {
+                for i in 0..8 {
+                    a[i] = a[i].abs();
+                }
+                a
+            }
+            #[inline(always)]
+            fn floor(self, a: [f64; 8]) -> [i32; 8] {
+                // Added to this number, a fraction has no place left, and is rounded away.
+                const NO_FRACTION: f64 = (3u64 << 51) as f64;
+                let mut whole = [0; 8];
+                for i in 0..8 {
+                    let place = if a[i] > 0.0 { a[i] } else { 0.0 };
+                    let place = if place < 255.0 { place } else { 255.0 };
+                    // The nearest whole number, of which what lies above is one too many.
+                    let nearest = place + NO_FRACTION;
+                    let above = i32::from(nearest - NO_FRACTION > place);
+                    whole[i] = (nearest.to_bits() as i32).wrapping_sub(above);
+                }
+                whole
+            }
+            #[inline(always)]
+            fn to_wide(self, a: [i32; 8]) -> [f64; 8] {
+                let mut wide = [0.0; 8];
+                for i in 0..8 {
+                    wide[i] = f64::from(a[i]);
+                }
+                wide
+            }
+            #[inline(always)]
+            fn place(self, offset: f32, step: f32, a: [i32; 8]) -> [f64; 8] {
+                let mut wide = [0.0; 8];
+                for i in 0..8 {
+                    wide[i] = f64::from(offset + step * a[i] as f32);
+                }
+                wide
+            }
+            #[inline(always)]
+            fn add(self, mut a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
+                for i in 0..8 {
+                    a[i] = a[i].wrapping_add(b[i]);
+                }
+                a
+            }
+            #[inline(always)]
+            fn squares(self, mut a: [i32; 8]) -> [i32; 8] {
+                for i in 0..8 {
+                    a[i] *= a[i];
+                }
+                a
+            }
+            #[inline(always)]
+            fn bytes(self, a: [i32; 8]) -> [u8; 8] {
+                let mut bytes = [0; 8];
+                for i in 0..8 {
+                    bytes[i] = a[i] as u8;
+                }
+                bytes
+            }
+            #[inline(always)]
+            fn lanes(self, a: [f64; 8]) -> [f64; 8] {
+                a
+            }
+            #[inline(always)]
+            fn whole_lanes(self, a: [i32; 8]) -> [i32; 8] {
+                a
+            }
+        }
+    };
+}
+
+pub(crate) use eights_of_arrays;

@@ -113,11 +113,18 @@ macro_rules! kernel_set {
             hadamard: $crate::set::entry!($features $token, |_isa, values: &mut [f32]| -> () {
                 $crate::transform::hadamard(values)
             }),
-            range: $crate::set::entry!($features $token, |_isa, values: &[f32]| -> (f32, f32) {
+            encode_one_bit: $crate::set::entry!($features $token, |_isa, values: &[f32], code: &mut [u8]| -> f64 {
+                $crate::fields::encode::<1>(values, code)
+            }),
+            encode_two_bits: $crate::set::entry!($features $token, |_isa, values: &[f32], code: &mut [u8]| -> f64 {
+                $crate::fields::encode::<2>(values, code)
+            }),
+            // Of the same loop with wider vectors the compiler makes comparisons and choices, which take four to six times as long.
+            range: $crate::set::entry!([] $crate::portable::Portable, |_isa, values: &[f32]| -> (f32, f32) {
                 $crate::quantise::range(values)
             }),
-            quantise: $crate::set::entry!($features $token, |_isa, values: &[f32], steps: &$crate::Steps, codes: &mut [u8]| -> $crate::Quantised {
-                $crate::quantise::quantise(values, steps, codes)
+            quantise: $crate::set::entry!($features $token, |isa, values: &[f32], steps: &$crate::Steps, codes: &mut [u8]| -> $crate::Quantised {
+                $crate::quantise::quantise(isa, values, steps, codes)
             }),
             f16_to_f32: $crate::set::entry!($features $token, |isa, from: &[half::f16], to: &mut [f32]| -> () {
                 $crate::convert::widen(isa, from, to)

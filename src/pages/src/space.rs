@@ -77,7 +77,7 @@ fn hints<S: PageStore>(store: &S, sizes: &[usize]) -> Result<Vec<Option<BlockNo>
     for &bytes in sizes {
         let mut hint = store.find_space(bytes)?;
         if let Some(block) = hint
-            && block >= store.len()
+            && !store.has(block)
         {
             store.note_space(block, 0)?;
             hint = None;

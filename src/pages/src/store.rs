@@ -133,6 +133,11 @@ pub trait PageStore {
         self.len() == 0
     }
 
+    /// Whether there is such a page.
+    fn has(&self, block: BlockNo) -> bool {
+        block < self.len()
+    }
+
     /// Lets the user stop what runs. No content lock may be held, since then the server does not listen.
     ///
     /// # Errors

@@ -121,28 +121,6 @@ fn two_bits_halve_the_error() {
     assert!(two < 0.6 * one, "{one} {two}");
 }
 
-/// The fields that the steps of `threshold` end at are as good as the best of all.
-#[test]
-fn the_threshold_is_nearly_the_best() {
-    let mut rng = Rng::with_seed(4);
-    for dims in [8, 64, 768] {
-        for _ in 0..50 {
-            let values: Vec<f32> = (0..dims).map(|_| gaussian(&mut rng)).collect();
-            let quality = |threshold: f32| {
-                let level = |x: &f32| if x.abs() > threshold { 1.5 } else { 0.5 };
-                let product: f32 = values.iter().map(|x| level(x) * x.abs()).sum();
-                product / values.iter().map(|x| level(x) * level(x)).sum::<f32>().sqrt()
-            };
-            let best = values.iter().map(|x| quality(x.abs())).fold(0.0, f32::max);
-            let found = quality(threshold(&values));
-            assert!(found > 0.97 * best, "{dims}: {found} of {best}");
-            if dims > 64 {
-                assert!(found > 0.999 * best, "{dims}: {found} of {best}");
-            }
-        }
-    }
-}
-
 /// At the centroid, far away, and tiny.
 #[test]
 fn nothing_is_not_a_number() {
@@ -182,9 +160,9 @@ fn rounded_factors_cost_little() {
             let product = (key - f64::from(query.base) - add) / mul;
             let (residual, rotated) = coder.residual(&x);
             let square = |values: &[f32]| values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
-            let outer = if bits == 2 { threshold(&rotated) } else { f32::INFINITY };
-            let level = |x: &f32| if x.abs() > outer { 1.5 } else { 0.5 };
-            let f = square(&residual) / rotated.iter().map(|x| level(x) * f64::from(x.abs())).sum::<f64>();
+            let kernels = kite_kernels::kernels();
+            let make = if bits == 2 { kernels.encode_two_bits } else { kernels.encode_one_bit };
+            let f = square(&residual) / make(&rotated, &mut vec![0; coder.code_len()]);
             let key = f64::from(query.base) + square(&residual) - 2.0 * f * product;
             whole += (key - truth(Metric::L2, &x, &q)).powi(2);
         }

@@ -197,28 +197,6 @@ impl BlockBuf {
         self.tids.extend_from_slice(entries.tids);
     }
 
-    /// Keeps the entries for which `keep` says so, by place. The error is taken to fall with their number.
-    pub(crate) fn retain(&mut self, shape: &Shape, keep: impl Fn(usize) -> bool) {
-        let before = self.count();
-        let old = std::mem::replace(self, Self { error: self.error, ..Self::new(self.owner, self.list, 0) });
-        *self = Self {
-            bodies: Vec::with_capacity(old.bodies.len()),
-            factors: Vec::with_capacity(old.factors.len()),
-            rows: Vec::with_capacity(old.rows.len()),
-            tids: Vec::with_capacity(old.tids.len()),
-            ..old.clone()
-        };
-        for n in (0..before).filter(|&n| keep(n)) {
-            self.bodies.extend_from_slice(&old.bodies[n * shape.body..(n + 1) * shape.body]);
-            self.factors.extend_from_slice(&old.factors[n * shape.factors..(n + 1) * shape.factors]);
-            if shape.rows {
-                self.rows.push(old.rows[n]);
-            }
-            self.tids.push(old.tids[n]);
-        }
-        self.error *= self.count() as f64 / before.max(1) as f64;
-    }
-
     /// The item.
     pub(crate) fn to_bytes(&self, shape: &Shape) -> Result<Vec<u8>, Defect> {
         let mut item = vec![0; shape.size(self.capacity)];
@@ -288,6 +266,31 @@ pub(crate) fn append(
     }
     writer.many::<ItemPointer>(capacity)?[count] = tid;
     Ok(())
+}
+
+/// Keeps the entries of an item for which `keep` says so, by place, and answers how many went. The error is taken to fall with their number.
+pub(crate) fn retain(item: &mut [u8], shape: &Shape, keep: impl Fn(usize) -> bool) -> Result<usize, Defect> {
+    let mut writer = ItemWriter::new(item);
+    let header: &mut Header = writer.one()?;
+    let (count, capacity) = (usize::from(header.count.get()), usize::from(header.capacity.get()));
+    if count > capacity {
+        return Err(Defect("a block of a list has more entries than room"));
+    }
+    let left = (0..count).filter(|&n| keep(n)).count();
+    header.count = (left as u16).into();
+    header.error = (header.error.get() * left as f64 / count.max(1) as f64).into();
+    let link = size_of::<ItemPointer>();
+    for size in [shape.body, shape.factors, if shape.rows { link } else { 0 }, link] {
+        let entries = writer.many::<u8>(capacity * size)?;
+        for (to, from) in (0..count).filter(|&n| keep(n)).enumerate() {
+            if to != from {
+                entries.copy_within(from * size..(from + 1) * size, to * size);
+            }
+        }
+        // What nobody reads is zero, as in a block that was never fuller.
+        entries[left * size..count * size].fill(0);
+    }
+    Ok(count - left)
 }
 
 /// Changes what leads on from a block.

@@ -1,3 +1,4 @@
+use super::block::HEADER;
 use super::*;
 use crate::testing::{kinds, options};
 use crate::{Codes, Options, Payload};
@@ -40,11 +41,14 @@ fn blocks_come_back() {
         set_next(&mut item, Link::NONE).unwrap();
         set_replaced(&mut item, Link::NONE, 0).unwrap();
         let block = Block::parse(&item, &shape).unwrap().unwrap();
-        let mut back = BlockBuf::of(&block);
+        let back = BlockBuf::of(&block);
         assert_eq!((back.count(), back.error, block.next(), block.replaced()), (4, 4.0, None, None));
         assert_eq!(&back.bodies[3 * shape.body..], &body[..]);
-        back.retain(&shape, |n| n % 2 == 1);
+        assert_eq!(retain(&mut item, &shape, |n| n % 2 == 1), Ok(2));
+        let back = BlockBuf::of(&Block::parse(&item, &shape).unwrap().unwrap());
         assert_eq!((back.count(), back.error), (2, 2.0));
+        // As if it had been written so: nothing is left of what has gone.
+        assert_eq!(back.to_bytes(&shape).unwrap()[HEADER..], item[HEADER..]);
         assert_eq!(back.tids, [ItemPointer::new(101, 1), ItemPointer::new(500, 1)]);
         assert_eq!(&back.factors[..shape.factors], &buf.factors[shape.factors..2 * shape.factors]);
     }
@@ -73,6 +77,7 @@ fn hostile_blocks_are_refused_or_read() {
         }
         item.truncate(rng.usize(1..=item.len()));
         let _ = Block::parse(&item, &shape).map(|block| block.map(|block| BlockBuf::of(&block)));
+        let _ = retain(&mut item.clone(), &shape, |n| n % 2 == 1);
         let _ = Anchor::parse(&item);
         let _ = RowItem::parse(&item);
         let _ = CentreHead::parse(&item, 0);

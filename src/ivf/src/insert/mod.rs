@@ -2,10 +2,11 @@
 //!
 //! The list is that of the nearest centroid, found with nothing locked. Its entry goes to the first block of one of the list's
 //! chains, by writer, so that writers of one list mostly do not meet. The record has the entry's page and that of the row's item; where the
-//! block is full or there is none, that of a new block and of the anchor, too.
+//! block is full or there is none, that of a new block and of the anchor, too. A process remembers the block of a list that it added to last, and
+//! so goes straight to it.
 
 use crate::coder::Desk;
-use crate::format::{Anchor, BODY, BlockBuf, CHAINS, CHUNKS, Link, Scanned, append, row_item};
+use crate::format::{Anchor, BODY, Block, BlockBuf, CHAINS, CHUNKS, Link, Scanned, append, row_item};
 use crate::index::Index;
 use crate::rows::commit;
 use crate::{Error, Result};
@@ -81,6 +82,12 @@ impl<S: PageStore> Index<'_, S> {
 
     /// Writes the entry. `false` if another writer was faster.
     fn append(&self, new: &New) -> Result<bool> {
+        // Any block with room will do, and it is only under its lock that it is known to have some.
+        if let Some(link) = self.quantiser.open(new.list)
+            && self.append_to(new, link)?
+        {
+            return Ok(true);
+        }
         let anchor = self.quantiser.anchors[new.list as usize];
         let chain = 1 + writer() % (CHAINS - 1);
         let head = {
@@ -95,6 +102,7 @@ impl<S: PageStore> Index<'_, S> {
             if let Some(block) = head.list_block(view, &self.quantiser.shape).at(head.block())? {
                 if block.has_room() {
                     drop(page);
+                    self.quantiser.set_open(new.list, head);
                     return self.append_to(new, head);
                 }
                 capacity = 2 * block.capacity();
@@ -110,7 +118,9 @@ impl<S: PageStore> Index<'_, S> {
         let Rooms { mut txn, slots } = with_rooms(self.store, BODY, sizes, &[link.block()])?;
         let (slot, block) = (txn.lock(link.block())?, link.block());
         let view = txn.page(slot).view(BODY).at(block)?;
-        if !link.list_block(view, shape).at(block)?.is_some_and(|found| found.has_room()) {
+        let has_room = |found: Block<'_>| found.list() == new.list && found.has_room();
+        if !link.list_block(view, shape).at(block)?.is_some_and(has_room) {
+            self.quantiser.set_open(new.list, Link::NONE);
             return Ok(false);
         }
         let row = add_row(&mut txn, new, &slots)?;
@@ -156,6 +166,7 @@ impl<S: PageStore> Index<'_, S> {
         let link = Link::new(ItemPointer::new(block, no), buf.generation);
         change_anchor(&mut txn, home, anchor, |found| found.chains[chain] = link)?;
         commit(self.store, txn, &slots)?;
+        self.quantiser.set_open(new.list, link);
         Ok(true)
     }
 }

@@ -13,13 +13,12 @@ mod compact;
 mod orphans;
 
 use crate::Result;
-use crate::format::{BODY, Block, BlockBuf, CHAINS, CHUNKS, Link, Scanned};
+use crate::format::{BODY, Block, CHAINS, CHUNKS, Link, Scanned, retain};
 use crate::index::Index;
 use crate::rows::{chain_of, commit, free_rows};
 use crate::walk::Steps;
 use compact::State;
 use kite_pages::{At, ItemPointer, MAX_ITEM, PageStore, PageTxn, payload};
-use std::collections::HashSet;
 
 /// How a vacuum is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +51,17 @@ pub struct VacuumStats {
     pub waiting: u64,
     /// Chains of chunks that nobody referred to and that were freed.
     pub orphans: u64,
+}
+
+/// What has been read of a block.
+#[derive(Debug, Default)]
+struct Seen {
+    tids: Vec<ItemPointer>,
+    rows: Vec<ItemPointer>,
+    /// Where payloads are chains of chunks.
+    bodies: Vec<u8>,
+    /// The places of the dead.
+    dead: Vec<usize>,
 }
 
 /// A vacuum at work.
@@ -138,49 +148,65 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
     /// Removes the dead rows of a list.
     fn remove_dead(&mut self, anchor: Link, is_dead: &mut dyn FnMut(ItemPointer) -> bool) -> Result<()> {
         let mut steps = Steps::new(self.store);
+        let is_chain = self.index.quantiser.shape.scanned == Scanned::Chain;
+        let mut seen = Seen::default();
         for first in self.chains(anchor)? {
             let mut at = first.some();
             while let Some(link) = at {
                 self.store.check_interrupts()?;
                 steps.take(&[link.block()])?;
-                let Some(buf) = self.with_block(link, |block| Ok(BlockBuf::of(block)))? else { break };
-                let dead: Vec<usize> = (0..buf.count()).filter(|&n| is_dead(buf.tids[n])).collect();
-                self.stats.rows += (buf.count() - dead.len()) as u64;
-                if !dead.is_empty() {
-                    self.remove_entries(link, &buf, &dead)?;
+                let (tids, rows, bodies) = (&mut seen.tids, &mut seen.rows, &mut seen.bodies);
+                let next = self.with_block(link, |block| {
+                    tids.clear();
+                    tids.extend_from_slice(block.entries.tids);
+                    rows.clear();
+                    rows.extend_from_slice(block.entries.rows);
+                    bodies.clear();
+                    if is_chain {
+                        bodies.extend_from_slice(block.entries.bodies);
+                    }
+                    Ok(block.next())
+                })?;
+                let Some(next) = next else { break };
+                seen.dead.clear();
+                seen.dead.extend((0..seen.tids.len()).filter(|&n| is_dead(seen.tids[n])));
+                self.stats.rows += (seen.tids.len() - seen.dead.len()) as u64;
+                if !seen.dead.is_empty() {
+                    self.remove_entries(link, &mut seen)?;
                 }
-                at = buf.next.some();
+                at = next;
             }
         }
         Ok(())
     }
 
     /// Removes entries of a block, which were at these places when it was read.
-    fn remove_entries(&mut self, link: Link, buf: &BlockBuf, dead: &[usize]) -> Result<()> {
+    fn remove_entries(&mut self, link: Link, seen: &mut Seen) -> Result<()> {
         let shape = &self.index.quantiser.shape;
         if shape.rows {
-            let mut rows: Vec<_> = dead.iter().map(|&n| (buf.rows[n], buf.tids[n])).collect();
+            let mut rows: Vec<_> = seen.dead.iter().map(|&n| (seen.rows[n], seen.tids[n])).collect();
             free_rows(self.store, shape, &mut rows)?;
         } else if shape.scanned == Scanned::Chain {
-            for &n in dead {
-                if let Some(chain) = chain_of(&buf.bodies[n * shape.body..(n + 1) * shape.body]) {
+            for &n in &seen.dead {
+                if let Some(chain) = chain_of(&seen.bodies[n * shape.body..(n + 1) * shape.body]) {
                     payload::free(self.store, CHUNKS, chain)?;
                 }
             }
         }
-        let gone: HashSet<ItemPointer> = dead.iter().map(|&n| buf.tids[n]).collect();
+        let mut gone: Vec<ItemPointer> = seen.dead.iter().map(|&n| seen.tids[n]).collect();
+        gone.sort_unstable();
         let block = link.block();
         let mut txn = self.store.begin();
         let slot = txn.lock(block)?;
         let view = txn.page(slot).view(BODY).at(block)?;
         // Entries that came meanwhile stay.
         let Some(found) = link.list_block(view, shape).at(block)? else { return Ok(()) };
-        let mut now = BlockBuf::of(&found);
-        let tids = now.tids.clone();
-        now.retain(shape, |n| !gone.contains(&tids[n]));
-        self.stats.dead_rows += (tids.len() - now.count()) as u64;
-        let bytes = now.to_bytes(shape).at(block)?;
-        txn.page_mut(slot).replace(link.no(), &bytes).at(block)?;
+        seen.tids.clear();
+        seen.tids.extend_from_slice(found.entries.tids);
+        let keep = |n: usize| gone.binary_search(&seen.tids[n]).is_err();
+        let item = txn.page_mut(slot).item_mut(link.no()).at(block)?;
+        let item = item.ok_or(crate::Error::corrupt(block, "a block of a list is missing"))?;
+        self.stats.dead_rows += retain(item, shape, keep).at(block)? as u64;
         Ok(txn.commit()?)
     }
 

@@ -4,6 +4,7 @@
 
 mod avx2;
 mod avx512;
+mod eights;
 mod gfni;
 mod sse2;
 mod vnni;

@@ -4,6 +4,7 @@ mod bits;
 mod bytes;
 mod codes;
 mod conversions;
+mod fields;
 mod guard;
 mod nearest;
 mod reference;

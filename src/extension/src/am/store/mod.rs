@@ -116,6 +116,7 @@ impl PgStore {
 
     /// Lets searches of the free-space map see what was noted.
     pub(in crate::am) fn publish_space(&self) {
+        self.targets.tell(self.fork.relation);
         // SAFETY: the relation is open.
         unsafe { pg_sys::FreeSpaceMapVacuum(self.fork.relation) };
     }
@@ -355,6 +356,10 @@ impl PageStore for PgStore {
         len
     }
 
+    fn has(&self, block: BlockNo) -> bool {
+        block < self.seen.get() || block < self.len()
+    }
+
     fn check_interrupts(&self) -> Result<()> {
         // SAFETY: no lock is held, by the rules of kite-pages. What is to stop unwinds.
         unsafe {
@@ -371,7 +376,7 @@ impl PageStore for PgStore {
     }
 
     fn find_space(&self, bytes: usize) -> Result<Option<BlockNo>> {
-        Ok(self.targets.find(self.fork.relation, self.len(), bytes))
+        Ok(self.targets.find(self.fork.relation, || self.len(), bytes))
     }
 
     fn note_space(&self, block: BlockNo, bytes: usize) -> Result<()> {
