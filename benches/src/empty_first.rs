@@ -47,7 +47,7 @@ fn load_behind_index(stage: &mut Stage<'_>, n: usize) -> Result<()> {
     stage.arms[n].rows = stage.data.len();
     let act = &stage.arms[n];
     let mut client = stage.server(act)?.connect()?;
-    items::create(&mut client, &act.table, stage.data.column())?;
+    items::create(&mut client, &act.table, stage.data.column(), None)?;
     client.batch_execute(act.index.as_deref().context("an index")?)?;
     let wal = wal_position(&mut client)?;
     let start = Instant::now();

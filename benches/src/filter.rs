@@ -7,11 +7,12 @@ use crate::interrupt;
 use crate::judge::{quality, times};
 use crate::plan;
 use crate::progress::Progress;
-use crate::record::{FilterPass, Record, Way};
-use crate::sessions::{Parameters, Sessions};
-use crate::stage::{Stage, on_all_data};
+use crate::record::{FilterPass, Limit, Record, Way};
+use crate::sessions::{Answers, Parameters, Sessions};
+use crate::stage::{Act, Stage, on_all_data};
+use crate::table::Storage;
 use anyhow::{Context, Result, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 
 /// What to measure.
@@ -20,11 +21,27 @@ pub(crate) struct Options {
     #[command(flatten)]
     common: Common,
     /// Shares of the rows that pass
-    #[arg(long, value_delimiter = ',', default_value = "0.1,0.01,0.001")]
+    #[arg(long, value_delimiter = ',', default_value = "1,0.5,0.1,0.01,0.001")]
     selectivity: Vec<f64>,
-    /// Leaves the filter's column without a b-tree
-    #[arg(long)]
-    no_btree: bool,
+    /// How the filter relates to the queries
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "none,positive,negative")]
+    correlation: Vec<Correlation>,
+    /// Whether the filter's column has a b-tree
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "with")]
+    btree: Vec<Btree>,
+    /// Rows asked for, or `none` for a query without LIMIT [default: as many as --k says]
+    #[arg(long, value_delimiter = ',')]
+    limit: Vec<Limit>,
+    /// Where the vectors lie [default: where the type puts them]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    storage: Vec<Storage>,
+}
+
+/// What the filter's column has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Btree {
+    With,
+    Without,
 }
 
 /// Queries of a pass whose plans are looked at.
@@ -38,9 +55,6 @@ const WAYS: &[(Way, &[&str])] = &[
     (Way::Seqscan, &["enable_indexscan", "enable_bitmapscan"]),
 ];
 
-const CORRELATIONS: &[(Correlation, &str)] =
-    &[(Correlation::None, "spread"), (Correlation::Positive, "near"), (Correlation::Negative, "near")];
-
 /// Measures the grid on every data set.
 pub(crate) fn run(options: &Options) -> Result<()> {
     for share in &options.selectivity {
@@ -49,12 +63,23 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     on_all_data("filter", &options.common, |stage| measure(stage, options))
 }
 
-/// One combination of filter and arm.
+/// One combination of filter and query.
 struct Cell<'a> {
     filter: &'a Filter,
-    column: &'a str,
     correlation: Correlation,
     selectivity: f64,
+    btree: bool,
+    limit: Limit,
+}
+
+impl Options {
+    fn limits(&self) -> Vec<Limit> {
+        if self.limit.is_empty() { vec![Limit::Rows(self.common.k)] } else { self.limit.clone() }
+    }
+
+    fn storages(&self) -> Vec<Option<Storage>> {
+        if self.storage.is_empty() { vec![None] } else { self.storage.iter().copied().map(Some).collect() }
+    }
 }
 
 fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
@@ -62,33 +87,59 @@ fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
     stage.arms.retain(|act| act.library.is_none());
     eprintln!("ordering the rows of {} by place", data.name());
     let attributes = Attributes::of(data)?;
-    for n in 0..stage.arms.len() {
-        stage.load(n, 0..data.len(), Some(&attributes))?;
-        let act = &stage.arms[n];
-        if !options.no_btree {
-            let (mut client, table) = (stage.server(act)?.connect()?, &act.table);
-            client.batch_execute(&format!(
-                "CREATE INDEX ON {table} (spread); CREATE INDEX ON {table} (near)"
-            ))?;
+    for storage in options.storages() {
+        stage.storage = storage;
+        for n in 0..stage.arms.len() {
+            stage.load(n, 0..data.len(), Some(&attributes))?;
+            stage.build(n, 0)?;
         }
-        stage.build(n, 0)?;
+        for &btree in &options.btree {
+            let has_btree = btree == Btree::With;
+            for act in &stage.arms {
+                index_columns(stage, act, has_btree)?;
+            }
+            walk(stage, options, &attributes, has_btree)?;
+        }
     }
-    let progress = Progress::new(&format!("searching {}", data.name()));
-    let cells = options.common.repeats * CORRELATIONS.len() * options.selectivity.len();
+    Ok(())
+}
+
+/// Gives the filters' columns b-trees, or takes them away.
+fn index_columns(stage: &Stage<'_>, act: &Act, wanted: bool) -> Result<()> {
+    let mut client = stage.server(act)?.connect()?;
+    for column in ["spread", "near"] {
+        let table = &act.table;
+        client.batch_execute(&format!("DROP INDEX IF EXISTS {table}_{column}_idx"))?;
+        if wanted {
+            client.batch_execute(&format!("CREATE INDEX {table}_{column}_idx ON {table} ({column})"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Asks all arms in all cells of the tables as they are.
+fn walk(stage: &mut Stage<'_>, options: &Options, attributes: &Attributes, btree: bool) -> Result<()> {
+    let limits = options.limits();
+    let rows = |limit: &Limit| if let Limit::Rows(rows) = limit { *rows } else { options.common.k };
+    let most = limits.iter().map(rows).max().unwrap_or(options.common.k);
+    let progress = Progress::new(&format!("searching {}", stage.data.name()));
+    let filters = options.common.repeats * options.correlation.len() * options.selectivity.len();
     let mut done = 0;
     for repeat in 0..options.common.repeats {
-        for &(correlation, column) in CORRELATIONS {
+        for &correlation in &options.correlation {
             for &selectivity in &options.selectivity {
                 let filter = attributes.window(correlation, selectivity);
-                let truth = stage.truth(Some(&filter))?;
-                let cell = Cell { filter: &filter, column, correlation, selectivity };
-                for n in turns(stage.arms.len(), repeat + done) {
-                    ask(stage, n, repeat, &cell, &truth).with_context(|| {
-                        format!("{} at {correlation:?} {selectivity}", stage.arms[n].name)
-                    })?;
+                let truth = stage.truth_of(most, Some(&filter))?;
+                for &limit in &limits {
+                    let cell = Cell { filter: &filter, correlation, selectivity, btree, limit };
+                    for n in turns(stage.arms.len(), repeat + done) {
+                        ask(stage, n, repeat, &cell, &truth).with_context(|| {
+                            format!("{} at {correlation:?} {selectivity}", stage.arms[n].name)
+                        })?;
+                    }
                 }
                 done += 1;
-                progress.say("cells", done as u64, cells as u64);
+                progress.say("filters", done as u64, filters as u64);
             }
         }
     }
@@ -98,12 +149,12 @@ fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
 /// Asks one arm by all ways.
 fn ask(stage: &mut Stage<'_>, n: usize, repeat: usize, cell: &Cell<'_>, truth: &Truth) -> Result<()> {
     let act = &stage.arms[n];
+    let column = if cell.correlation == Correlation::None { "spread" } else { "near" };
     let statement = format!(
-        "SELECT id FROM {} WHERE {} BETWEEN $2 AND $3 ORDER BY {} LIMIT {}",
+        "SELECT id FROM {} WHERE {column} BETWEEN $2 AND $3 ORDER BY {} {}",
         act.table,
-        cell.column,
         act.arm.order(stage.data.column()),
-        stage.common.k
+        cell.limit
     );
     let element = act.arm.method.searched(stage.data.element());
     let queries: Vec<Parameters> = stage
@@ -124,7 +175,7 @@ fn ask(stage: &mut Stage<'_>, n: usize, repeat: usize, cell: &Cell<'_>, truth: &
     let mut passes = Vec::new();
     for &(way, off) in WAYS {
         interrupt::check()?;
-        if way == Way::Index && act.index.is_none() {
+        if way == Way::Index && act.index.is_none() || way == Way::FilterSort && !cell.btree {
             continue;
         }
         for setting in off {
@@ -135,25 +186,43 @@ fn ask(stage: &mut Stage<'_>, n: usize, repeat: usize, cell: &Cell<'_>, truth: &
         for setting in off {
             sessions.all(&format!("RESET {setting}"))?;
         }
-        let (quality, times) =
-            (quality(&answers, stage.data, stage.metric(), truth, stage.common.k)?, times(&answers));
+        let (recall, rows) = found(&answers, stage, cell, truth)?;
+        let times = times(&answers);
         passes.push(FilterPass {
             run: stage.journal.run_id().into(),
             arm: act.name.clone(),
+            btree: cell.btree,
+            limit: cell.limit,
+            storage: stage.storage,
             correlation: cell.correlation,
             selectivity: cell.selectivity,
             way,
             plan,
             repeat,
             queries: answers.queries.len(),
-            recall: quality.recall,
-            rows: quality.rows,
+            recall,
+            rows,
             mean_us: times.mean,
             p50_us: times.p50,
             p99_us: times.p99,
         });
     }
     passes.into_iter().try_for_each(|pass| stage.journal.write(&Record::Filter(pass)))
+}
+
+/// Recall and mean number of rows.
+fn found(answers: &Answers, stage: &Stage<'_>, cell: &Cell<'_>, truth: &Truth) -> Result<(f64, f64)> {
+    let k = if let Limit::Rows(rows) = cell.limit { rows } else { stage.common.k };
+    let quality = quality(answers, stage.data, stage.metric(), truth, k)?;
+    let recall = match cell.limit {
+        Limit::Rows(_) => quality.recall,
+        Limit::None => {
+            let matching = |&query: &usize| cell.filter.matching(query) as f64;
+            let all = answers.queries.iter().map(matching).sum::<f64>() / answers.queries.len() as f64;
+            quality.recall.min(quality.rows / all)
+        }
+    };
+    Ok((recall, quality.rows))
 }
 
 /// The plans of some of the queries, the most frequent first: `A`, or `A (7), B (3)`.

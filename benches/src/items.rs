@@ -4,20 +4,30 @@ use crate::data::{Attributes, Dataset};
 use crate::interrupt;
 use crate::metric::Column;
 use crate::progress::Progress;
+use crate::table::Storage;
 use anyhow::{Result, ensure};
 use postgres::Client;
 use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::types::ToSql;
 use std::ops::Range;
 
-/// Makes a table `(id int4, spread int4, near int4, embedding …)` with the types' default storage. The two integers are
+/// Makes a table `(id int4, spread int4, near int4, embedding …)`, by default with the types' storage. The two integers are
 /// only filled where attributes are given.
-pub(crate) fn create(client: &mut Client, table: &str, column: Column) -> Result<()> {
-    client.batch_execute(&format!(
-        "DROP TABLE IF EXISTS {table}; CREATE TABLE {table} (id int4, spread int4, near int4, embedding {})",
-        column.sql()
-    ))?;
-    Ok(())
+pub(crate) fn create(
+    client: &mut Client,
+    table: &str,
+    column: Column,
+    storage: Option<Storage>,
+) -> Result<()> {
+    let columns = "id int4, spread int4, near int4";
+    let statements = match storage {
+        None => format!(
+            "DROP TABLE IF EXISTS {table}; CREATE TABLE {table} ({columns}, embedding {})",
+            column.sql()
+        ),
+        Some(storage) => column.stored(storage).create(table, columns),
+    };
+    Ok(client.batch_execute(&statements)?)
 }
 
 /// Fills a table with some of the rows, whose numbers are their ids.

@@ -1,5 +1,6 @@
 //! Element types and metrics: their SQL names, and their exact values computed here.
 
+use crate::table::{Shape, Storage};
 use clap::ValueEnum;
 use half::f16;
 use pgvector::{Bit, HalfVector, SparseVector, Vector};
@@ -90,6 +91,11 @@ impl Column {
     /// Its type, such as `vector(384)`.
     pub(crate) fn sql(self) -> String {
         format!("{}({})", self.element.sql(), self.dims)
+    }
+
+    /// Its values where they are to lie.
+    pub(crate) fn stored(self, storage: Storage) -> Shape {
+        Shape { element: self.element, dims: self.dims, storage }
     }
 }
 

@@ -6,11 +6,13 @@
 
 use crate::data::Correlation;
 use crate::settings::Machine;
-use anyhow::{Context, Result};
+use crate::table::Storage;
+use anyhow::{Context, Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
+use std::str::FromStr;
+use std::{fmt, fs};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -248,6 +250,14 @@ pub(crate) struct Vacuum {
 pub(crate) struct FilterPass {
     pub(crate) run: String,
     pub(crate) arm: String,
+    /// Whether the filter's column has a b-tree.
+    #[serde(default = "yes")]
+    pub(crate) btree: bool,
+    #[serde(default)]
+    pub(crate) limit: Limit,
+    /// Where the vectors lie; none: where the type puts them.
+    #[serde(default)]
+    pub(crate) storage: Option<Storage>,
     pub(crate) correlation: Correlation,
     /// Share of the rows that passes the filter.
     pub(crate) selectivity: f64,
@@ -256,12 +266,56 @@ pub(crate) struct FilterPass {
     pub(crate) plan: String,
     pub(crate) repeat: usize,
     pub(crate) queries: usize,
+    /// Of as many rows as were asked for; without a LIMIT of the first k, or the share of all rows that came if that is less.
     pub(crate) recall: f64,
     /// Mean rows that came.
     pub(crate) rows: f64,
     pub(crate) mean_us: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
+}
+
+/// How many rows a query asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Limit {
+    Rows(usize),
+    /// For all: it has no LIMIT.
+    None,
+}
+
+/// That of journals from before there was a choice, if nothing else was asked for.
+impl Default for Limit {
+    fn default() -> Self {
+        Self::Rows(10)
+    }
+}
+
+impl FromStr for Limit {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "none" {
+            return Ok(Self::None);
+        }
+        let rows = text.parse().ok().filter(|&rows| rows > 0);
+        Ok(Self::Rows(rows.with_context(|| format!("{text} is neither a number of rows nor `none`"))?))
+    }
+}
+
+/// The end of the statement.
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rows(rows) => write!(f, "LIMIT {rows}"),
+            Self::None => Ok(()),
+        }
+    }
+}
+
+/// What a journal without the field had.
+fn yes() -> bool {
+    true
 }
 
 /// What the planner was left.

@@ -12,6 +12,7 @@ use crate::metric::Metric;
 use crate::progress::Progress;
 use crate::record::{self, BuildMode, DataFacts, Record};
 use crate::rounds::on_each;
+use crate::table::Storage;
 use anyhow::{Context, Result, bail};
 use kite_cluster::workspace_root;
 use postgres::error::SqlState;
@@ -31,6 +32,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) journal: Journal,
     pub(crate) servers: BTreeMap<&'static str, Server>,
     pub(crate) arms: Vec<Act>,
+    /// Where vectors are put that are loaded from now on; the type says where nothing else does.
+    pub(crate) storage: Option<Storage>,
     /// Tables named so far: that of an arm that left the stage is not given again.
     tables: usize,
 }
@@ -82,7 +85,15 @@ impl<'a> Stage<'a> {
         }
         let run = journal.run(facts, &settings, common.k, common.repeats, absent);
         journal.write(&Record::Run(run))?;
-        let mut stage = Self { common, data, journal, servers: BTreeMap::new(), arms: Vec::new(), tables: 0 };
+        let mut stage = Self {
+            common,
+            data,
+            journal,
+            servers: BTreeMap::new(),
+            arms: Vec::new(),
+            storage: None,
+            tables: 0,
+        };
         for arm in common.arms()? {
             if !stage.servers.contains_key(arm.kind.name) && !arm.kind.in_process() {
                 let mut server = match common.peer(arm.kind) {
@@ -155,7 +166,7 @@ impl<'a> Stage<'a> {
     fn refusal(&self, arm: &Arm, table: &str, index: &str) -> Result<Option<String>> {
         let server = self.servers.get(arm.kind.name).with_context(|| format!("{arm} has no server"))?;
         let mut client = server.connect()?;
-        items::create(&mut client, table, self.data.column())?;
+        items::create(&mut client, table, self.data.column(), None)?;
         let answer = client.batch_execute(index);
         client.batch_execute(&format!("DROP TABLE {table}"))?;
         let error = answer.as_ref().err().and_then(postgres::Error::as_db_error);
@@ -177,9 +188,14 @@ impl<'a> Stage<'a> {
 
     /// Exact answers to the queries, among the rows that pass the filter.
     pub(crate) fn truth(&self, filter: Option<&Filter>) -> Result<Truth> {
+        self.truth_of(self.common.k, filter)
+    }
+
+    /// As [`truth`](Self::truth), of so many rows each.
+    pub(crate) fn truth_of(&self, k: usize, filter: Option<&Filter>) -> Result<Truth> {
         let rows = filter.map_or_else(String::new, |filter| format!(" ({})", filter.name()));
         let progress = Progress::new(&format!("exact answers for {}{rows}", self.data.name()));
-        Truth::cached(self.data, self.metric(), self.common.k, filter, &|done, total| {
+        Truth::cached(self.data, self.metric(), k, filter, &|done, total| {
             progress.say("", done, total);
         })
     }
@@ -216,8 +232,12 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         let mut client = self.server(act)?.connect()?;
-        items::create(&mut client, &act.table, self.data.column())?;
+        let (column, count) = (self.data.column(), rows.len());
+        items::create(&mut client, &act.table, column, self.storage)?;
         items::copy(&mut client, &act.table, self.data, rows, attributes)?;
+        if let Some(storage) = self.storage {
+            column.stored(storage).placement(&mut client, &act.table, count)?;
+        }
         items::settle(&mut client, &act.table)
     }
 

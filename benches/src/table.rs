@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use postgres::Client;
 use postgres::binary_copy::BinaryCopyInWriter;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A value of this many bytes makes any row too long to stay whole: the vector moves out with it.
 const PADDING: usize = 1800;
@@ -14,7 +14,7 @@ const PADDING: usize = 1800;
 const NEEDS_PADDING: usize = 2000;
 
 /// Where the vectors lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Storage {
     /// In the table's own pages (STORAGE PLAIN).
@@ -23,7 +23,7 @@ pub(crate) enum Storage {
     Toasted,
 }
 
-/// The shape of the table `items (id int4, embedding …)`; ids count from 0.
+/// The shape of a table with a column `embedding`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Shape {
     pub(crate) element: Element,
@@ -43,33 +43,9 @@ impl Shape {
         format!("{}({})", self.element.sql(), self.dims)
     }
 
-    fn padded(&self) -> bool {
-        self.storage == Storage::Toasted
-            && self.element.bytes(self.dims).is_some_and(|bytes| bytes <= NEEDS_PADDING)
-    }
-
-    fn create(&self) -> String {
-        let column = self.column();
-        let table = format!("DROP TABLE IF EXISTS items; CREATE TABLE items (id int4, embedding {column}");
-        match self.storage {
-            Storage::Inline => {
-                format!("{table}); ALTER TABLE items ALTER embedding SET STORAGE PLAIN")
-            }
-            // The target only says how far a row is cut once it is too long; the padding makes it so.
-            Storage::Toasted if self.padded() => format!(
-                "{table}, padding text DEFAULT repeat('x', {PADDING})) WITH (toast_tuple_target = 128);
-                 ALTER TABLE items ALTER embedding SET STORAGE EXTERNAL, ALTER padding SET STORAGE EXTERNAL"
-            ),
-            Storage::Toasted => format!(
-                "{table}) WITH (toast_tuple_target = 128);
-                 ALTER TABLE items ALTER embedding SET STORAGE EXTERNAL"
-            ),
-        }
-    }
-
     /// Makes the table, fills it by binary COPY, and proves that the vectors lie where they should.
     pub(crate) fn load(&self, client: &mut Client, data: &Dataset) -> Result<Placement> {
-        client.batch_execute(&self.create())?;
+        client.batch_execute(&self.create("items", "id int4"))?;
         let types: Vec<_> = client
             .prepare("SELECT id, embedding FROM items")?
             .columns()
@@ -85,15 +61,41 @@ impl Shape {
         ensure!(copied == data.len() as u64, "{copied} rows were copied");
         client.batch_execute("VACUUM (FREEZE, ANALYZE) items")?;
         client.batch_execute("CHECKPOINT")?;
-        self.placement(client, data.len())
+        self.placement(client, "items", data.len())
     }
 
-    fn placement(&self, client: &mut Client, rows: usize) -> Result<Placement> {
+    /// Statements that make a table of these columns and, behind them, `embedding`.
+    pub(crate) fn create(&self, table: &str, columns: &str) -> String {
+        let made = format!(
+            "DROP TABLE IF EXISTS {table}; CREATE TABLE {table} ({columns}, embedding {}",
+            self.column()
+        );
+        match self.storage {
+            Storage::Inline => format!("{made}); ALTER TABLE {table} ALTER embedding SET STORAGE PLAIN"),
+            // The target only says how far a row is cut once it is too long; the padding makes it so.
+            Storage::Toasted if self.padded() => format!(
+                "{made}, padding text DEFAULT repeat('x', {PADDING})) WITH (toast_tuple_target = 128);
+                 ALTER TABLE {table} ALTER embedding SET STORAGE EXTERNAL, ALTER padding SET STORAGE EXTERNAL"
+            ),
+            Storage::Toasted => format!(
+                "{made}) WITH (toast_tuple_target = 128);
+                 ALTER TABLE {table} ALTER embedding SET STORAGE EXTERNAL"
+            ),
+        }
+    }
+
+    fn padded(&self) -> bool {
+        self.storage == Storage::Toasted
+            && self.element.bytes(self.dims).is_some_and(|bytes| bytes <= NEEDS_PADDING)
+    }
+
+    /// Where the vectors of a table of so many rows lie; fails unless it is where they should.
+    pub(crate) fn placement(&self, client: &mut Client, table: &str, rows: usize) -> Result<Placement> {
         let row = client.query_one(
             "SELECT pg_relation_size(oid), nullif(reltoastrelid, 0)::regclass::text,
                     coalesce(pg_relation_size(nullif(reltoastrelid, 0)), 0)
-             FROM pg_class WHERE oid = 'items'::regclass",
-            &[],
+             FROM pg_class WHERE oid = to_regclass($1)",
+            &[&table],
         )?;
         let (heap_bytes, toast, toast_bytes): (i64, Option<String>, i64) =
             (row.get(0), row.get(1), row.get(2));
@@ -120,7 +122,9 @@ impl Shape {
         );
         let sizes = client
             .query_one(
-                "SELECT min(pg_column_size(embedding)), max(pg_column_size(embedding)) FROM items",
+                &format!(
+                    "SELECT min(pg_column_size(embedding)), max(pg_column_size(embedding)) FROM {table}"
+                ),
                 &[],
             )
             .context("no sizes")?;

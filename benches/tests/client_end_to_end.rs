@@ -123,15 +123,22 @@ fn an_engine_may_be_somebodys_running_server() -> Result<()> {
 #[test]
 fn filters_inserts_updates_and_pages_of_a_table_without_index() -> Result<()> {
     let exact = [small(), vec!["--repeats", "2", "--arm", "pgkite:exact"]].concat();
-    let (records, _) = bench("filter", &exact)?;
+    let grid = ["--selectivity", "1,0.01,0.001", "--btree", "with,without", "--limit", "10,30,none"];
+    let words = [&exact[..], &grid[..], &["--storage", "inline,toasted", "--budget", "0"]].concat();
+    let (records, printed) = bench("filter", &words)?;
     let passes = of_kind(&records, "filter");
-    // Three correlations, three selectivities, three ways, two repeats.
-    assert_eq!(passes.len(), 54);
-    for pass in passes {
+    // Two storages, three correlations, shares and limits, three ways with a b-tree and two without, two repeats.
+    assert_eq!(passes.len(), 2 * 3 * 3 * 3 * (3 + 2) * 2);
+    for pass in &passes {
         assert_eq!(pass["recall"], 1.0, "{pass}");
-        let rows = (pass["selectivity"].as_f64().unwrap_or(0.0) * 2000.0).clamp(1.0, 10.0);
+        let limit = pass["limit"]["rows"].as_f64().unwrap_or(2000.0);
+        let rows = (pass["selectivity"].as_f64().unwrap_or(0.0) * 2000.0).clamp(1.0, limit);
         assert_eq!(pass["rows"], rows, "{pass}");
+        let by_btree = pass["plan"].as_str().is_some_and(|plan| plan.contains("_idx"));
+        assert!(!by_btree || pass["btree"] == true, "{pass}");
     }
+    assert!(passes.iter().any(|pass| pass["plan"].as_str().is_some_and(|plan| plan.contains("_idx"))));
+    assert_eq!(printed.matches("no LIMIT, no b-tree, vectors in TOAST:").count(), 1, "{printed}");
     let (records, _) =
         bench("insert", &[&exact[..], &["--rows", "50", "--writers", "1,2", "--batch", "1,20"]].concat())?;
     let inserts = of_kind(&records, "insert");

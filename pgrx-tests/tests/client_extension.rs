@@ -51,6 +51,42 @@ fn nothing_stays_behind() -> Result<()> {
     Ok(())
 }
 
+/// The hook at the start of a statement knows the indexes of an extension that was made anew: its access methods have other OIDs then.
+#[test]
+fn scans_are_told_their_conditions_when_it_came_back() -> Result<()> {
+    let cluster = server::own()?;
+    cluster.create_database("app")?;
+    let mut client = cluster.connect_to("app")?;
+    for _ in 0..3 {
+        client.batch_execute(
+            "CREATE EXTENSION pgkite;
+             CREATE TABLE t AS SELECT i AS id, ARRAY[i, i % 10]::vector(2) AS v FROM generate_series(1, 3000) i;
+             ALTER TABLE t ALTER v TYPE vector(2);
+             CREATE INDEX ON t USING hnsw (v vector_l2_ops);
+             CREATE INDEX ON t USING ivfflat (v vector_l1_ops) WITH (lists = 20);
+             SET enable_seqscan = off; SET enable_sort = off; SET hnsw.max_scan_tuples = 100000",
+        )?;
+        for operator in ["<->", "<+>"] {
+            let near = format!("v {operator} '[1,1]'");
+            // A scan that knows the range ends there; one that does not reads on, and all rows are removed.
+            let knows = removed(&mut client, &format!("WHERE {near} < 50 ORDER BY {near}"))?;
+            let does_not = removed(&mut client, &format!("WHERE {near} < 50 + random() ORDER BY {near}"))?;
+            assert!(knows < 200 && does_not > 400, "{operator}: {knows} and {does_not} rows were removed");
+        }
+        client.batch_execute("DROP TABLE t; DROP EXTENSION pgkite")?;
+    }
+    Ok(())
+}
+
+/// Rows that a query by an index fetches and rejects.
+fn removed(client: &mut Client, query: &str) -> Result<u64> {
+    let statement = format!("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) SELECT id FROM t {query}");
+    let plan: Vec<String> = client.query(&statement, &[])?.iter().map(|row| row.get(0)).collect();
+    assert!(plan[0].contains("Index Scan using t_v_idx"), "{plan:?}");
+    let rows = plan.iter().find_map(|line| line.trim().strip_prefix("Rows Removed by Filter: "));
+    Ok(rows.map_or(Ok(0), str::parse)?)
+}
+
 #[test]
 fn the_stand_in_moves_and_updates_as_pgvector_does() -> Result<()> {
     let cluster = server::as_vector()?;

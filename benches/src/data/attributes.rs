@@ -4,13 +4,14 @@ use super::Dataset;
 use super::hash::{Hash, Stream, mix};
 use super::order::Order;
 use anyhow::{Result, ensure};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 const SEED: u64 = 0x6b69_7465;
 
 /// How a filter relates to the query's neighbours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Correlation {
     /// Not at all: neighbours pass as often as other rows.
@@ -53,6 +54,12 @@ impl Filter {
     pub(crate) fn passes(&self, query: usize, row: usize) -> bool {
         let (low, high) = self.windows[query];
         (low..=high).contains(&self.attribute[row])
+    }
+
+    /// How many rows pass, where each number stands for one row.
+    pub(crate) fn matching(&self, query: usize) -> usize {
+        let (low, high) = self.windows[query];
+        (high - low) as usize + 1
     }
 
     pub(super) fn rows(&self) -> usize {

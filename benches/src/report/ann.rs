@@ -86,7 +86,7 @@ fn at_targets(curves: &[&Curve<'_>], cell: impl Fn(&Curve<'_>, f64) -> String) -
     format!("{}\n", table(1, &header, &curves.iter().map(row).collect::<Vec<_>>()))
 }
 
-fn time(curve: &Curve<'_>, cost: Cost, recall: f64) -> String {
+pub(super) fn time(curve: &Curve<'_>, cost: Cost, recall: f64) -> String {
     match curve.at(cost, recall) {
         None => NONE.into(),
         Some(Estimate::Unreached { best_recall }) => unreached(best_recall),

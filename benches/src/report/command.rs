@@ -1,7 +1,7 @@
 //! `report`: journals made into Markdown and pictures.
 
 use super::gather::{Gathered, Section, gather};
-use super::{ann, filter, graph, head, pictures, upkeep};
+use super::{ann, filter, graph, growth, head, pictures, upkeep};
 use crate::record;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -95,6 +95,7 @@ pub(super) fn markdown(all: &Gathered, title: &str, baseline: Option<&str>, fold
             let _ = writeln!(text, "\n![{}]({folder}/{}.svg)", picture.title(), picture.name());
         }
     }
+    text += &growth::markdown(all);
     Ok(text)
 }
 

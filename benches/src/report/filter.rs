@@ -3,8 +3,11 @@
 use super::gather::{Entrant, Section};
 use super::{NONE, grouped, measured, number, table};
 use crate::data::Correlation;
-use crate::record::{FilterPass, Way};
+use crate::record::{FilterPass, Limit, Way};
 use crate::stats::median;
+use crate::table::Storage;
+use std::collections::BTreeSet;
+use std::fmt;
 
 /// What a way has to find to count as an answer.
 const ENOUGH: f64 = 0.95;
@@ -46,23 +49,60 @@ impl Tried<'_> {
     }
 }
 
-/// The table of a section; empty where nothing was filtered.
+/// What is the same in all rows of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Case {
+    storage: Option<Storage>,
+    limit: Limit,
+    without_btree: bool,
+}
+
+impl Case {
+    fn of(pass: &FilterPass) -> Self {
+        Self { storage: pass.storage, limit: pass.limit, without_btree: !pass.btree }
+    }
+
+    /// Those of a section.
+    pub(super) fn all(section: &Section) -> BTreeSet<Self> {
+        section.entrants.iter().flat_map(|entrant| &entrant.filters).map(Self::of).collect()
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.limit {
+            Limit::Rows(rows) => write!(f, "LIMIT {rows}")?,
+            Limit::None => f.write_str("no LIMIT")?,
+        }
+        f.write_str(if self.without_btree { ", no b-tree" } else { ", a b-tree on the column" })?;
+        f.write_str(match self.storage {
+            None => "",
+            Some(Storage::Inline) => ", vectors in the rows",
+            Some(Storage::Toasted) => ", vectors in TOAST",
+        })
+    }
+}
+
+/// The tables of a section; empty where nothing was filtered.
 pub(super) fn markdown(section: &Section) -> String {
+    let tables: Vec<String> = Case::all(section).into_iter().map(|case| of_case(section, case)).collect();
+    if tables.is_empty() { String::new() } else { format!("### With a filter\n\n{}", tables.join("\n")) }
+}
+
+fn of_case(section: &Section, case: Case) -> String {
     let entrants = section.having(|entrant| &entrant.filters);
     let mut cells: Vec<(Correlation, f64)> = entrants
         .iter()
         .flat_map(|entrant| &entrant.filters)
+        .filter(|pass| Case::of(pass) == case)
         .map(|pass| (pass.correlation, pass.selectivity))
         .collect();
     cells.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
     cells.dedup();
     let rows: Vec<Vec<String>> = cells
         .into_iter()
-        .flat_map(|cell| entrants.iter().filter_map(move |entrant| row(entrant, cell)))
+        .flat_map(|cell| entrants.iter().filter_map(move |entrant| row(entrant, case, cell)))
         .collect();
-    if rows.is_empty() {
-        return String::new();
-    }
     let header = [
         "arm",
         "correlation",
@@ -76,7 +116,7 @@ pub(super) fn markdown(section: &Section) -> String {
         "fastest µs",
         "chosen / fastest",
     ];
-    format!("### With a filter\n\n{}\n", table(5, &header, &rows))
+    format!("{case}:\n\n{}\n", table(5, &header, &rows))
 }
 
 /// What a share of the rows takes in the mean, in microseconds.
@@ -88,13 +128,14 @@ pub(super) struct Times {
 }
 
 /// The times of one entrant, by falling share.
-pub(super) fn times(entrant: &Entrant, correlation: Correlation) -> Vec<Times> {
-    let here = entrant.filters.iter().filter(|pass| pass.correlation == correlation);
+pub(super) fn times(entrant: &Entrant, case: Case, correlation: Correlation) -> Vec<Times> {
+    let here =
+        entrant.filters.iter().filter(|pass| Case::of(pass) == case && pass.correlation == correlation);
     let mut shares: Vec<f64> = here.map(|pass| pass.selectivity).collect();
     shares.sort_by(|a, b| b.total_cmp(a));
     shares.dedup();
     let times = |selectivity| {
-        let ways = ways(entrant, (correlation, selectivity));
+        let ways = ways(entrant, case, (correlation, selectivity));
         Times {
             selectivity,
             chosen: chosen(&ways).map(Tried::mean),
@@ -116,13 +157,14 @@ fn fastest<'a, 'b>(ways: &'b [Tried<'a>]) -> Option<&'b Tried<'a>> {
     Some(chosen.unwrap_or(best))
 }
 
-fn ways(entrant: &Entrant, cell: (Correlation, f64)) -> Vec<Tried<'_>> {
-    let here = entrant.filters.iter().filter(|pass| (pass.correlation, pass.selectivity) == cell);
+fn ways(entrant: &Entrant, case: Case, cell: (Correlation, f64)) -> Vec<Tried<'_>> {
+    let of_case = entrant.filters.iter().filter(|pass| Case::of(pass) == case);
+    let here = of_case.filter(|pass| (pass.correlation, pass.selectivity) == cell);
     grouped(here, |pass| pass.way).into_iter().map(|(way, passes)| Tried { way, passes }).collect()
 }
 
-fn row(entrant: &Entrant, (correlation, selectivity): (Correlation, f64)) -> Option<Vec<String>> {
-    let ways = ways(entrant, (correlation, selectivity));
+fn row(entrant: &Entrant, case: Case, (correlation, selectivity): (Correlation, f64)) -> Option<Vec<String>> {
+    let ways = ways(entrant, case, (correlation, selectivity));
     let (chosen, fastest) = (chosen(&ways), fastest(&ways));
     let of_chosen = |text: &dyn Fn(&Tried<'_>) -> String| chosen.map_or(NONE.into(), text);
     let row = vec![

@@ -90,6 +90,12 @@ impl Section {
         floors
     }
 
+    /// What sets have in common that differ in the number of their rows at most, if that is what they are called without it.
+    pub(super) fn family(&self, name: &str) -> impl PartialEq + use<> {
+        let (data, machine) = (&self.data, self.machine.clone());
+        (name.to_owned(), data.dims, data.metric.clone(), self.k, machine)
+    }
+
     /// Entrants of which there are such measurements.
     pub(super) fn having<'a, T: 'a>(&'a self, of: impl Fn(&'a Entrant) -> &'a [T]) -> Vec<&'a Entrant> {
         self.entrants.iter().filter(|entrant| !of(entrant).is_empty()).collect()

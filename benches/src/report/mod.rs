@@ -5,6 +5,7 @@ mod curve;
 mod filter;
 mod gather;
 mod graph;
+mod growth;
 mod head;
 mod pictures;
 mod upkeep;

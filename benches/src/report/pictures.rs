@@ -59,9 +59,12 @@ pub(super) fn of(section: &Section) -> Vec<Picture> {
         let suffix = format!("clients-{clients}");
         add(suffix, Content::Chart(recall_chart(section, &curves(section, clients), clients)));
     }
-    for correlation in [Correlation::None, Correlation::Positive, Correlation::Negative] {
-        if let Some(chart) = filter_chart(section, correlation) {
-            add(format!("filter-{correlation:?}").to_lowercase(), Content::Chart(chart));
+    // Of a grid the first case: the others are in the tables.
+    if let Some(&case) = filter::Case::all(section).first() {
+        for correlation in [Correlation::None, Correlation::Positive, Correlation::Negative] {
+            if let Some(chart) = filter_chart(section, case, correlation) {
+                add(format!("filter-{correlation:?}").to_lowercase(), Content::Chart(chart));
+            }
         }
     }
     for (mode, suffix, what) in
@@ -109,12 +112,12 @@ fn recall_chart(section: &Section, curves: &[Curve<'_>], clients: usize) -> Char
     )
 }
 
-fn filter_chart(section: &Section, correlation: Correlation) -> Option<Chart> {
+fn filter_chart(section: &Section, case: filter::Case, correlation: Correlation) -> Option<Chart> {
     let series: Vec<Series> = section
         .having(|entrant| &entrant.filters)
         .into_iter()
         .filter_map(|entrant| {
-            let cells = filter::times(entrant, correlation);
+            let cells = filter::times(entrant, case, correlation);
             let place = |share: f64, time: f64| ((100.0 * share).log10(), time.log10());
             let line: Vec<_> =
                 cells.iter().filter_map(|cell| Some(place(cell.selectivity, cell.chosen?))).collect();
@@ -135,7 +138,7 @@ fn filter_chart(section: &Section, correlation: Correlation) -> Option<Chart> {
     };
     (!series.is_empty()).then(|| {
         chart(
-            format!("{}, filter {relation}", heading(section)),
+            format!("{}, filter {relation}; {case}", heading(section)),
             series,
             |x| Axis::logarithmic("% of the rows pass", x),
             |y| Axis::logarithmic("mean µs per query", y),

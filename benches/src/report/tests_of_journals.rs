@@ -275,6 +275,39 @@ fn upkeep_is_compared() {
     );
 }
 
+/// A run on so many rows: a build, and a search at two settings.
+fn grown(run: &str, rows: &str, count: u32, seconds: f64, mean: f64) -> String {
+    let name = format!("generated:clusters:{rows}x4,seed=2");
+    let mut text = start(run, FIRST, run).replace("Tiny set", &name);
+    text = text.replace("\"rows\":100", &format!("\"rows\":{count}"));
+    for (value, recall) in [("10", 0.90), ("20", 0.98)] {
+        text += &pass(run, "pgkite:graph", value, 1, (0, recall, mean));
+        text += &pass(run, "pgvector:hnsw,m=16", value, 1, (0, recall + 0.01, mean));
+    }
+    text + &format!(
+        r#"{{"kind":"build","run":"{run}","arm":"pgkite:graph","repeat":0,"seconds":{seconds},"peak_memory_bytes":1,"index_bytes":1,"heap_bytes":1,"toast_bytes":1,"wal_bytes":1,"workers":1,"mode":"after-load","rows":{count}}}
+"#
+    )
+}
+
+#[test]
+fn growth_is_a_power_of_the_rows() {
+    // Four times the rows: twice the time, and eight times the seconds.
+    let (small, large) = (grown("a", "1k", 1000, 1.5, 100.0), grown("b", "4k", 4000, 12.0, 200.0));
+    let text = report(&[&large, &small], None);
+    let title = "## Growth: generated:clusters,seed=2 × 4, l2, k = 10";
+    let (_, growth) = text.split_once(title).unwrap_or_else(|| panic!("no {title} in {text}"));
+    assert_eq!(cells(growth, "Mean microseconds", "pgkite:graph"), ["100.0", "200.0", "0.50"]);
+    assert_eq!(cells(growth, "Seconds to build", "pgkite:graph"), ["1.50", "12.0", "1.50"]);
+    // Of bounds nothing is said.
+    let bounded = cells(growth, "Mean microseconds", "pgvector:hnsw,m=16");
+    assert_eq!(bounded, ["≤ 100.0", "≤ 200.0", "–"]);
+    // Other sets, or one alone, have none.
+    let other = grown("c", "4k", 4000, 12.0, 200.0).replace(",seed=2", ",seed=3");
+    assert!(!report(&[&small, &other], None).contains("Growth"), "{text}");
+    assert!(!report(&[&small], None).contains("Growth"));
+}
+
 #[test]
 fn a_plan_is_judged_by_those_that_find_enough() {
     let filter = |arm: &str, way: &str, recall: f64, mean: f64| {

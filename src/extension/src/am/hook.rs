@@ -7,18 +7,15 @@
 //!
 //! No preloading is needed: a plan that scans one of our indexes was made by asking the access method, which loads this library.
 
-use super::catalog;
 use super::hnsw::Hnsw;
 use super::ivf::{Ivf, IvfFlat};
-use super::method::Method;
 use super::quals::Quals;
-use pgrx::pg_sys::{self, NodeTag, Oid, PlanState, QueryDesc};
+use super::scan;
+use pgrx::pg_sys::{self, NodeTag, PlanState, QueryDesc, Relation};
 use pgrx::prelude::*;
 use std::cell::{Cell, OnceCell};
 use std::ffi::{c_int, c_void};
-
-/// The handlers of our access methods.
-const HANDLERS: [&str; 3] = [Hnsw::HANDLER, Ivf::HANDLER, IvfFlat::HANDLER];
+use std::ptr;
 
 thread_local! {
     /// The hook that was there before ours.
@@ -65,17 +62,15 @@ unsafe extern "C-unwind" fn start(query: *mut QueryDesc, flags: c_int) {
             None => pg_sys::standard_ExecutorStart(query, flags),
         }
         if flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as c_int == 0 && !(*query).planstate.is_null() {
-            let mut scans = Vec::<*mut pg_sys::IndexScanState>::new();
-            collect((*query).planstate, (&raw mut scans).cast());
-            scans.into_iter().for_each(|scan| tell(scan));
+            tell_all((*query).planstate, ptr::null_mut());
         }
     }
 }
 
-/// Adds the scans of indexes that order in a tree of plan nodes.
+/// Tells all scans of a tree of plan nodes.
 #[pg_guard]
-unsafe extern "C-unwind" fn collect(node: *mut PlanState, scans: *mut c_void) -> bool {
-    // SAFETY: the executor's nodes say what they are; `scans` is what `start` passes.
+unsafe extern "C-unwind" fn tell_all(node: *mut PlanState, context: *mut c_void) -> bool {
+    // SAFETY: the executor's nodes say what they are.
     unsafe {
         if node.is_null() {
             return false;
@@ -84,23 +79,20 @@ unsafe extern "C-unwind" fn collect(node: *mut PlanState, scans: *mut c_void) ->
             let scan = node.cast::<pg_sys::IndexScanState>();
             // One that was begun already, or that is shared by workers, has been set up by others.
             let idle = (*scan).iss_ScanDesc.is_null() && !(*(*node).plan).parallel_aware;
-            if idle && (*scan).iss_NumOrderByKeys == 1 && !(*scan).iss_RelationDesc.is_null() {
-                (*scans.cast::<Vec<*mut pg_sys::IndexScanState>>()).push(scan);
+            let index = (*scan).iss_RelationDesc;
+            if idle && (*scan).iss_NumOrderByKeys == 1 && !index.is_null() && is_ours(index) {
+                tell(scan);
             }
         }
-        pg_sys::planstate_tree_walker(node, Some(collect), scans)
+        pg_sys::planstate_tree_walker(node, Some(tell_all), context)
     }
 }
 
-/// Tells a scan what its query asks for, if it is one of ours and there is something to tell.
+/// Tells a scan of ours what its query asks for, if there is something to tell.
 unsafe fn tell(node: *mut pg_sys::IndexScanState) {
     // SAFETY: the node was made by the executor for the statement that starts, and its relations are open until that ends. What is made for it
     // lives in the statement's memory, as the scan does.
     unsafe {
-        let index = (*node).iss_RelationDesc;
-        if !is_ours((*index).rd_amhandler) {
-            return;
-        }
         let estate = (*node).ss.ps.state;
         let context = pg_sys::MemoryContextSwitchTo((*estate).es_query_cxt);
         if let Some(quals) = Quals::of(node) {
@@ -140,7 +132,15 @@ unsafe fn begin(
     }
 }
 
-/// Whether this function is the handler of one of our access methods.
-fn is_ours(handler: Oid) -> bool {
-    catalog::c_symbol(handler).is_some_and(|symbol| HANDLERS.contains(&symbol.as_str()))
+/// Whether an index is of one of our access methods: whether this library begins its scans. Unlike what a catalog says of the handler, that
+/// takes no look-up in a statement, and stays true whatever becomes of the extension meanwhile.
+///
+/// # Safety
+/// The index is open.
+unsafe fn is_ours(index: Relation) -> bool {
+    type Begin = unsafe extern "C-unwind" fn(Relation, c_int, c_int) -> pg_sys::IndexScanDesc;
+    let ours: [Begin; 3] = [scan::begin::<Hnsw>, scan::begin::<Ivf>, scan::begin::<IvfFlat>];
+    // SAFETY: by the caller's promise; an index's relation has the routine of its access method.
+    let begin = unsafe { (*index).rd_indam.as_ref() }.and_then(|routine| routine.ambeginscan);
+    begin.is_some_and(|begin| ours.iter().any(|&one| ptr::fn_addr_eq(one, begin)))
 }
