@@ -9,7 +9,7 @@ use postgres::binary_copy::BinaryCopyInWriter;
 use serde::{Deserialize, Serialize};
 
 /// A value of this many bytes makes any row too long to stay whole: the vector moves out with it.
-const PADDING: usize = 1800;
+const PADDING: usize = 2100;
 /// What is too short to be moved out by itself.
 const NEEDS_PADDING: usize = 2000;
 

@@ -63,14 +63,15 @@ fn scans_are_told_their_conditions_when_it_came_back() -> Result<()> {
              CREATE TABLE t AS SELECT i AS id, ARRAY[i, i % 10]::vector(2) AS v FROM generate_series(1, 3000) i;
              ALTER TABLE t ALTER v TYPE vector(2);
              CREATE INDEX ON t USING hnsw (v vector_l2_ops);
-             CREATE INDEX ON t USING ivfflat (v vector_l1_ops) WITH (lists = 20);
+             CREATE INDEX ON t USING ivf (v vector_cosine_ops) WITH (lists = 20);
              SET enable_seqscan = off; SET enable_sort = off; SET hnsw.max_scan_tuples = 100000",
         )?;
-        for operator in ["<->", "<+>"] {
+        for (operator, range) in [("<->", 50.0), ("<=>", 0.01)] {
             let near = format!("v {operator} '[1,1]'");
             // A scan that knows the range ends there; one that does not reads on, and all rows are removed.
-            let knows = removed(&mut client, &format!("WHERE {near} < 50 ORDER BY {near}"))?;
-            let does_not = removed(&mut client, &format!("WHERE {near} < 50 + random() ORDER BY {near}"))?;
+            let knows = removed(&mut client, &format!("WHERE {near} < {range} ORDER BY {near}"))?;
+            let does_not =
+                removed(&mut client, &format!("WHERE {near} < {range} + 0 * random() ORDER BY {near}"))?;
             assert!(knows < 200 && does_not > 400, "{operator}: {knows} and {does_not} rows were removed");
         }
         client.batch_execute("DROP TABLE t; DROP EXTENSION pgkite")?;

@@ -10,7 +10,7 @@
 //! otherwise looks for rows. So its first rows cost that much more, and so many rows of the table are read to be tested.
 
 use crate::am::method::Method;
-use crate::am::quals::FEW;
+use crate::am::quals::{FEW, met_for};
 use pgrx::pg_sys::{self, Cost, Relation, Selectivity};
 
 /// Dearer than any other plan, `enable_seqscan = off` (1e10) included; finite, since the planner subtracts costs from each other.
@@ -45,6 +45,8 @@ pub(in crate::am) struct Planned<'a> {
     pub(in crate::am) sequential: Cost,
     /// The share of rows that a search looks for: what the planner expects to match, if those are few, and else all.
     pub(in crate::am) sought: f64,
+    /// Rows that it looks for at once for a LIMIT; 0 where there is none, or something is between.
+    pub(in crate::am) wanted: usize,
     /// Pages that so many reads in random order fetch, in view of the cache and of how often the plan repeats the scan.
     fetched: &'a dyn Fn(f64) -> f64,
     /// The same of the table's pages.
@@ -100,6 +102,19 @@ unsafe fn sought(path: *const pg_sys::IndexPath) -> f64 {
     if share < FEW { share } else { 1.0 }
 }
 
+/// How many rows the scan will look for at once for a LIMIT, as far as the hook will know of it, too.
+///
+/// # Safety
+/// `root` and `path` are what `amcostestimate` is given.
+unsafe fn wanted(root: *const pg_sys::PlannerInfo, path: *const pg_sys::IndexPath) -> usize {
+    // SAFETY: by the caller's promise. -1 stands for no LIMIT.
+    unsafe {
+        let (rows, tables) = ((*root).limit_tuples, pg_sys::bms_num_members((*root).all_baserels));
+        let share = (*path).path.rows / (*(*path).indexinfo).tuples.max(1.0);
+        if tables == 1 && rows > 0.0 { met_for(rows as usize, share) } else { 0 }
+    }
+}
+
 /// What pages of the index's table space cost in random order, and one after the other.
 ///
 /// # Safety
@@ -147,6 +162,7 @@ pub(super) unsafe extern "C-unwind" fn estimate<M: Priced>(
             pages: f64::from((*index).pages),
             operator: pg_sys::cpu_operator_cost,
             sought: sought(path),
+            wanted: wanted(root, path),
             fetched: &|reads| fetched(root, index, (*index).pages, loops, reads),
             tested: &|reads| fetched(root, index, table, loops, reads),
             table: f64::from(table),

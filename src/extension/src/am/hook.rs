@@ -2,7 +2,7 @@
 //!
 //! The executor fetches a row, computes its exact distance where an index gives a bound only, and tests the query's conditions last: a row
 //! that is not wanted has cost all of it, and a graph does not learn how many matches it has found. So when a statement starts, each of its
-//! scans of our indexes is given the conditions, compiled once more, and the range of distances if there is one. Nothing is taken from the executor:
+//! scans of our indexes is given the conditions, compiled once more, the range of distances if there is one, and the LIMIT right above it. Nothing is taken from the executor:
 //! it tests the conditions all the same, and without the hook the answers are the same.
 //!
 //! No preloading is needed: a plan that scans one of our indexes was made by asking the access method, which loads this library.
@@ -21,7 +21,22 @@ thread_local! {
     /// The hook that was there before ours.
     static PREVIOUS: OnceCell<pg_sys::ExecutorStart_hook_type> = const { OnceCell::new() };
     /// For the scan that is begun at the moment.
-    static PENDING: Cell<Option<Quals>> = const { Cell::new(None) };
+    static PENDING: Cell<Option<Told>> = const { Cell::new(None) };
+}
+
+/// What a scan knows of its query.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// The conditions, if there are any that could be of use.
+    pub(super) quals: Option<Quals>,
+    /// How many rows to look for at once for a LIMIT, those that an OFFSET skips included; 0 where nothing is known.
+    pub(super) rows: usize,
+}
+
+/// A LIMIT that was met on the way down a plan, and what it limits.
+struct Limited {
+    scan: *mut PlanState,
+    rows: usize,
 }
 
 /// Sets the hook. Called once a process.
@@ -39,7 +54,7 @@ pub(crate) fn install() {
 }
 
 /// What the scan that is begun now is to know of its query.
-pub(super) fn pending() -> Option<Quals> {
+pub(super) fn pending() -> Option<Told> {
     PENDING.take()
 }
 
@@ -62,7 +77,8 @@ unsafe extern "C-unwind" fn start(query: *mut QueryDesc, flags: c_int) {
             None => pg_sys::standard_ExecutorStart(query, flags),
         }
         if flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as c_int == 0 && !(*query).planstate.is_null() {
-            tell_all((*query).planstate, ptr::null_mut());
+            let mut limited = Limited { scan: ptr::null_mut(), rows: 0 };
+            tell_all((*query).planstate, (&raw mut limited).cast());
         }
     }
 }
@@ -70,34 +86,68 @@ unsafe extern "C-unwind" fn start(query: *mut QueryDesc, flags: c_int) {
 /// Tells all scans of a tree of plan nodes.
 #[pg_guard]
 unsafe extern "C-unwind" fn tell_all(node: *mut PlanState, context: *mut c_void) -> bool {
-    // SAFETY: the executor's nodes say what they are.
+    // SAFETY: the executor's nodes say what they are; `context` is what `start` passes, and nothing else borrows it.
     unsafe {
         if node.is_null() {
             return false;
         }
-        if (*node).type_ == NodeTag::T_IndexScanState {
+        let limited = context.cast::<Limited>();
+        if (*node).type_ == NodeTag::T_LimitState {
+            *limited = Limited { scan: (*node).lefttree, rows: rows_of(node.cast()) };
+        } else if (*node).type_ == NodeTag::T_IndexScanState {
             let scan = node.cast::<pg_sys::IndexScanState>();
             // One that was begun already, or that is shared by workers, has been set up by others.
             let idle = (*scan).iss_ScanDesc.is_null() && !(*(*node).plan).parallel_aware;
             let index = (*scan).iss_RelationDesc;
             if idle && (*scan).iss_NumOrderByKeys == 1 && !index.is_null() && is_ours(index) {
-                tell(scan);
+                let rows = if (*limited).scan == node { (*limited).rows } else { 0 };
+                tell(scan, rows);
             }
         }
         pg_sys::planstate_tree_walker(node, Some(tell_all), context)
     }
 }
 
+/// How many rows a LIMIT and its OFFSET ask of what is below; 0 if that shows later.
+unsafe fn rows_of(limit: *mut pg_sys::LimitState) -> usize {
+    // SAFETY: the caller passes a node that the executor has made, whose parameters are set.
+    unsafe {
+        let plan = (*limit).ps.plan.cast::<pg_sys::Limit>();
+        let context = (*limit).ps.ps_ExprContext;
+        let value = |plan: *mut pg_sys::Node, state: *mut pg_sys::ExprState| {
+            let is_known = match plan.as_ref()?.type_ {
+                NodeTag::T_Const => true,
+                NodeTag::T_Param => {
+                    (*plan.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
+                }
+                _ => false,
+            };
+            let mut is_null = false;
+            let value =
+                is_known.then(|| pg_sys::ExecEvalExprSwitchContext(state, context, &raw mut is_null))?;
+            usize::try_from(i64::from_datum(value, is_null)?).ok()
+        };
+        let offset = match (*plan).limitOffset.is_null() {
+            true => Some(0),
+            false => value((*plan).limitOffset, (*limit).limitOffset),
+        };
+        let count = value((*plan).limitCount, (*limit).limitCount);
+        count.zip(offset).map_or(0, |(count, offset)| count.saturating_add(offset))
+    }
+}
+
 /// Tells a scan of ours what its query asks for, if there is something to tell.
-unsafe fn tell(node: *mut pg_sys::IndexScanState) {
+unsafe fn tell(node: *mut pg_sys::IndexScanState, rows: usize) {
     // SAFETY: the node was made by the executor for the statement that starts, and its relations are open until that ends. What is made for it
     // lives in the statement's memory, as the scan does.
     unsafe {
         let estate = (*node).ss.ps.state;
         let context = pg_sys::MemoryContextSwitchTo((*estate).es_query_cxt);
-        if let Some(quals) = Quals::of(node) {
+        let quals = Quals::of(node);
+        let rows = quals.as_ref().map_or(rows, |quals| quals.met_for(rows));
+        if quals.is_some() || rows > 0 {
             let _forget = Forget;
-            PENDING.set(Some(quals));
+            PENDING.set(Some(Told { quals, rows }));
             // As the node itself would do it for its first row (nodeIndexscan.c): it does not if the scan is there already.
             let scan = begin(node, (*estate).es_snapshot);
             (*node).iss_ScanDesc = scan;

@@ -26,6 +26,11 @@ const AT_LEAST: Oid = Oid::from_u32(675);
 
 /// Below this share of rows that match, they are tested while they are met.
 pub(super) const FEW: f64 = 0.3;
+/// How many rows a search looks for, to hand out so many of which this share matches. Where few do it counts matches.
+pub(super) fn met_for(rows: usize, share: f64) -> usize {
+    if (FEW..1.0).contains(&share) { (rows as f64 / share) as usize } else { rows }
+}
+
 /// Tests before their outcome says more than the planner's estimate.
 const TELLING: u32 = 32;
 
@@ -107,6 +112,11 @@ impl Quals {
             pg_sys::MemoryContextReset((*self.context).ecxt_per_tuple_memory);
             limit.unwrap_or(f64::NEG_INFINITY)
         }
+    }
+
+    /// How many rows a search looks for, to hand out so many that match.
+    pub(super) fn met_for(&self, rows: usize) -> usize {
+        if self.test.is_null() { rows } else { met_for(rows, self.expected) }
     }
 
     /// Begins anew: what rows were like near one query says nothing of another.

@@ -24,11 +24,11 @@ pub(in crate::am) trait Search: Method {
     /// A query in progress.
     type Scan<'s>;
 
-    /// Begins a query that goes as far as the settings of the session say, and no farther than `within`. `None` is NULL.
+    /// Begins a query that goes as far as the settings of the session and what is asked for say. `None` is NULL.
     fn search<'s>(
         index: &mut Self::Index<'s>,
         query: Option<Value<'_>>,
-        within: f64,
+        asked: Asked,
     ) -> Result<Self::Scan<'s>, Failure>;
 
     /// The next row that the filter lets pass.
@@ -42,6 +42,15 @@ pub(in crate::am) trait Search: Method {
 
     /// What was looked at by then, and the settings that let it look further.
     fn until(scan: &Self::Scan<'_>, limit: Limit) -> (String, &'static str);
+}
+
+/// How far a query goes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::am) struct Asked {
+    /// Rows beyond this distance are not wanted, in the operator's unit.
+    pub(in crate::am) within: f64,
+    /// How many rows are wanted; 0 where nothing is known.
+    pub(in crate::am) rows: usize,
 }
 
 /// A row.
@@ -75,6 +84,8 @@ struct State<M: Search> {
     store: Option<Box<PgStore>>,
     /// What the query asks of rows besides the order, if the scan has been told.
     quals: Option<Quals>,
+    /// How many rows it is asked for, if it has been told.
+    rows: usize,
     /// Blocks that the table has had.
     table_blocks: u32,
     /// Whether it has been told that a limit has ended the search.
@@ -82,13 +93,14 @@ struct State<M: Search> {
 }
 
 impl<M: Search> State<M> {
-    fn new(quals: Option<Quals>) -> Self {
-        Self { scan: None, store: None, quals, table_blocks: 0, told: false }
+    fn new(asked: Option<hook::Told>) -> Self {
+        let (quals, rows) = asked.map_or((None, 0), |asked| (asked.quals, asked.rows));
+        Self { scan: None, store: None, quals, rows, table_blocks: 0, told: false }
     }
 
     fn reset(&mut self) {
         // Field by field, from the first: the scan goes before what it borrows.
-        let Self { scan, store, quals, table_blocks, told } = self;
+        let Self { scan, store, quals, rows: _, table_blocks, told } = self;
         (*scan, *table_blocks, *told) = (None, 0, false);
         *store = None;
         if let Some(quals) = quals {
@@ -234,7 +246,8 @@ unsafe fn start<M: Search>(state: &mut State<M>, scan: IndexScanDesc) {
         let query =
             query.map(|query| query.value(&spec).unwrap_or_else(|error| refuse(&error, &spec, index)));
         let within = state.quals.as_ref().map_or(f64::INFINITY, |quals| quals.within());
-        let begun = M::search(&mut opened, query, within).or_raise(index);
+        let asked = Asked { within, rows: state.rows };
+        let begun = M::search(&mut opened, query, asked).or_raise(index);
         remembered.keep::<M>(&opened);
         state.scan = Some(begun);
     }

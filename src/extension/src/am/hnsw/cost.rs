@@ -4,6 +4,7 @@
 //! one page read each; without codes it reads those neighbours, too, that it has not met before.
 
 use super::Hnsw;
+use super::scan::ef_for;
 use crate::am::cost::{Planned, Priced};
 use crate::am::method::Method;
 use crate::guc;
@@ -45,7 +46,7 @@ impl Priced for Hnsw {
             graph.m = options.m as f64;
             graph.has_codes = options.spec.code_bits > 0;
         }
-        cost(&graph, guc::ef_search() as f64, guc::max_scan_tuples() as f64, scan)
+        cost(&graph, ef_for(scan.wanted) as f64, guc::max_scan_tuples() as f64, scan)
     }
 }
 

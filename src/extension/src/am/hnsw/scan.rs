@@ -2,7 +2,7 @@
 
 use super::Hnsw;
 use crate::am::error::Failure;
-use crate::am::scan::{Distance, Row, Search, work_mem};
+use crate::am::scan::{Asked, Distance, Row, Search, work_mem};
 use crate::am::scans::Limit;
 use crate::am::store::PgStore;
 use crate::guc;
@@ -10,15 +10,20 @@ use kite_codecs::Value;
 use kite_hnsw::{Order, Scan, ScanOptions};
 use kite_pages::ItemPointer;
 
+/// What is looked for at once for the sake of a LIMIT, at most: the highest `hnsw.ef_search`. A scan that has to go on all the same begins as it is
+/// set to: of what it finds first it hands out half before it knows how far bounds are off, so that strict order would lose more.
+const MOST_FOR_LIMIT: usize = 1000;
+
 impl Search for Hnsw {
     type Scan<'s> = Scan<'s, PgStore>;
 
     fn search<'s>(
         index: &mut Self::Index<'s>,
         query: Option<Value<'_>>,
-        within: f64,
+        asked: Asked,
     ) -> Result<Self::Scan<'s>, Failure> {
-        Ok(index.scan(query, ScanOptions { within, ..options() })?)
+        let ef = ef_for(asked.rows);
+        Ok(index.scan(query, ScanOptions { within: asked.within, ef, ..options() })?)
     }
 
     fn next_row_if(
@@ -57,10 +62,24 @@ impl From<kite_hnsw::Distance> for Distance {
     }
 }
 
+/// How many rows a search looks for at once: `hnsw.ef_search`, and where a scan may go on no fewer than twice as many as it will be asked for.
+///
+/// Up to half of what was found is held back for the search that goes on, and going on costs more than beginning wider: of 20,000 vectors of
+/// the real set 100 rows took 972 pages and 2.0 ms by 40 or 166, 456 pages and 0.8 ms by 200.
+pub(super) fn ef_for(rows: usize) -> usize {
+    let ef = guc::ef_search();
+    match guc::iterative_scan() {
+        Order::Off => ef,
+        Order::Strict | Order::Relaxed => {
+            let (wide, most) = (rows.saturating_mul(2), MOST_FOR_LIMIT.min(guc::max_scan_tuples()));
+            if wide <= most { ef.max(wide) } else { ef }
+        }
+    }
+}
+
 /// How far a scan goes by the settings of the session.
 fn options() -> ScanOptions {
     ScanOptions {
-        ef: guc::ef_search(),
         order: guc::iterative_scan(),
         max_visits: guc::max_scan_tuples(),
         memory: (work_mem() as f64 * guc::scan_mem_multiplier()) as usize,

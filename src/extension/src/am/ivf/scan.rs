@@ -2,7 +2,7 @@
 
 use super::Lists;
 use crate::am::error::Failure;
-use crate::am::scan::{Distance, Row, Search, work_mem};
+use crate::am::scan::{Asked, Distance, Row, Search, work_mem};
 use crate::am::scans::Limit;
 use crate::am::store::PgStore;
 use crate::guc;
@@ -44,16 +44,16 @@ impl<const FLAT: bool> Search for Lists<FLAT> {
     fn search<'s>(
         index: &mut Self::Index<'s>,
         query: Option<Value<'_>>,
-        within: f64,
+        asked: Asked,
     ) -> Result<Self::Scan<'s>, Failure> {
-        let asked = Probes::of_method::<FLAT>();
-        let probes = asked.of(index.lists());
+        let settings = Probes::of_method::<FLAT>();
+        let probes = settings.of(index.lists());
         let options = ScanOptions {
             probes,
-            max_probes: asked.most.max(probes),
-            order: asked.order,
+            max_probes: settings.most.max(probes),
+            order: settings.order,
             memory: work_mem(),
-            within,
+            within: asked.within,
             ..ScanOptions::default()
         };
         Ok(index.scan(query, options)?)
