@@ -84,14 +84,17 @@ fn cost(graph: &Graph, ef: f64, furthest: f64, scan: &Planned<'_>) -> (Cost, Cos
     let of = |visits: Visits| graph.operators(visits) * operator + scan.scattered(visits.read, graph.pages);
     // The upper levels are small and every search reads them: they are in the cache.
     let far = furthest.clamp(1.0, graph.rows.max(1.0));
-    let mut startup = graph.operators(graph.descent()) * operator;
-    if scan.sought < 1.0 && guc::iterative_scan() != Order::Off {
-        let met = (ef / scan.sought).min(far).max(ef);
-        startup += of(graph.beam(met)) + scan.tests(met);
-    } else {
-        startup += of(graph.beam(ef));
-    }
+    let descent = graph.operators(graph.descent()) * operator;
+    let tests_rows = scan.sought < 1.0 && guc::iterative_scan() != Order::Off;
+    let met = if tests_rows { (ef / scan.sought).min(far).max(ef) } else { ef };
+    let tests = if tests_rows { scan.tests(met) } else { 0.0 };
+    let startup = descent + of(graph.beam(met)) + tests;
     // A row's share of what a scan reads that goes as far as it may.
     let per_row = of(graph.beam(far)) / far;
-    (startup, startup + per_row * (graph.rows - ef).max(0.0))
+    let total = startup + per_row * (graph.rows - ef).max(0.0);
+    // The planner adds a LIMIT's share of the rest, and of the table's rows, though the first search finds what the LIMIT is for and
+    // has tested it: that much is taken off beforehand.
+    let found = (scan.wanted as f64 / scan.sought).min(met);
+    let twice = per_row * found + tests * found / met.max(1.0);
+    ((startup - twice).max(descent), total)
 }
