@@ -31,7 +31,7 @@ const UNKNOWN_BYTES: f64 = 3080.0;
 /// four of them, and takes 30 ns. The README of this crate holds the measurements.
 const CALL_OPERATORS: f64 = 3.0;
 const OPERATORS_PER_BYTE: f64 = 3.0 / 1024.0;
-const OPERATORS_PER_TOASTED_VALUE: f64 = 125.0;
+const OPERATORS_PER_TOASTED_VALUE: f64 = 300.0;
 const OPERATORS_PER_CHUNK: f64 = 17.0;
 
 /// What is known of an argument before its partner is looked at.
