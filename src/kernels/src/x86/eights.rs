@@ -19,7 +19,7 @@ impl Eights for Sse2 {
     type Whole = [__m128i; 2];
     #[inline(always)]
     fn widen(self, chunk: &[f32; 8]) -> [__m128d; 4] {
-        // SAFETY: the 32 bytes read are those of `chunk`; the loads need no alignment.
+        // SAFETY: the 32 bytes read are those of `chunk`; the loads need no alignment, and the token `self` proves the CPU feature.
         let (a, b) = unsafe { (_mm_loadu_ps(chunk.as_ptr()), _mm_loadu_ps(chunk[4..].as_ptr())) };
         op!([
             _mm_cvtps_pd(a),
@@ -101,7 +101,7 @@ impl Eights for Sse2 {
     fn lanes(self, a: [__m128d; 4]) -> [f64; 8] {
         let mut lanes = [0.0; 8];
         for (to, a) in lanes.as_chunks_mut::<2>().0.iter_mut().zip(a) {
-            // SAFETY: the 16 bytes written are those of `to`; the store needs no alignment.
+            // SAFETY: the 16 bytes written are those of `to`; the store needs no alignment, and the token `self` proves the CPU feature.
             unsafe { _mm_storeu_pd(to.as_mut_ptr(), a) };
         }
         lanes
@@ -110,7 +110,7 @@ impl Eights for Sse2 {
     fn whole_lanes(self, a: [__m128i; 2]) -> [i32; 8] {
         let mut lanes = [0; 8];
         for (to, a) in lanes.as_chunks_mut::<4>().0.iter_mut().zip(a) {
-            // SAFETY: the 16 bytes written are those of `to`; the store needs no alignment.
+            // SAFETY: the 16 bytes written are those of `to`; the store needs no alignment, and the token `self` proves the CPU feature.
             unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), a) };
         }
         lanes
@@ -122,7 +122,7 @@ impl Eights for Avx2 {
     type Whole = __m256i;
     #[inline(always)]
     fn widen(self, chunk: &[f32; 8]) -> [__m256d; 2] {
-        // SAFETY: the 32 bytes read are those of `chunk`; the load needs no alignment.
+        // SAFETY: the 32 bytes read are those of `chunk`; the load needs no alignment, and the token `self` proves the CPU feature.
         halves(self, unsafe { _mm256_loadu_ps(chunk.as_ptr()) })
     }
     #[inline(always)]
@@ -196,7 +196,7 @@ impl Eights for Avx2 {
     #[inline(always)]
     fn lanes(self, [a, b]: [__m256d; 2]) -> [f64; 8] {
         let mut lanes = [0.0; 8];
-        // SAFETY: the 64 bytes written are those of `lanes`; the stores need no alignment.
+        // SAFETY: the 64 bytes written are those of `lanes`; the stores need no alignment, and the token `self` proves the CPU feature.
         unsafe {
             _mm256_storeu_pd(lanes.as_mut_ptr(), a);
             _mm256_storeu_pd(lanes[4..].as_mut_ptr(), b);
@@ -206,7 +206,7 @@ impl Eights for Avx2 {
     #[inline(always)]
     fn whole_lanes(self, a: __m256i) -> [i32; 8] {
         let mut lanes = [0; 8];
-        // SAFETY: the 32 bytes written are those of `lanes`; the store needs no alignment.
+        // SAFETY: the 32 bytes written are those of `lanes`; the store needs no alignment, and the token `self` proves the CPU feature.
         unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), a) };
         lanes
     }
@@ -223,7 +223,7 @@ impl Eights for Avx512 {
     type Whole = __m256i;
     #[inline(always)]
     fn widen(self, chunk: &[f32; 8]) -> __m512d {
-        // SAFETY: the 32 bytes read are those of `chunk`; the load needs no alignment.
+        // SAFETY: the 32 bytes read are those of `chunk`; the load needs no alignment, and the token `self` proves the CPU feature.
         unsafe { _mm512_cvtps_pd(_mm256_loadu_ps(chunk.as_ptr())) }
     }
     #[inline(always)]
@@ -282,14 +282,14 @@ impl Eights for Avx512 {
     #[inline(always)]
     fn lanes(self, a: __m512d) -> [f64; 8] {
         let mut lanes = [0.0; 8];
-        // SAFETY: the 64 bytes written are those of `lanes`; the store needs no alignment.
+        // SAFETY: the 64 bytes written are those of `lanes`; the store needs no alignment, and the token `self` proves the CPU feature.
         unsafe { _mm512_storeu_pd(lanes.as_mut_ptr(), a) };
         lanes
     }
     #[inline(always)]
     fn whole_lanes(self, a: __m256i) -> [i32; 8] {
         let mut lanes = [0; 8];
-        // SAFETY: the 32 bytes written are those of `lanes`; the store needs no alignment.
+        // SAFETY: the 32 bytes written are those of `lanes`; the store needs no alignment, and the token `self` proves the CPU feature.
         unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), a) };
         lanes
     }
