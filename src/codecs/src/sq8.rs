@@ -18,7 +18,7 @@ use crate::bytes::{CONTENT, float, integer, key, split};
 use crate::codec::Codec;
 use crate::value::{Dense, norm};
 use crate::{Error, Metric, OwnedValue, Result, Value};
-use kite_kernels::{Kernels, Steps};
+use kite_kernels::{FAN, Kernels, Steps};
 
 const HEADER: usize = 24;
 /// Elements that are decoded at a time, on the stack.
@@ -175,14 +175,12 @@ impl Sq8 {
         products.lower_bound(self.metric, self.slack, query.norm, stored_norm_range(x.norm))
     }
 
-    /// The key of one stored vector as seen from another, but for l1.
+    /// The key of one stored vector as seen from another, from the product of their codes; not for l1.
     #[inline(always)]
-    fn between_parsed(&self, a: &Stored<'_>, b: &Stored<'_>) -> f32 {
-        let integers = f64::from((self.kernels.u8.dot)(a.codes, b.codes));
-        let dot = self.dims as f64 * a.offset * b.offset
-            + a.offset * b.step * f64::from(b.sum)
-            + b.offset * a.step * f64::from(a.sum)
-            + a.step * b.step * integers;
+    fn between_parsed(&self, a: &Stored<'_>, b: &Stored<'_>, integers: u32) -> f32 {
+        // What depends on `a` alone is taken out of loops.
+        let dot = b.offset * (self.dims as f64 * a.offset + a.step * f64::from(a.sum))
+            + b.step * (a.offset * f64::from(b.sum) + a.step * f64::from(integers));
         self.key(dot, a.squared() + b.squared(), a.error * a.error + b.error * b.error)
     }
 
@@ -341,14 +339,14 @@ impl Codec for Sq8 {
         if self.metric == Metric::L1 {
             return Ok(key(self.l1(&self.values(&a), &b)));
         }
-        Ok(self.between_parsed(&a, &b))
+        Ok(self.between_parsed(&a, &b, (self.kernels.u8.dot)(a.codes, b.codes)))
     }
 
     #[inline]
     fn between_each<'b>(
         &self,
         a: &[u8],
-        others: impl Iterator<Item = &'b [u8]>,
+        mut others: impl Iterator<Item = &'b [u8]>,
         keys: &mut Vec<f32>,
     ) -> Result<()> {
         let a = self.parse(a)?;
@@ -359,9 +357,22 @@ impl Codec for Sq8 {
             }
             return Ok(());
         }
-        // What depends on `a` alone is taken out of the loop.
-        for b in others {
-            keys.push(self.between_parsed(&a, &self.parse(b)?));
+        while let Some(b) = others.next() {
+            // `a` stands for those that are missing in the last turn.
+            let (mut fan, mut count) = ([a; FAN], 1);
+            fan[0] = self.parse(b)?;
+            for (place, b) in fan[1..].iter_mut().zip(&mut others) {
+                *place = self.parse(b)?;
+                count += 1;
+            }
+            if count == 1 {
+                keys.push(self.between_parsed(&a, &fan[0], (self.kernels.u8.dot)(a.codes, fan[0].codes)));
+                continue;
+            }
+            let integers = (self.kernels.u8.dots)(a.codes, fan.map(|b| b.codes));
+            for (b, integers) in fan.iter().zip(integers).take(count) {
+                keys.push(self.between_parsed(&a, b, integers));
+            }
         }
         Ok(())
     }

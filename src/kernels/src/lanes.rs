@@ -61,6 +61,15 @@ pub(crate) trait Integers: Lanes<u8> + Lanes<i8, V = <Self as Lanes<u8>>::V> {
     fn difference_i8(self, a: ByteVector<Self>, b: ByteVector<Self>) -> ByteVector<Self>;
     /// The value of sums made by `dot_u8`.
     fn total_u8(self, sum: Self::Acc) -> u32;
+    /// Those of several sums: in registers of many lanes less work together than one by one.
+    #[inline(always)]
+    fn totals_u8<const N: usize>(self, sums: [Self::Acc; N]) -> [u32; N] {
+        let mut totals = [0; N];
+        for n in 0..N {
+            totals[n] = self.total_u8(sums[n]);
+        }
+        totals
+    }
     /// The value of sums made by `dot_i8`.
     fn total_i8(self, sum: Self::Acc) -> i32;
 }

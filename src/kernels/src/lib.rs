@@ -68,6 +68,9 @@ pub struct Dense<E: 'static> {
     pub norm_squared: fn(&[E]) -> f64,
 }
 
+/// How many slices a kernel meets at once that takes one and several others.
+pub const FAN: usize = 4;
+
 /// Integer kernels over two byte-sized slices of equal length (codes of scalar quantisers); panics when lengths differ.
 ///
 /// Exact up to 66,051 elements, whatever they are; a longer sum that does not fit its type wraps.
@@ -75,6 +78,8 @@ pub struct Dense<E: 'static> {
 pub struct Bytes<E: 'static, S: 'static> {
     /// Σ aᵢ·bᵢ
     pub dot: fn(&[E], &[E]) -> S,
+    /// [`Bytes::dot`] of one slice and each of several, in less time than one by one.
+    pub dots: fn(&[E], [&[E]; FAN]) -> [S; FAN],
     /// Σ (aᵢ − bᵢ)²
     pub l2_squared: fn(&[E], &[E]) -> u32,
 }

@@ -52,6 +52,9 @@ macro_rules! bytes {
             dot: $crate::set::entry!($features $token, |isa, a: &[$e], b: &[$e]| -> $sum {
                 $crate::pass::pass::<$crate::sums::ByteDot, _, _>(isa, a, b)
             }),
+            dots: $crate::set::entry!($features $token, |isa, a: &[$e], others: [&[$e]; $crate::FAN]| -> [$sum; $crate::FAN] {
+                $crate::pass::fan::<$crate::sums::ByteDot, _, _, _>(isa, a, others)
+            }),
             l2_squared: $crate::set::entry!($features $token, |isa, a: &[$e], b: &[$e]| -> u32 {
                 $crate::pass::pass::<$crate::sums::ByteL2Squared, _, _>(isa, a, b)
             }),

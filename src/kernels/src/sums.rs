@@ -94,7 +94,7 @@ impl<E, S: FloatLanes<E>> Sum<S, E> for NormSquared {
 
 /// A sum over bytes of type `$e`.
 macro_rules! byte_sum {
-    ($name:ident, $e:ty => $out:ty, $total:ident, |$isa:ident, $sum:ident, $a:ident, $b:ident| $step:expr) => {
+    ($name:ident, $e:ty => $out:ty, $total:ident $($totals:ident)?, |$isa:ident, $sum:ident, $a:ident, $b:ident| $step:expr) => {
         impl<S: Integers> Sum<S, $e> for $name {
             type Acc = S::Acc;
             type Out = $out;
@@ -114,12 +114,16 @@ macro_rules! byte_sum {
             fn finish(isa: S, sum: S::Acc) -> $out {
                 isa.$total(sum)
             }
+            $(#[inline(always)]
+            fn finish_all<const N: usize>(isa: S, sums: [S::Acc; N]) -> [$out; N] {
+                isa.$totals(sums)
+            })?
         }
     };
 }
 
 pub(crate) struct ByteDot;
-byte_sum!(ByteDot, u8 => u32, total_u8, |isa, sum, a, b| isa.dot_u8(sum, a, b));
+byte_sum!(ByteDot, u8 => u32, total_u8 totals_u8, |isa, sum, a, b| isa.dot_u8(sum, a, b));
 byte_sum!(ByteDot, i8 => i32, total_i8, |isa, sum, a, b| isa.dot_i8(sum, a, b));
 
 pub(crate) struct ByteL2Squared;

@@ -105,10 +105,15 @@ fn keys_agree() {
                 let exact = scorer.exact(&query, &payload(&scorer, &x)).unwrap();
                 let (a, b) = (payload(&scorer, &q), payload(&scorer, &x));
                 let between = scorer.between(&a, &b).unwrap();
-                let mut many = Vec::new();
-                scorer.between_each(&a, [&*b, &*a, &*b].into_iter(), &mut many).unwrap();
                 let itself = scorer.between(&a, &a).unwrap();
-                assert_eq!(many, [between, itself, between], "{spec:?}");
+                let others = [(&b, between), (&a, itself)].into_iter().cycle();
+                for count in 0..10 {
+                    let mut many = vec![0.5];
+                    let payloads = others.clone().take(count).map(|(payload, _)| &**payload);
+                    scorer.between_each(&a, payloads, &mut many).unwrap();
+                    let keys = others.clone().take(count).map(|(_, key)| key);
+                    assert!(many.iter().copied().eq([0.5].into_iter().chain(keys)), "{spec:?}: {many:?}");
+                }
                 let full_query = full.prepare(Some(q.as_ref())).unwrap();
                 let operator = full.operator(&full_query, &payload(&full, &x)).unwrap().unwrap();
                 let distance = spec.metric.distance_of_key(exact);

@@ -165,13 +165,22 @@ struct Worker {
     entries: Vec<Candidate>,
     chosen: Vec<Candidate>,
     links: Vec<u32>,
+    /// How far those are.
+    keys: Vec<f32>,
     back: Vec<Back>,
 }
 
 impl Worker {
     fn new(nodes: usize, parameters: &Parameters) -> Result<Self, Stopped> {
         let searcher = Searcher::new(nodes, parameters.ef_construction)?;
-        Ok(Self { searcher, entries: Vec::new(), chosen: Vec::new(), links: Vec::new(), back: Vec::new() })
+        Ok(Self {
+            searcher,
+            entries: Vec::new(),
+            chosen: Vec::new(),
+            links: Vec::new(),
+            keys: Vec::new(),
+            back: Vec::new(),
+        })
     }
 
     /// Gives a new node its links on all of its levels, and notes the links back.
@@ -214,13 +223,15 @@ impl Worker {
         if self.links.len() + back.len() <= capacity {
             self.links.extend(back.iter().map(|link| link.source));
         } else {
+            // All are looked at, so that they are waited for together.
+            self.links.iter().for_each(|&node| distances.prefetch(node));
+            back.iter().for_each(|link| distances.prefetch(link.source));
+            distances.each(target, &self.links, &mut self.keys);
             self.entries.clear();
-            self.entries.extend(
-                self.links
-                    .iter()
-                    .map(|&node| Candidate { distance: distances.between(target, node), node })
-                    .chain(back.iter().map(|link| Candidate { distance: link.distance, node: link.source })),
-            );
+            let known = self.links.iter().zip(&self.keys);
+            self.entries.extend(known.map(|(&node, &distance)| Candidate { distance, node }));
+            let new = back.iter().map(|link| Candidate { distance: link.distance, node: link.source });
+            self.entries.extend(new);
             self.entries.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
             select(distances, &self.entries, (capacity, parameters.choice), &mut self.chosen);
             self.links.clear();

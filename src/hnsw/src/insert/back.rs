@@ -1,16 +1,15 @@
 //! The links that lead to a new vertex: one record each.
 
 use super::New;
+use super::choose::{candidates, choose};
 use super::near::Neighbour;
 use crate::Result;
-use crate::build::{Choice, select_by};
 use crate::format::{Entry, Link, List, ListBuf, NODES, append};
 use crate::index::Index;
 use crate::lists::{capacity_for, is_live};
 use crate::payloads::{Fate, Payloads, fetch_and_see};
-use crate::pool::Candidate;
 use crate::reachable::Neighbours;
-use crate::search::damaged;
+use crate::search::damaged_among;
 use kite_pages::{At, PageStore, PageTxn};
 
 /// How often a list that others change meanwhile is tried again before the link is given up.
@@ -125,25 +124,23 @@ impl<S: PageStore> Index<'_, S> {
             lists[place] = vertex.list(seen.level);
         })?;
         let Fate::Live(centre) = fates[own] else { return Ok(None) };
-        let between = |a: u32, b: u32| self.scorer.between(payloads.get(a), payloads.get(b));
-        let mut candidates = Vec::with_capacity(links.len());
-        let mut number_of = vec![0; links.len()];
-        for (node, &fate) in (0..).zip(&fates[..own]) {
-            if let Fate::Live(number) = fate {
-                let distance = between(centre, number).map_err(damaged(links[node as usize].block()))?;
-                number_of[node as usize] = number;
-                candidates.push(Candidate { distance, node });
+        let payload = |node: u32| match fates[node as usize] {
+            Fate::Live(number) => payloads.get(number),
+            _ => &[],
+        };
+        let live = (0..own as u32).filter(|&node| matches!(fates[node as usize], Fate::Live(_)));
+        let choose_live = || {
+            let mut all = candidates(&self.scorer, payloads.get(centre), live.clone(), payload)?;
+            let mut chosen = all.clone();
+            if all.len() > slots {
+                chosen = choose(&self.scorer, &mut all, slots, payload)?;
             }
-        }
-        let mut chosen = candidates.clone();
-        if candidates.len() > slots {
-            candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
-            let choice = Choice::of(self.meta.spec.metric);
-            select_by(&candidates, (slots, choice), &mut chosen, |a, b| {
-                between(number_of[a as usize], number_of[b as usize])
-                    .map_err(damaged(links[a as usize].block()))
-            })?;
-        }
+            Ok((all, chosen))
+        };
+        let (candidates, chosen) = choose_live().map_err(|error| {
+            let all = live.clone().map(|node| (links[node as usize].block(), payload(node)));
+            damaged_among(&self.scorer, all, target.block())(error)
+        })?;
         let mut kept: Vec<usize> = chosen.iter().map(|candidate| candidate.node as usize).collect();
         if must {
             kept.retain(|&place| place != last);

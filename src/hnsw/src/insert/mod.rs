@@ -14,6 +14,7 @@
 //! what others may have changed is written only if it is still the list that was read.
 
 mod back;
+mod choose;
 mod entry;
 mod frame;
 mod near;

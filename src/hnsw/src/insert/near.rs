@@ -1,13 +1,13 @@
 //! Searching for the neighbours of a new vertex.
 
 use super::New;
-use crate::build::{Choice, select_by};
+use super::choose::{candidates, choose};
 use crate::format::{Entry, Link, META_BLOCK, Place, Vertex};
 use crate::grow::{lengthen, push};
 use crate::index::Index;
 use crate::payloads::Payloads;
 use crate::pool::Candidate;
-use crate::search::{Beam, Limits, Probe, Ranked, Sink, damaged, descend};
+use crate::search::{Beam, Limits, Probe, Ranked, Sink, damaged, damaged_among, descend};
 use crate::{Error, Result};
 use kite_pages::{BlockNo, ItemRef, PageStore};
 
@@ -165,18 +165,14 @@ impl<S: PageStore> Index<'_, S> {
         best: &[Ranked],
     ) -> Result<Vec<Neighbour>> {
         let block = |node| beam.link(node).block();
-        let mut candidates = Vec::with_capacity(best.len());
-        for node in best.iter().map(|ranked| ranked.node()) {
-            let distance =
-                self.scorer.between(new.payload, met.payload(node)).map_err(damaged(block(node)))?;
-            candidates.push(Candidate { distance, node });
-        }
-        candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
-        let mut chosen = Vec::new();
-        let choice = Choice::of(self.meta.spec.metric);
-        select_by(&candidates, (self.meta.slots(level), choice), &mut chosen, |a, b| {
-            self.scorer.between(met.payload(a), met.payload(b)).map_err(damaged(block(a)))
-        })?;
+        let nodes = best.iter().map(|ranked| ranked.node());
+        let payload = |node| met.payload(node);
+        let chosen = candidates(&self.scorer, new.payload, nodes.clone(), payload)
+            .and_then(|mut all| choose(&self.scorer, &mut all, self.meta.slots(level), payload))
+            .map_err(|error| {
+                let all = nodes.map(|node| (block(node), payload(node)));
+                damaged_among(&self.scorer, all, self.meta.entry.block())(error)
+            })?;
         let entry = |candidate: &Candidate| {
             let node = candidate.node;
             let code = match beam.code(node, self.shape) {

@@ -13,7 +13,7 @@ mod seen;
 
 pub(crate) use beam::Beam;
 pub(crate) use descend::descend;
-pub(crate) use probe::{Limits, Probe, Sink, damaged};
+pub(crate) use probe::{Limits, Probe, Sink, damaged, damaged_among};
 pub(crate) use ranked::Ranked;
 pub use scan::{Distance, Limit, Order, Row, Scan, ScanOptions};
 pub(crate) use seen::Seen;

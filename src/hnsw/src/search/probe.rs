@@ -88,3 +88,14 @@ pub(crate) fn damaged(block: BlockNo) -> impl Fn(kite_codecs::Error) -> kite_pag
         },
     }
 }
+
+/// The same, on the block of the first of these payloads that cannot be compared, not even with itself; on `otherwise` if all can.
+#[cold]
+pub(crate) fn damaged_among<'p>(
+    scorer: &Scorer,
+    mut payloads: impl Iterator<Item = (BlockNo, &'p [u8])>,
+    otherwise: BlockNo,
+) -> impl Fn(kite_codecs::Error) -> kite_pages::Error {
+    let found = payloads.find(|(_, payload)| scorer.between(payload, payload).is_err());
+    damaged(found.map_or(otherwise, |(block, _)| block))
+}

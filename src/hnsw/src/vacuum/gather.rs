@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::format::{CHUNKS, Link, List, NODES, Place, Vertex, VertexBuf};
+use crate::grow::lengthen;
 use crate::index::Index;
 use crate::payloads::Payloads;
 use crate::search::Seen;
@@ -20,7 +21,7 @@ pub(super) struct Met {
     pub(super) link: Link,
     /// Its list on the level in question, once it is read and has rows.
     pub(super) list: Link,
-    /// Where its code is in [`Gather::code`].
+    /// The number of its code, where a list had one of the current frame.
     code: Option<u32>,
     /// The number of its payload, once it is read and has rows.
     pub(super) payload: Option<u32>,
@@ -33,7 +34,10 @@ pub(super) struct Gather {
     seen: Seen,
     /// All that were met, in the order in which they were.
     pub(super) met: Vec<Met>,
+    /// Codes one after the other, and their factors.
     codes: Vec<u8>,
+    factors: Vec<u8>,
+    estimates: Vec<f32>,
     pub(super) payloads: Payloads,
     /// Lists of dead vertices that are still to be read, with their owners.
     lists: Vec<(Link, Link)>,
@@ -52,6 +56,8 @@ impl Gather {
             seen: Seen::default(),
             met: Vec::new(),
             codes: Vec::new(),
+            factors: Vec::new(),
+            estimates: Vec::new(),
             payloads: Payloads::default(),
             lists: Vec::new(),
             chained: Vec::new(),
@@ -68,6 +74,7 @@ impl Gather {
         self.seen.insert(owner.place())?;
         self.met.clear();
         self.codes.clear();
+        self.factors.clear();
         self.payloads.clear();
         self.bytes = 0;
         self.lists.clear();
@@ -89,10 +96,11 @@ impl Gather {
             }
             let mut code = None;
             if coded && let Some((bits, factors)) = list.code(place, index.shape) {
-                self.codes.try_reserve(index.shape.beside()).map_err(|_| out_of_memory(bits.len()))?;
-                code = Some(self.codes.len() as u32);
+                self.codes.try_reserve(bits.len()).map_err(|_| out_of_memory(bits.len()))?;
+                self.factors.try_reserve(factors.len()).map_err(|_| out_of_memory(factors.len()))?;
+                code = Some(self.codes.len().checked_div(bits.len()).unwrap_or(0) as u32);
                 self.codes.extend_from_slice(bits);
-                self.codes.extend_from_slice(factors);
+                self.factors.extend_from_slice(factors);
             }
             self.met.push(Met { link, list: Link::NONE, code, payload: None });
         }
@@ -100,8 +108,8 @@ impl Gather {
     }
 
     /// Reads all that were met, and what the dead ones among them lead to. When those are few, what the dead ones among them
-    /// lead to in turn, until there are `enough` that have rows.
-    pub(super) fn read<S: PageStore>(&mut self, index: &Index<'_, S>, enough: usize) -> Result<()> {
+    /// lead to in turn, until there are `enough` that have rows. `own` is the number of the payload of the list's vertex.
+    pub(super) fn read<S: PageStore>(&mut self, index: &Index<'_, S>, own: u32, enough: usize) -> Result<()> {
         let (mut vertices, mut lists) = (0, 0);
         loop {
             self.read_vertices(index, vertices)?;
@@ -112,6 +120,7 @@ impl Gather {
             }
             lists += self.lists.len();
             self.read_lists(index)?;
+            self.keep_nearest(index, own, vertices)?;
             index.store.check_interrupts()?;
         }
     }
@@ -132,9 +141,42 @@ impl Gather {
     }
 
     /// Code and factors of the current frame, where a list had them.
-    pub(super) fn code<S>(&self, index: &Index<'_, S>, met: Met) -> Option<&[u8]> {
+    pub(super) fn code<S>(&self, index: &Index<'_, S>, met: Met) -> Option<Vec<u8>> {
         let at = met.code? as usize;
-        self.codes.get(at..at + index.shape.beside())
+        let (code, factors) = (index.scorer.code_len(), index.scorer.factors_len());
+        let bits = self.codes.get(at * code..(at + 1) * code)?;
+        Some([bits, self.factors.get(at * factors..(at + 1) * factors)?].concat())
+    }
+
+    /// Of those met from a place on, which are neighbours of dead vertices, forgets all but those that are nearest by their codes: three
+    /// for each four slots of the list. With so many the list gets what it would get with all, and few payloads are read. On upper levels there
+    /// are few, and where a code is missing nothing is known.
+    fn keep_nearest<S: PageStore>(&mut self, index: &Index<'_, S>, own: u32, from: usize) -> Result<()> {
+        let near = index.meta.slots(self.level) * 3 / 4;
+        let beyond = self.met.get(from..).unwrap_or_default();
+        if self.level > 0 || beyond.len() <= near || near == 0 || beyond.iter().any(|met| met.code.is_none())
+        {
+            return Ok(());
+        }
+        let first = beyond[0].code.map_or(0, |code| code as usize);
+        let (codes, factors) = (index.scorer.code_len() * first, index.scorer.factors_len() * first);
+        let (Some(codes), Some(factors)) = (self.codes.get(codes..), self.factors.get(factors..)) else {
+            return Ok(());
+        };
+        let query = index.scorer.prepare_of(self.payloads.get(own))?;
+        let mut estimates = std::mem::take(&mut self.estimates);
+        estimates.clear();
+        lengthen(&mut estimates, beyond.len(), 0.0)?;
+        index.scorer.estimate(&query, codes, factors, &mut estimates)?;
+        let (mut sorted, mut of) = (estimates.clone(), estimates.iter());
+        let (_, &mut farthest, _) = sorted.select_nth_unstable_by(near - 1, f32::total_cmp);
+        let mut places = 0..;
+        self.met.retain(|_| {
+            places.next().is_some_and(|place: usize| place < from)
+                || of.next().is_some_and(|estimate| estimate.total_cmp(&farthest).is_le())
+        });
+        self.estimates = estimates;
+        Ok(())
     }
 
     fn alive(&self) -> usize {
@@ -213,4 +255,79 @@ impl Gather {
 
 fn out_of_memory(bytes: usize) -> kite_pages::Error {
     kite_pages::Error::OutOfMemory { bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+    use crate::format::vertices;
+    use crate::testing::{built, spec, vectors};
+    use kite_codecs::{Metric, PayloadKind};
+    use kite_pages::MemStore;
+
+    /// Vertices with the keys that they have as seen from the owner of the list.
+    fn keys(gather: &Gather, index: &Index<'_, MemStore>, own: u32, of: &[Met]) -> Vec<(u64, f32)> {
+        let mut payloads = Payloads::default();
+        let links: Vec<Link> = of.iter().map(|met| met.link).collect();
+        crate::payloads::fetch(index.store, &links, &mut payloads).unwrap();
+        let between = |payload| index.scorer.between(gather.payloads.get(own), payload).unwrap();
+        links.iter().map(|link| link.place()).zip(payloads.iter().map(between)).collect()
+    }
+
+    #[test]
+    fn the_nearest_of_what_dead_vertices_lead_to_are_kept() {
+        for code_bits in [0, 1, 2] {
+            let store = MemStore::new();
+            let spec = spec(Metric::L2, PayloadKind::Sq8, code_bits, 64);
+            let index =
+                built(&store, &Options { spec, m: 8, ef_construction: 40, seed: 3 }, &vectors(900, 64, 3));
+            let (mut forgotten, mut near_kept, mut near) = (0, 0, 0);
+            for block in 1..store.len().min(40) {
+                let page = store.read(block).unwrap();
+                let (owner, list, payload) = {
+                    let view = page.view(NODES).unwrap();
+                    let (owner, vertex) = vertices(view, block).next().unwrap().unwrap();
+                    let Place::Here(payload) = vertex.payload().unwrap() else { panic!("a small vector") };
+                    (owner, vertex.list(0), payload.to_vec())
+                };
+                drop(page);
+                let mut gather = Gather::new(1 << 20);
+                gather.begin(owner, 0).unwrap();
+                let own = gather.keep(&payload).unwrap();
+                // As if all of its neighbours were dead.
+                gather.lists.push((list, owner));
+                gather.read_lists(&index).unwrap();
+                let first = gather.met.clone();
+                for met in &first {
+                    let page = store.read(met.link.block()).unwrap();
+                    let view = page.view(NODES).unwrap();
+                    let vertex = met.link.find::<Vertex<'_>>(view, ()).unwrap().unwrap();
+                    gather.lists.push((vertex.list(0), met.link));
+                }
+                gather.read_lists(&index).unwrap();
+                let all = gather.met.clone();
+                gather.keep_nearest(&index, own, first.len()).unwrap();
+                assert!(
+                    gather.met[..first.len()].iter().map(|met| met.link).eq(first.iter().map(|met| met.link))
+                );
+                let kept = &gather.met[first.len()..];
+                assert!(kept.len() <= 12 || code_bits == 0 && kept.len() == all.len() - first.len());
+                forgotten += all.len() - gather.met.len();
+                let mut by_key = keys(&gather, &index, own, &all[first.len()..]);
+                by_key.sort_unstable_by(|(_, a), (_, b)| a.total_cmp(b));
+                for (place, _) in by_key.iter().take(6) {
+                    near += 1;
+                    near_kept += usize::from(kept.iter().any(|met| met.link.place() == *place));
+                }
+                for met in kept {
+                    let code = gather.code(&index, *met).map(|code| code.len());
+                    assert_eq!(code, (code_bits > 0).then(|| index.shape.beside()));
+                }
+            }
+            // Distances between noise hardly differ, and so short codes say little; by chance it would be one in seven.
+            assert!(near > 100 && near_kept * 2 > near, "{near_kept} of {near}");
+            assert!((forgotten > 500) == (code_bits > 0), "{forgotten}");
+        }
+    }
 }

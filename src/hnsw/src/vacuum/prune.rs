@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::pool::Candidate;
 use kite_codecs::{Metric, Scorer};
+use kite_kernels::FAN;
 
 /// By how much a way over another neighbour may be longer before a direct link is worth a slot; Singh et al., "FreshDiskANN",
 /// 2021. At 1.0 a list loses with every repair, since it keeps only what the paper's heuristic would have chosen.
@@ -58,31 +59,22 @@ impl<'a> Pruning<'a> {
         payload: impl Fn(u32) -> &'p [u8],
         most: usize,
     ) -> Result<Vec<Candidate>> {
-        let mut seen = Seen { pruning: self, payload, longest: self.norm(own)?, chosen: Vec::new() };
         let mut distances = Vec::with_capacity(nodes.len());
-        self.scorer.between_each(own, nodes.iter().map(|&node| (seen.payload)(node)), &mut distances)?;
-        let mut left = Vec::with_capacity(nodes.len());
+        self.scorer.between_each(own, nodes.iter().map(|&node| payload(node)), &mut distances)?;
+        let mut longest = self.norm(own)?;
+        let mut candidates = Vec::with_capacity(nodes.len());
         for (node, distance) in nodes.into_iter().zip(distances) {
-            left.push((Candidate { distance, node }, 0));
-            if self.rule.product {
-                seen.longest = seen.longest.max(self.norm((seen.payload)(node))?);
-            }
+            let norm = self.norm(payload(node))?;
+            longest = longest.max(norm);
+            candidates.push((Candidate { distance, node }, norm));
         }
-        left.sort_unstable_by(|(a, _), (b, _)| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
-        for factor in [1.0, self.rule.factor] {
-            let mut hidden = Vec::with_capacity(left.len());
-            for (candidate, by) in left {
-                if seen.chosen.len() == most {
-                    return Ok(seen.chosen);
-                }
-                match seen.hider(candidate, by, factor)? {
-                    Some(by) => hidden.push((candidate, by)),
-                    None => seen.chosen.push(candidate),
-                }
-            }
-            left = hidden;
-        }
-        Ok(seen.chosen)
+        candidates
+            .sort_unstable_by(|(a, _), (b, _)| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
+        let all = candidates.into_iter().map(|(node, norm)| Waiting::new(node, -longest * norm)).collect();
+        let mut contest = Contest { scorer: self.scorer, payload, all, chosen: Vec::new(), keys: Vec::new() };
+        contest.by_columns(most)?;
+        contest.by_rows(self.rule.factor, most)?;
+        Ok(contest.chosen)
     }
 
     /// The norm of a vector where the rule needs it, and 0 elsewhere: the key that it has as seen from itself is the negative
@@ -95,31 +87,108 @@ impl<'a> Pruning<'a> {
     }
 }
 
-/// What has been chosen, as a candidate sees it.
-struct Seen<'a, F> {
-    pruning: &'a Pruning<'a>,
-    payload: F,
-    /// The largest norm around.
-    longest: f32,
-    chosen: Vec<Candidate>,
+/// A candidate.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    candidate: Candidate,
+    /// What its keys lie above.
+    floor: f32,
+    is_chosen: bool,
+    /// How near the nearest of the first `compared` of the chosen is.
+    nearest: f32,
+    compared: usize,
 }
 
-impl<'p, F: Fn(u32) -> &'p [u8]> Seen<'_, F> {
-    /// The place of one of the chosen that is so much nearer to the candidate that the way over it will do. The one at `first`
-    /// is looked at first.
-    fn hider(&self, candidate: Candidate, first: usize, factor: f32) -> Result<Option<usize>> {
-        let payload = (self.payload)(candidate.node);
-        let floor = -self.longest * self.pruning.norm(payload)?;
-        let direct = candidate.distance - floor;
-        let places = (first..self.chosen.len()).chain(0..first.min(self.chosen.len()));
-        for place in places {
-            let other = (self.payload)(self.chosen[place].node);
-            let between = self.pruning.scorer.between(other, payload)? - floor;
-            if factor * between.max(0.0) < direct {
-                return Ok(Some(place));
+impl Waiting {
+    fn new(candidate: Candidate, floor: f32) -> Self {
+        Self { candidate, floor, is_chosen: false, nearest: f32::INFINITY, compared: 0 }
+    }
+
+    /// Takes note of how near the next of the chosen is.
+    #[inline]
+    fn meet(&mut self, key: f32) {
+        self.nearest = self.nearest.min((key - self.floor).max(0.0));
+    }
+
+    /// Whether the way over the nearest of the chosen will do.
+    #[inline]
+    fn is_hidden(&self, factor: f32) -> bool {
+        factor * self.nearest < self.candidate.distance - self.floor
+    }
+}
+
+/// Candidates, nearest first, and what has been chosen of them. No two are compared twice.
+struct Contest<'a, F> {
+    scorer: &'a Scorer,
+    payload: F,
+    all: Vec<Waiting>,
+    chosen: Vec<Candidate>,
+    keys: Vec<f32>,
+}
+
+impl<'p, F: Fn(u32) -> &'p [u8]> Contest<'_, F> {
+    /// Chooses those that none of the chosen hides, until there are `most`.
+    ///
+    /// These are few, so that all candidates are looked at, and each of the chosen is compared with all that are left at once. One
+    /// candidate after the other, the processor would wait for each result to know whether to go on.
+    fn by_columns(&mut self, most: usize) -> Result<()> {
+        let mut open: Vec<usize> = (0..self.all.len()).collect();
+        while let Some(&first) = open.first()
+            && self.chosen.len() < most
+        {
+            open.remove(0);
+            let Candidate { node, .. } = self.choose(first);
+            let payloads = open.iter().map(|&place| (self.payload)(self.all[place].candidate.node));
+            self.keys.clear();
+            self.scorer.between_each((self.payload)(node), payloads, &mut self.keys)?;
+            let (mut keys, compared) = (self.keys.iter(), self.chosen.len());
+            open.retain(|&place| {
+                let waiting = &mut self.all[place];
+                keys.next().into_iter().for_each(|&key| waiting.meet(key));
+                waiting.compared = compared;
+                !waiting.is_hidden(1.0)
+            });
+        }
+        Ok(())
+    }
+
+    /// Chooses of the others those that none of the chosen hides by this factor. Most are hidden by those that they have met, and
+    /// many are never looked at, so that one comes after the other.
+    fn by_rows(&mut self, factor: f32, most: usize) -> Result<()> {
+        for place in 0..self.all.len() {
+            if self.chosen.len() >= most {
+                break;
+            }
+            if !self.all[place].is_chosen && !self.is_hidden(place, factor)? {
+                self.choose(place);
             }
         }
-        Ok(None)
+        Ok(())
+    }
+
+    fn choose(&mut self, place: usize) -> Candidate {
+        let chosen = &mut self.all[place];
+        chosen.is_chosen = true;
+        self.chosen.push(chosen.candidate);
+        chosen.candidate
+    }
+
+    /// Whether one of the chosen hides a candidate. Several are compared with it at a time: together they cost less, but the first may
+    /// be enough.
+    fn is_hidden(&mut self, place: usize, factor: f32) -> Result<bool> {
+        let waiting = &mut self.all[place];
+        while !waiting.is_hidden(factor) {
+            let next = self.chosen[waiting.compared..].iter().take(FAN);
+            if next.len() == 0 {
+                return Ok(false);
+            }
+            let others = next.map(|other| (self.payload)(other.node));
+            self.keys.clear();
+            self.scorer.between_each((self.payload)(waiting.candidate.node), others, &mut self.keys)?;
+            self.keys.iter().for_each(|&key| waiting.meet(key));
+            waiting.compared += self.keys.len();
+        }
+        Ok(true)
     }
 }
 

@@ -13,9 +13,9 @@ use crate::lists::capacity_for;
 use crate::payloads::{Fate, Payloads, fetch};
 use crate::pool::Candidate;
 use crate::reachable::Neighbours;
-use crate::search::damaged;
+use crate::search::damaged_among;
 use crate::{Error, Result};
-use kite_pages::{At, BlockNo, PageStore, PageTxn, View};
+use kite_pages::{At, PageStore, PageTxn, View};
 
 /// How often a list that others change meanwhile is tried before its dead links are merely dropped.
 const ATTEMPTS: usize = 8;
@@ -43,9 +43,15 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
                 self.index.refresh()?;
                 continue;
             }
-            self.gather.read(self.index, self.enough(broken.seen.level))?;
+            self.gather.read(self.index, broken.payload, self.enough(broken.seen.level))?;
             let repaired = self.repaired(&broken).map_err(|error| match error {
-                Error::Codecs(error) => damaged(self.block_of_damage(&broken))(error).into(),
+                Error::Codecs(error) => {
+                    let gather = &self.gather;
+                    let payload = |number| gather.payloads.get(number);
+                    let met = gather.met.iter();
+                    let all = met.filter_map(|met| Some((met.link.block(), payload(met.payload?))));
+                    damaged_among(&self.index.scorer, all, broken.owner.block())(error).into()
+                }
                 error => error,
             })?;
             if self.index.rewrite(broken.owner, list, &broken.seen, &repaired)? {
@@ -134,7 +140,7 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         for place in kept {
             let met = self.gather.met[place];
             let code = match (self.gather.code(self.index, met), met.payload) {
-                (Some(code), _) => code.to_vec(),
+                (Some(code), _) => code,
                 (None, Some(payload)) => {
                     self.index.code_of(self.gather.payloads.get(payload), met.link.block())?
                 }
@@ -150,17 +156,6 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             capacity = capacity_for(entries.len(), slots);
         }
         Ok(ListBuf { frame: self.index.meta.frame, capacity, entries, ..*seen })
-    }
-
-    /// The block of the vertex among those at hand whose payload cannot be compared, not even with itself.
-    #[cold]
-    fn block_of_damage(&self, broken: &Broken) -> BlockNo {
-        let is_damaged = |number: u32| {
-            let payload = self.gather.payloads.get(number);
-            self.index.scorer.between(payload, payload).is_err()
-        };
-        let met = self.gather.met.iter().find(|met| met.payload.is_some_and(is_damaged));
-        met.map_or(broken.owner.block(), |met| met.link.block())
     }
 
     fn choose(&self, broken: &Broken) -> Result<Vec<Candidate>> {

@@ -243,6 +243,10 @@ impl Integers for Avx512 {
         self.total_i8(sum).cast_unsigned()
     }
     #[inline(always)]
+    fn totals_u8<const N: usize>(self, sums: [__m512i; N]) -> [u32; N] {
+        Mixed::totals(self, sums).map(i32::cast_unsigned)
+    }
+    #[inline(always)]
     fn total_i8(self, sum: __m512i) -> i32 {
         op!(_mm512_reduce_add_epi32(sum))
     }

@@ -97,6 +97,15 @@ impl<S: Dpbusd> Integers for Vnni<S> {
         self.0.total_u8(Integers::merge(self.0, sum, twice))
     }
     #[inline(always)]
+    fn totals_u8<const N: usize>(self, sums: [Self::Acc; N]) -> [u32; N] {
+        let mut whole = [Integers::zero(self.0); N];
+        for n in 0..N {
+            let [sum, offset] = sums[n];
+            whole[n] = Integers::merge(self.0, sum, Integers::merge(self.0, offset, offset));
+        }
+        self.0.totals_u8(whole)
+    }
+    #[inline(always)]
     fn total_i8(self, [sum, offset]: Self::Acc) -> i32 {
         let twice = Integers::merge(self.0, offset, offset);
         self.0.total_i8(self.0.sub_i32(sum, twice))

@@ -12,10 +12,18 @@ fn check(set: &'static Kernels, a: &[u8], b: &[u8]) {
     let length = a.len();
     assert_eq!(i64::from((set.u8.dot)(a, b)), sum(&dot, i64::from), "u8 dot of {length}");
     assert_eq!(i64::from((set.u8.l2_squared)(a, b)), sum(&l2, i64::from), "u8 l2² of {length}");
+    let dots = [(set.u8.dot)(a, b), (set.u8.dot)(a, a), (set.u8.dot)(a, b), (set.u8.dot)(a, a)];
+    assert_eq!((set.u8.dots)(a, [b, a, b, a]), dots, "u8 dots of {length}");
     let signed = |x: u8| i64::from(x.cast_signed());
     let (a8, b8): (Vec<i8>, Vec<i8>) =
         a.iter().zip(b).map(|(a, b)| (a.cast_signed(), b.cast_signed())).unzip();
     assert_eq!(i64::from((set.i8.dot)(&a8, &b8)), sum(&dot, signed), "i8 dot of {length}");
+    let dots = [(set.i8.dot)(&a8, &b8), (set.i8.dot)(&a8, &a8)];
+    assert_eq!(
+        (set.i8.dots)(&a8, [&b8, &a8, &a8, &b8]),
+        [dots[0], dots[1], dots[1], dots[0]],
+        "i8 dots of {length}"
+    );
     assert_eq!(i64::from((set.i8.l2_squared)(&a8, &b8)), sum(&l2, signed), "i8 l2² of {length}");
 }
 

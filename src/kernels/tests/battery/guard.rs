@@ -80,6 +80,7 @@ fn nothing_outside_is_touched() {
                 assert_eq!(((set.i8.dot)(a, b), (set.i8.l2_squared)(a, b)), (0, 0));
                 let (a, b) = (first.slice::<u8>(length, i), second.slice(length, j));
                 assert_eq!((set.u8.dot)(a, b) + (set.u8.l2_squared)(a, b), 0);
+                assert_eq!((set.u8.dots)(a, [b, a, b, b]), [0; 4]);
                 let overlap = (set.bits.overlap)(a, b);
                 assert_eq!((set.bits.hamming)(a, b) + (set.bits.and_popcount)(a, b) + overlap.or, 0);
             }

@@ -161,6 +161,7 @@ fn unequal_lengths_panic() {
             refuses(|| _ = (set.i8.l2_squared)(&[1; 128][..a], &[1; 128][..b]));
             let (a, b) = (&[1u8; 128][..a], &[1u8; 128][..b]);
             refuses(|| _ = (set.u8.dot)(a, b));
+            refuses(|| _ = (set.u8.dots)(a, [a, a, b, a]));
             refuses(|| _ = (set.u8.l2_squared)(a, b));
             refuses(|| _ = (set.bits.hamming)(a, b));
             refuses(|| _ = (set.bits.overlap)(a, b));
