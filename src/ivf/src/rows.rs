@@ -1,9 +1,9 @@
-//! The payloads of rows, read and freed.
+//! The payloads of rows, read.
 
 use crate::Result;
 use crate::format::{BODY, CHUNKS, RowItem, Shape};
 use kite_pages::payload::{self, Fetched};
-use kite_pages::{Ahead, At, BlockNo, ItemPointer, ItemRef, PageStore, PageTxn};
+use kite_pages::{Ahead, At, ItemPointer, ItemRef, PageStore, PageTxn};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Bytes that begin where numbers of any kind may.
@@ -85,46 +85,6 @@ pub(crate) fn read_chains<S: PageStore>(
 /// The reference that an entry has where payloads are chains.
 pub(crate) fn chain_of(body: &[u8]) -> Option<ItemRef> {
     ItemRef::read_from_bytes(body).ok()
-}
-
-/// Frees the items of rows, and their chains. Rows that are gone already, or another's, stay as they are.
-pub(crate) fn free_rows<S: PageStore>(
-    store: &S,
-    shape: &Shape,
-    rows: &mut [(ItemPointer, ItemPointer)],
-) -> Result<()> {
-    rows.sort_unstable();
-    for page_rows in rows.chunk_by(|a, b| a.0.block() == b.0.block()) {
-        store.check_interrupts()?;
-        free_of_page(store, shape, page_rows[0].0.block(), page_rows)?;
-    }
-    Ok(())
-}
-
-fn free_of_page<S: PageStore>(
-    store: &S,
-    shape: &Shape,
-    block: BlockNo,
-    rows: &[(ItemPointer, ItemPointer)],
-) -> Result<()> {
-    let mut chains = Vec::new();
-    let mut txn = store.begin();
-    let slot = txn.lock(block)?;
-    let page = txn.page_mut(slot);
-    // Taken under the lock, so that every snapshot by which a row was found is older.
-    let stamp = store.now();
-    for &(row, tid) in rows {
-        let item = page.view(BODY).and_then(|view| view.find(row.no())).at(block)?;
-        let Some(found) = item.map(RowItem::parse).transpose().at(block)?.flatten() else { continue };
-        if found.tid == tid {
-            if shape.chained() {
-                chains.push(found.chain().at(block)?);
-            }
-            page.free(row.no(), stamp).at(block)?;
-        }
-    }
-    commit(store, txn, &[slot])?;
-    chains.into_iter().try_for_each(|chain| Ok(payload::free(store, CHUNKS, chain)?))
 }
 
 /// Commits, and notes how much room pages have.

@@ -3,6 +3,7 @@
 use crate::page::{ALIGN, FIRST_LINE, LINE, SPECIAL};
 use crate::view::Line;
 use crate::{Defect, ItemNo, Page, Stamp};
+use std::cmp::Reverse;
 
 impl Page {
     /// Adds an item and answers its number, or `None` when [`View::room`](crate::View::room) is less than its length.
@@ -170,36 +171,38 @@ impl Page {
         Ok(reclaimed)
     }
 
-    /// Moves the items together at the end of the page. Their numbers stay.
+    /// Moves the items together at the end of the page, in the order that they have there. Their numbers stay.
     ///
     /// # Errors
-    /// Items that lie outside the page or fill more than there is.
+    /// Items that lie outside the page or upon each other.
     pub fn compact(&mut self) -> Result<(), Defect> {
-        // On a sound page the items fit; checked before anything moves, so that an error leaves the page as it was.
-        self.sound()?.space()?;
-        let mut old = Self::zeroed();
-        old.copy_from(self);
-        let view = old.sound()?;
-        let mut upper = SPECIAL;
-        if let Some(items) = self.bytes_mut().get_mut(view.lower()..SPECIAL) {
-            items.fill(0);
+        let view = self.sound()?;
+        let lower = view.lower();
+        let lines = (1..=view.last()).map(|no| (no, view.line(no)));
+        let mut lines: Vec<_> = lines.filter(|(_, line)| !line.is_unused()).collect();
+        lines.sort_unstable_by_key(|(_, line)| Reverse(line.offset()));
+        // Checked before anything moves, so that an error leaves the page as it was.
+        let mut end = SPECIAL;
+        for &(_, line) in &lines {
+            if line.offset() + view.stored(line)?.len().next_multiple_of(ALIGN) > end {
+                return Err(Defect("items overlap"));
+            }
+            end = line.offset();
         }
-        for no in 1..=view.last() {
-            let line = view.line(no);
-            if line.is_unused() {
-                continue;
+        let mut upper = SPECIAL;
+        for (no, line) in lines {
+            let (from, size) = (line.offset(), line.len().next_multiple_of(ALIGN));
+            upper -= size;
+            if upper != from {
+                // None moves towards the beginning, and those behind it have moved: nothing is overwritten that is still to move.
+                self.bytes_mut().copy_within(from..from + size, upper);
+                self.set_line(no, line.moved(upper));
             }
-            let item = view.stored(line)?;
-            upper -= item.len().next_multiple_of(ALIGN);
-            if let Some(place) = self.bytes_mut().get_mut(upper..upper + item.len()) {
-                place.copy_from_slice(item);
-            }
-            self.set_line(
-                no,
-                if line.is_dead() { Line::dead(upper) } else { Line::normal(upper, item.len()) },
-            );
         }
         self.header.upper = upper as u16;
+        if let Some(hole) = self.bytes_mut().get_mut(lower..upper) {
+            hole.fill(0);
+        }
         Ok(())
     }
 

@@ -91,6 +91,14 @@ pub trait PageStore {
     /// A block beyond the end is [`Error::Corrupt`](crate::Error::Corrupt).
     fn read(&self, block: BlockNo) -> Result<Self::Read<'_>>;
 
+    /// [`read`](PageStore::read) of a page that will not be wanted again soon: it need not stay in a cache.
+    ///
+    /// # Errors
+    /// As there.
+    fn read_once(&self, block: BlockNo) -> Result<Self::Read<'_>> {
+        self.read(block)
+    }
+
     /// Reads several pages: pins and prefetches all, then locks, visits and unlocks one by one, in the order given; a block
     /// given twice is visited twice. `visit` gets the place in `blocks`, and may not touch the store. An error ends it.
     ///

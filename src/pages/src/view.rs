@@ -27,6 +27,11 @@ impl Line {
         Self(offset as u32 | DEAD << 15 | (size_of::<Stamp>() as u32) << 17)
     }
 
+    /// The same with its item elsewhere.
+    pub(crate) fn moved(self, offset: usize) -> Self {
+        Self(self.0 & !0x7FFF | offset as u32)
+    }
+
     #[inline]
     pub(crate) fn offset(self) -> usize {
         (self.0 & 0x7FFF) as usize
@@ -166,6 +171,15 @@ impl<'a> View<'a> {
     pub fn room(self) -> Result<usize, Defect> {
         let line = if self.unused().is_some() { 0 } else { LINE };
         Ok(self.space()?.saturating_sub(line) & !(ALIGN - 1))
+    }
+
+    /// Bytes of what was freed that lie between items: [`Page::compact`] adds them to the hole.
+    ///
+    /// # Errors
+    /// Items that lie outside the page or fill more than there is.
+    pub fn gaps(self) -> Result<usize, Defect> {
+        let hole = usize::from(self.upper) - self.lower();
+        self.space()?.checked_sub(hole).ok_or(Defect("items overlap"))
     }
 
     /// Bytes between the line pointers and the special area that no item occupies.

@@ -336,6 +336,26 @@ proptest! {
         use_every_accessor(&page);
     }
 
+    /// All items are what they were, and the freed bytes are in the hole.
+    #[test]
+    fn compaction_moves_and_changes_nothing(page in worked_page()) {
+        let mut page = page;
+        let was: Vec<(u16, Vec<u8>)> =
+            page.view(KIND).unwrap().items().map(|item| item.map(|(no, item)| (no, item.to_vec())).unwrap()).collect();
+        let freed: Vec<_> = page.view(KIND).unwrap().freed().collect::<Result<_, _>>().unwrap();
+        let room = page.view(KIND).unwrap().room().unwrap();
+        page.compact().unwrap();
+        let view = page.view(KIND).unwrap();
+        prop_assert_eq!((view.gaps().unwrap(), view.room().unwrap()), (0, room));
+        let is: Vec<(u16, Vec<u8>)> = view.items().map(|item| item.map(|(no, item)| (no, item.to_vec())).unwrap()).collect();
+        prop_assert_eq!(is, was);
+        prop_assert_eq!(view.freed().collect::<Result<Vec<_>, _>>().unwrap(), freed);
+        let lower = usize::from(u16::from_le_bytes([page.bytes()[12], page.bytes()[13]]));
+        let upper = usize::from(u16::from_le_bytes([page.bytes()[14], page.bytes()[15]]));
+        prop_assert!(page.bytes()[lower..upper].iter().all(|&byte| byte == 0));
+    }
+
+
     #[test]
     fn room_is_exact(page in worked_page()) {
         let room = room(&page);

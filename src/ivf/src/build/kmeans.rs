@@ -16,7 +16,7 @@ use std::sync::Mutex;
 /// More centroids are found in two steps.
 const AT_ONCE: usize = 1024;
 /// Steps of Lloyd's algorithm at most, on all members, and before them on some for each centroid.
-const STEPS: usize = 5;
+const STEPS: usize = 4;
 const FIRST_STEPS: usize = 6;
 const PART: usize = 16;
 

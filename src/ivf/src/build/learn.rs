@@ -11,9 +11,9 @@ use kite_build::Host;
 use kite_codecs::{Metric, OwnedValue, ProductCoder};
 
 /// Members of the sample for each list, if memory is enough.
-const PER_LIST: usize = 48;
+const PER_LIST: usize = 32;
 /// Members in any case, if there are as many rows.
-const FEW: usize = 4096;
+const FEW: usize = 8192;
 /// Rows for each codeword of `pq` that are looked at, and those without which it is not learned.
 const PER_WORD: usize = 24;
 const FEWEST_PER_WORD: usize = 4;

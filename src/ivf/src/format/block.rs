@@ -21,6 +21,7 @@
 
 use super::{BLOCK, Link, Shape};
 use kite_pages::{Defect, ItemHead, ItemPointer, ItemReader, ItemWriter, Stamp};
+use std::ops::Range;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian};
 
 const CLOSED: u8 = 1;
@@ -276,16 +277,26 @@ pub(crate) fn retain(item: &mut [u8], shape: &Shape, keep: impl Fn(usize) -> boo
     if count > capacity {
         return Err(Defect("a block of a list has more entries than room"));
     }
-    let left = (0..count).filter(|&n| keep(n)).count();
+    // Neighbours move together.
+    let mut runs: Vec<Range<usize>> = Vec::with_capacity(count / 2 + 1);
+    for n in (0..count).filter(|&n| keep(n)) {
+        match runs.last_mut() {
+            Some(run) if run.end == n => run.end += 1,
+            _ => runs.push(n..n + 1),
+        }
+    }
+    let left: usize = runs.iter().map(ExactSizeIterator::len).sum();
     header.count = (left as u16).into();
     header.error = (header.error.get() * left as f64 / count.max(1) as f64).into();
     let link = size_of::<ItemPointer>();
     for size in [shape.body, shape.factors, if shape.rows { link } else { 0 }, link] {
         let entries = writer.many::<u8>(capacity * size)?;
-        for (to, from) in (0..count).filter(|&n| keep(n)).enumerate() {
-            if to != from {
-                entries.copy_within(from * size..(from + 1) * size, to * size);
+        let mut to = 0;
+        for run in &runs {
+            if to != run.start {
+                entries.copy_within(run.start * size..run.end * size, to * size);
             }
+            to += run.len();
         }
         // What nobody reads is zero, as in a block that was never fuller.
         entries[left * size..count * size].fill(0);

@@ -1,6 +1,6 @@
 //! Taking deleted rows out of the index, and giving back the room.
 //!
-//! 1. Entries of dead rows are removed, block by block: first the items of the rows are freed, then the entries go. A crash in between
+//! 1. Entries of dead rows are removed (see `dead.rs`): first the items of the rows are freed, then the entries go. A crash in between
 //!    leaves entries that lead nowhere; searches pass over them, and the next vacuum removes them.
 //! 2. Blocks that have become sparse are replaced, several by one (see `compact.rs`).
 //! 3. Blocks that were replaced long enough ago are freed.
@@ -10,15 +10,18 @@
 //! Every step is a row of records that stand by themselves. Searches and inserts go on meanwhile.
 
 mod compact;
+mod dead;
+mod noted;
 mod orphans;
 
 use crate::Result;
-use crate::format::{BODY, Block, CHAINS, CHUNKS, Link, Scanned, retain};
+use crate::format::{BODY, Block, CHAINS, Link};
 use crate::index::Index;
-use crate::rows::{chain_of, commit, free_rows};
+use crate::rows::commit;
 use crate::walk::Steps;
 use compact::State;
-use kite_pages::{At, ItemPointer, MAX_ITEM, PageStore, PageTxn, payload};
+use kite_pages::{At, ItemPointer, MAX_ITEM, PageStore, PageTxn};
+use noted::Noted;
 
 /// How a vacuum is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,22 +56,12 @@ pub struct VacuumStats {
     pub orphans: u64,
 }
 
-/// What has been read of a block.
-#[derive(Debug, Default)]
-struct Seen {
-    tids: Vec<ItemPointer>,
-    rows: Vec<ItemPointer>,
-    /// Where payloads are chains of chunks.
-    bodies: Vec<u8>,
-    /// The places of the dead.
-    dead: Vec<usize>,
-}
-
 /// A vacuum at work.
 struct Vacuum<'i, 's, S> {
     index: &'i Index<'s, S>,
     store: &'s S,
     stats: VacuumStats,
+    noted: Noted,
 }
 
 impl<S: PageStore> Index<'_, S> {
@@ -88,10 +81,8 @@ impl<S: PageStore> Index<'_, S> {
         is_dead: &mut dyn FnMut(ItemPointer) -> bool,
     ) -> Result<VacuumStats> {
         self.refresh()?;
-        let mut vacuum = Vacuum { index: self, store: self.store, stats: VacuumStats::default() };
-        for list in 0..self.quantiser.anchors.len() {
-            vacuum.remove_dead(self.quantiser.anchors[list], is_dead)?;
-        }
+        let mut vacuum = Vacuum::new(self, Noted::of(self.store.len(), options.memory));
+        vacuum.remove_dead(is_dead)?;
         if vacuum.stats.dead_rows > 0 {
             vacuum.finish(options)?;
         }
@@ -116,7 +107,7 @@ impl<S: PageStore> Index<'_, S> {
     /// Damaged pages, and those of the store.
     pub fn cleanup(&mut self, options: &VacuumOptions) -> Result<VacuumStats> {
         self.refresh()?;
-        let mut vacuum = Vacuum { index: self, store: self.store, stats: VacuumStats::default() };
+        let mut vacuum = Vacuum::new(self, Noted::default());
         vacuum.finish(options)?;
         let mut stats = vacuum.stats;
         stats.pages = u64::from(self.store.len());
@@ -124,7 +115,11 @@ impl<S: PageStore> Index<'_, S> {
     }
 }
 
-impl<S: PageStore> Vacuum<'_, '_, S> {
+impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
+    fn new(index: &'i Index<'s, S>, noted: Noted) -> Self {
+        Self { index, store: index.store, stats: VacuumStats::default(), noted }
+    }
+
     /// The first block of each chain of a list.
     fn chains(&self, anchor: Link) -> Result<[Link; CHAINS]> {
         let page = self.store.read(anchor.block())?;
@@ -143,71 +138,6 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         let view = page.view(BODY).at(link.block())?;
         let found = link.list_block(view, &self.index.quantiser.shape).at(link.block())?;
         Ok(found.map(|block| visit(&block)).transpose()?)
-    }
-
-    /// Removes the dead rows of a list.
-    fn remove_dead(&mut self, anchor: Link, is_dead: &mut dyn FnMut(ItemPointer) -> bool) -> Result<()> {
-        let mut steps = Steps::new(self.store);
-        let is_chain = self.index.quantiser.shape.scanned == Scanned::Chain;
-        let mut seen = Seen::default();
-        for first in self.chains(anchor)? {
-            let mut at = first.some();
-            while let Some(link) = at {
-                self.store.check_interrupts()?;
-                steps.take(&[link.block()])?;
-                let (tids, rows, bodies) = (&mut seen.tids, &mut seen.rows, &mut seen.bodies);
-                let next = self.with_block(link, |block| {
-                    tids.clear();
-                    tids.extend_from_slice(block.entries.tids);
-                    rows.clear();
-                    rows.extend_from_slice(block.entries.rows);
-                    bodies.clear();
-                    if is_chain {
-                        bodies.extend_from_slice(block.entries.bodies);
-                    }
-                    Ok(block.next())
-                })?;
-                let Some(next) = next else { break };
-                seen.dead.clear();
-                seen.dead.extend((0..seen.tids.len()).filter(|&n| is_dead(seen.tids[n])));
-                self.stats.rows += (seen.tids.len() - seen.dead.len()) as u64;
-                if !seen.dead.is_empty() {
-                    self.remove_entries(link, &mut seen)?;
-                }
-                at = next;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes entries of a block, which were at these places when it was read.
-    fn remove_entries(&mut self, link: Link, seen: &mut Seen) -> Result<()> {
-        let shape = &self.index.quantiser.shape;
-        if shape.rows {
-            let mut rows: Vec<_> = seen.dead.iter().map(|&n| (seen.rows[n], seen.tids[n])).collect();
-            free_rows(self.store, shape, &mut rows)?;
-        } else if shape.scanned == Scanned::Chain {
-            for &n in &seen.dead {
-                if let Some(chain) = chain_of(&seen.bodies[n * shape.body..(n + 1) * shape.body]) {
-                    payload::free(self.store, CHUNKS, chain)?;
-                }
-            }
-        }
-        let mut gone: Vec<ItemPointer> = seen.dead.iter().map(|&n| seen.tids[n]).collect();
-        gone.sort_unstable();
-        let block = link.block();
-        let mut txn = self.store.begin();
-        let slot = txn.lock(block)?;
-        let view = txn.page(slot).view(BODY).at(block)?;
-        // Entries that came meanwhile stay.
-        let Some(found) = link.list_block(view, shape).at(block)? else { return Ok(()) };
-        seen.tids.clear();
-        seen.tids.extend_from_slice(found.entries.tids);
-        let keep = |n: usize| gone.binary_search(&seen.tids[n]).is_err();
-        let item = txn.page_mut(slot).item_mut(link.no()).at(block)?;
-        let item = item.ok_or(crate::Error::corrupt(block, "a block of a list is missing"))?;
-        self.stats.dead_rows += retain(item, shape, keep).at(block)? as u64;
-        Ok(txn.commit()?)
     }
 
     /// Everything after the removal of entries.
@@ -293,12 +223,12 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         Ok(false)
     }
 
-    /// Tells the free-space map of all pages.
+    /// Tells the free-space map of all pages that it has not been told of just now.
     fn note_space(&self) -> Result<()> {
-        for block in 1..self.store.len() {
+        for block in (1..self.store.len()).filter(|&block| !self.noted.has(block)) {
             self.store.check_interrupts()?;
             let room = {
-                let page = self.store.read(block)?;
+                let page = self.store.read_once(block)?;
                 if page.is_new() {
                     MAX_ITEM
                 } else if page.kind() == BODY {

@@ -44,6 +44,32 @@ fn dead_rows_go_and_all_others_stay() {
     }
 }
 
+/// More entries than are asked about together, in blocks that do not end where a batch does.
+#[test]
+fn of_many_rows_each_is_asked_about_once() {
+    let data = values(VectorType::Vector, 20_000, 4, 21);
+    let store = MemStore::new();
+    let options = Options { lists: 3, ..options(Metric::L2, Codes::RabitQ { bits: 1 }, Payload::Sq8, 4) };
+    let mut index = built(&store, &options, &data[..18_000]);
+    for (n, value) in data.iter().enumerate().skip(18_000) {
+        index.insert(tid(n), value.as_ref()).unwrap();
+    }
+    let mut asked = Vec::new();
+    let stats = index
+        .vacuum(&VacuumOptions::default(), &mut |tid| {
+            asked.push(number(tid));
+            number(tid) % 5 == 1
+        })
+        .unwrap();
+    asked.sort_unstable();
+    assert_eq!(asked, (0..20_000).collect::<Vec<_>>());
+    assert_eq!((stats.rows, stats.dead_rows), (16_000, 4_000));
+    let report = index.check().unwrap();
+    assert!(report.is_clean() && report.gone == 0, "{report:?}");
+    let left: Vec<usize> = (0..20_000).filter(|n| n % 5 != 1).collect();
+    assert_eq!(found(&mut index, &data[3]), left);
+}
+
 #[test]
 fn recall_stays() {
     let data = values(VectorType::Vector, 2000, DIMS, 3);

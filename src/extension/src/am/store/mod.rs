@@ -44,8 +44,8 @@ pub(crate) struct PgStore {
     vacuum: Option<Vacuum>,
 }
 
-/// What is different for a vacuum: checks for interrupts also keep to the pace that `vacuum_cost_limit` sets, and passes over all
-/// pages go through the few buffers of a ring. What else it reads, and what it adds, stays in shared buffers as for anyone: in
+/// What is different for a vacuum: checks for interrupts also keep to the pace that `vacuum_cost_limit` sets, and pages that are read
+/// once, or in a pass over all of them, go through the few buffers of a ring. What else it reads, and what it adds, stays in shared buffers as for anyone: in
 /// a ring it would be thrown out and read again many times.
 #[derive(Debug)]
 struct Vacuum {
@@ -150,9 +150,14 @@ impl PgStore {
 
     /// Pins a page.
     fn pin(&self, block: BlockNo) -> Result<Pin> {
+        self.pin_by(block, self.vacuum.as_ref().map_or(ptr::null_mut(), |vacuum| vacuum.strategy(block)))
+    }
+
+    /// Pins a page, by this strategy where it is not in shared buffers.
+    fn pin_by(&self, block: BlockNo, strategy: BufferAccessStrategy) -> Result<Pin> {
         self.exists(block)?;
-        // SAFETY: the block exists, and the closure holds nothing to drop.
-        Ok(unsafe { Fork::guard(|| self.pin_unguarded(block)) })
+        // SAFETY: the block exists, and the closure holds nothing to drop. A strategy is vacuum's, which outlives the store.
+        Ok(unsafe { Fork::guard(|| self.pin_unguarded(block, strategy)) })
     }
 
     /// Pins a page where it was last, or where the buffer manager finds it.
@@ -160,8 +165,7 @@ impl PgStore {
     /// # Safety
     /// As of [`Fork::pin`].
     #[inline]
-    unsafe fn pin_unguarded(&self, block: BlockNo) -> Pin {
-        let strategy = self.vacuum.as_ref().map_or(ptr::null_mut(), |vacuum| vacuum.strategy(block));
+    unsafe fn pin_unguarded(&self, block: BlockNo, strategy: BufferAccessStrategy) -> Pin {
         // SAFETY: the caller's promise, and buffers that are remembered were the page's.
         unsafe {
             if let Some(pin) = self.recent.get(block).and_then(|buffer| self.fork.pin_recent(block, buffer)) {
@@ -304,6 +308,11 @@ impl PageStore for PgStore {
     #[inline]
     fn read(&self, block: BlockNo) -> Result<PgRead> {
         Ok(PgRead(self.pin(block)?.lock()))
+    }
+
+    fn read_once(&self, block: BlockNo) -> Result<PgRead> {
+        let ring = self.vacuum.as_ref().map_or(ptr::null_mut(), |vacuum| vacuum.ring);
+        Ok(PgRead(self.pin_by(block, ring)?.lock()))
     }
 
     fn read_many(&self, blocks: &[BlockNo], mut visit: impl FnMut(usize, &Page) -> Result<()>) -> Result<()> {

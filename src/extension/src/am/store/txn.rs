@@ -2,11 +2,12 @@
 //!
 //! The record is the server's own kind (`src/backend/access/transam/generic_xlog.c`), which every server replays without this
 //! library. It is put together here and not by `GenericXLogFinish`: that compares pages byte by byte, a seventh of what an insert costs,
-//! and begins each record with 64 kB of new memory.
+//! and begins each record with 64 kB of new memory. Nor does that know which pages the record will carry whole, as it does those that
+//! change for the first time after a checkpoint: they need no comparison.
 
 use super::PgStore;
 use super::buffer::{Fork, Locked, page_of};
-use kite_pages::{BlockNo, Error, MAX_PAGES, Page, PageKind, PageTxn, Result, Slot};
+use kite_pages::{BlockNo, Defect, Error, MAX_PAGES, Page, PageKind, PageTxn, Result, Slot, View};
 use pgrx::pg_sys;
 use std::cell::RefCell;
 
@@ -26,8 +27,39 @@ struct Held {
     locked: Locked,
     /// Whether the page of the draft is what it is to become.
     edited: bool,
-    /// Whether the record has to carry the page as a whole.
+    /// Whether it was added here.
     new: bool,
+    /// Whether the record has to carry the page as a whole.
+    whole: bool,
+    /// Whether the page is to become another than it is.
+    changed: bool,
+}
+
+/// Bytes between items for which a page that is logged whole is compacted before: the hole is not logged.
+const GAPS: usize = 256;
+
+impl Held {
+    /// Makes the image fit to be written, and finds out what the record has to say of it.
+    fn prepare(&mut self, image: &mut Page, delta: &mut Vec<u8>, logged: bool) -> Result<()> {
+        // What is unsound is not written.
+        let block = self.block;
+        let unsound = |defect: Defect| Error::Corrupt { block, what: defect.0 };
+        image.zero_hole().map_err(unsound)?;
+        // The answer may be out of date when the record is made. Then the page is carried whole all the same.
+        //
+        // SAFETY: the buffer is pinned and locked; the function compares the position of its page with one that this process knows.
+        self.whole |= logged && unsafe { pg_sys::XLogCheckBufferNeedsBackup(self.locked.buffer()) };
+        if !self.whole && logged {
+            image.delta_from(self.locked.page(), delta)?;
+            self.changed = !delta.is_empty();
+            return Ok(());
+        }
+        self.changed = self.new || image.bytes() != self.locked.page().bytes();
+        if self.changed && self.whole && image.sound().and_then(View::gaps).map_err(unsound)? >= GAPS {
+            image.compact().map_err(unsound)?;
+        }
+        Ok(())
+    }
 }
 
 /// What pages are to become, and what a record says of it.
@@ -77,7 +109,8 @@ impl<'s> PgTxn<'s> {
                 None => return Ok(None),
             },
         };
-        self.held[slot.index()] = Some(Held { block, locked, edited: false, new: false });
+        self.held[slot.index()] =
+            Some(Held { block, locked, edited: false, new: false, whole: false, changed: false });
         Ok(Some(slot))
     }
 
@@ -98,7 +131,7 @@ impl<'s> PgTxn<'s> {
         let changed = || {
             let pages = held.iter().zip(&draft.images).zip(&draft.deltas);
             pages.filter_map(|((held, image), delta)| {
-                let held = held.as_ref().filter(|held| held.edited && (held.new || !delta.is_empty()))?;
+                let held = held.as_ref().filter(|held| held.edited && held.changed)?;
                 Some((held, image, delta))
             })
         };
@@ -121,10 +154,10 @@ impl<'s> PgTxn<'s> {
                 if logged {
                     pg_sys::XLogBeginInsert();
                     for (id, (held, _, delta)) in (0..).zip(changed()) {
-                        let whole = if held.new { pg_sys::REGBUF_FORCE_IMAGE } else { 0 };
+                        let whole = if held.whole { pg_sys::REGBUF_FORCE_IMAGE } else { 0 };
                         let flags = (pg_sys::REGBUF_STANDARD | whole) as u8;
                         pg_sys::XLogRegisterBuffer(id, held.locked.buffer(), flags);
-                        if !held.new {
+                        if !held.whole {
                             pg_sys::XLogRegisterBufData(
                                 id,
                                 delta.as_ptr().cast_mut().cast(),
@@ -173,7 +206,8 @@ impl PageTxn for PgTxn<'_> {
             }
         };
         self.store.grown(block);
-        self.held[slot.index()] = Some(Held { block, locked, edited: false, new: true });
+        self.held[slot.index()] =
+            Some(Held { block, locked, edited: false, new: true, whole: true, changed: true });
         self.page_mut(slot).init(kind);
         Ok(slot)
     }
@@ -202,14 +236,13 @@ impl PageTxn for PgTxn<'_> {
     fn commit(mut self) -> Result<()> {
         let Some(mut draft) = self.draft.take() else { return Ok(()) };
         let Draft { images, deltas } = &mut *draft;
-        for ((held, image), delta) in self.held.iter().zip(images).zip(deltas) {
-            let Some(held) = held.as_ref().filter(|held| held.edited) else { continue };
-            // What is unsound is not written.
-            image.zero_hole().map_err(|defect| Error::Corrupt { block: held.block, what: defect.0 })?;
+        let logged = self.store.is_logged();
+        for ((held, image), delta) in self.held.iter_mut().zip(images).zip(deltas) {
+            let Some(held) = held.as_mut().filter(|held| held.edited) else { continue };
             delta.clear();
-            image.delta_from(held.locked.page(), delta)?;
+            held.prepare(image, delta, logged)?;
         }
-        Self::write(&self.held, &draft, self.store.is_logged());
+        Self::write(&self.held, &draft, logged);
         self.store.drafts.replace(Some(draft));
         Ok(())
     }
