@@ -11,6 +11,7 @@ use super::hnsw::Hnsw;
 use super::ivf::{Ivf, IvfFlat};
 use super::quals::Quals;
 use super::scan;
+use pgrx::PgList;
 use pgrx::pg_sys::{self, NodeTag, PlanState, QueryDesc, Relation};
 use pgrx::prelude::*;
 use std::cell::{Cell, OnceCell};
@@ -130,16 +131,9 @@ unsafe fn rows_of(limit: *mut pg_sys::LimitState) -> usize {
         let plan = (*limit).ps.plan.cast::<pg_sys::Limit>();
         let context = (*limit).ps.ps_ExprContext;
         let value = |plan: *mut pg_sys::Node, state: *mut pg_sys::ExprState| {
-            let is_known = match plan.as_ref()?.type_ {
-                NodeTag::T_Const => true,
-                NodeTag::T_Param => {
-                    (*plan.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
-                }
-                _ => false,
-            };
             let mut is_null = false;
-            let value =
-                is_known.then(|| pg_sys::ExecEvalExprSwitchContext(state, context, &raw mut is_null))?;
+            let value = is_known(plan)
+                .then(|| pg_sys::ExecEvalExprSwitchContext(state, context, &raw mut is_null))?;
             usize::try_from(i64::from_datum(value, is_null)?).ok()
         };
         let offset = match (*plan).limitOffset.is_null() {
@@ -148,6 +142,26 @@ unsafe fn rows_of(limit: *mut pg_sys::LimitState) -> usize {
         };
         let count = value((*plan).limitCount, (*limit).limitCount);
         count.zip(offset).map_or(0, |(count, offset)| count.saturating_add(offset))
+    }
+}
+
+/// Whether a number of rows is known when the statement starts: a constant or a parameter, or one of narrower type, which is cast.
+unsafe fn is_known(expression: *mut pg_sys::Node) -> bool {
+    // SAFETY: the caller passes an expression of a plan, or NULL; expressions say what they are.
+    unsafe {
+        match expression.as_ref().map(|node| node.type_) {
+            Some(NodeTag::T_Const) => true,
+            Some(NodeTag::T_Param) => {
+                (*expression.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
+            }
+            Some(NodeTag::T_FuncExpr) => {
+                let call = expression.cast::<pg_sys::FuncExpr>();
+                let operands = PgList::<pg_sys::Node>::from_pg((*call).args);
+                let casts = (*call).funcformat == pg_sys::CoercionForm::COERCE_IMPLICIT_CAST;
+                casts && operands.iter_ptr().all(|operand| is_known(operand))
+            }
+            _ => false,
+        }
     }
 }
 
