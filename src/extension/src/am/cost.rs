@@ -18,6 +18,13 @@ const PRICED_OUT: Cost = 1e100;
 /// Near rows share pages: of the pages that so many reads in random order would fetch, a search of a graph fetched 0.4 to 0.6 (20,000
 /// rows of 16 dimensions, 40,000 of 384; with and without codes).
 const SHARE_OF_PAGES: f64 = 0.5;
+/// What such a page costs, as a share of `random_page_cost`: searches share many of an index's pages, which stay in the cache as those of
+/// a b-tree above its leaves do.
+const SHARE_OF_READ: f64 = 0.25;
+/// What a page of the table costs that is read to test a row, likewise.
+const SHARE_OF_TESTED: f64 = 0.5;
+/// Processor time to fetch a row by its place and to test it, in units of `cpu_operator_cost`: about a microsecond.
+const OPERATORS_PER_TEST: f64 = 130.0;
 /// The most that a search's scattered reads cost, as a share of reading those pages from end to end: the pages of a small index stay in
 /// the cache from search to search.
 const SHARE_OF_SMALL: f64 = 0.25;
@@ -61,13 +68,14 @@ impl Planned<'_> {
     /// What so many reads cost of near rows, which lie scattered over so many pages.
     pub(in crate::am) fn scattered(&self, reads: f64, pages: f64) -> Cost {
         let fetched = SHARE_OF_PAGES * (self.fetched)(reads);
-        (fetched * self.random).min(pages * self.sequential * SHARE_OF_SMALL)
+        (fetched * self.random * SHARE_OF_READ).min(pages * self.sequential * SHARE_OF_SMALL)
     }
 
     /// What it costs to read so many rows of the table and to test them.
     pub(in crate::am) fn tests(&self, rows: f64) -> Cost {
-        let pages = ((self.tested)(rows) * self.random).min(self.table * self.sequential);
-        pages + rows * (self.tuple + self.operator)
+        let pages = (self.tested)(rows) * self.random * SHARE_OF_TESTED;
+        let pages = pages.min(self.table * self.sequential);
+        pages + rows * (self.tuple + OPERATORS_PER_TEST * self.operator)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The executor fetches a row, computes its exact distance where an index gives a bound only, and tests the query's conditions last: a row
 //! that is not wanted has cost all of it, and a graph does not learn how many matches it has found. So when a statement starts, each of its
-//! scans of our indexes is given the conditions, compiled once more, the range of distances if there is one, and the LIMIT right above it. Nothing is taken from the executor:
+//! scans of our indexes is given the conditions, compiled once more, the range of distances if there is one, and the LIMIT that is above it. Nothing is taken from the executor:
 //! it tests the conditions all the same, and without the hook the answers are the same.
 //!
 //! No preloading is needed: a plan that scans one of our indexes was made by asking the access method, which loads this library.
@@ -11,6 +11,7 @@ use super::hnsw::Hnsw;
 use super::ivf::{Ivf, IvfFlat};
 use super::quals::Quals;
 use super::scan;
+use pgrx::PgList;
 use pgrx::pg_sys::{self, NodeTag, PlanState, QueryDesc, Relation};
 use pgrx::prelude::*;
 use std::cell::{Cell, OnceCell};
@@ -31,12 +32,6 @@ pub(super) struct Told {
     pub(super) quals: Option<Quals>,
     /// How many rows to look for at once for a LIMIT, those that an OFFSET skips included; 0 where nothing is known.
     pub(super) rows: usize,
-}
-
-/// A LIMIT that was met on the way down a plan, and what it limits.
-struct Limited {
-    scan: *mut PlanState,
-    rows: usize,
 }
 
 /// Sets the hook. Called once a process.
@@ -77,8 +72,7 @@ unsafe extern "C-unwind" fn start(query: *mut QueryDesc, flags: c_int) {
             None => pg_sys::standard_ExecutorStart(query, flags),
         }
         if flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as c_int == 0 && !(*query).planstate.is_null() {
-            let mut limited = Limited { scan: ptr::null_mut(), rows: 0 };
-            tell_all((*query).planstate, (&raw mut limited).cast());
+            tell_all((*query).planstate, ptr::null_mut());
         }
     }
 }
@@ -86,25 +80,47 @@ unsafe extern "C-unwind" fn start(query: *mut QueryDesc, flags: c_int) {
 /// Tells all scans of a tree of plan nodes.
 #[pg_guard]
 unsafe extern "C-unwind" fn tell_all(node: *mut PlanState, context: *mut c_void) -> bool {
-    // SAFETY: the executor's nodes say what they are; `context` is what `start` passes, and nothing else borrows it.
+    // SAFETY: the executor's nodes say what they are.
     unsafe {
         if node.is_null() {
             return false;
         }
-        let limited = context.cast::<Limited>();
-        if (*node).type_ == NodeTag::T_LimitState {
-            *limited = Limited { scan: (*node).lefttree, rows: rows_of(node.cast()) };
-        } else if (*node).type_ == NodeTag::T_IndexScanState {
-            let scan = node.cast::<pg_sys::IndexScanState>();
-            // One that was begun already, or that is shared by workers, has been set up by others.
-            let idle = (*scan).iss_ScanDesc.is_null() && !(*(*node).plan).parallel_aware;
-            let index = (*scan).iss_RelationDesc;
-            if idle && (*scan).iss_NumOrderByKeys == 1 && !index.is_null() && is_ours(index) {
-                let rows = if (*limited).scan == node { (*limited).rows } else { 0 };
-                tell(scan, rows);
-            }
+        match (*node).type_ {
+            NodeTag::T_LimitState => tell_limited((*node).lefttree, rows_of(node.cast())),
+            NodeTag::T_IndexScanState => tell(node.cast(), 0),
+            _ => {}
         }
         pg_sys::planstate_tree_walker(node, Some(tell_all), context)
+    }
+}
+
+/// Tells the scans that so many rows will be asked of, as far as the nodes between them and a LIMIT hand on what they get, row by row: of
+/// several tables each may have to give all of them. The planner prices the same (`limit_tuples` in [`cost`](super::cost)).
+unsafe fn tell_limited(node: *mut PlanState, rows: usize) {
+    // SAFETY: the caller passes a node that the executor has made, or NULL; nodes say what they are.
+    unsafe {
+        let Some(state) = node.as_ref() else { return };
+        let each = |nodes: *mut *mut PlanState, count: c_int| {
+            for n in 0..usize::try_from(count).unwrap_or(0) {
+                tell_limited(*nodes.add(n), rows);
+            }
+        };
+        match state.type_ {
+            NodeTag::T_IndexScanState => tell(node.cast(), rows),
+            NodeTag::T_MergeAppendState => {
+                let merge = node.cast::<pg_sys::MergeAppendState>();
+                each((*merge).mergeplans, (*merge).ms_nplans);
+            }
+            NodeTag::T_AppendState => {
+                let append = node.cast::<pg_sys::AppendState>();
+                each((*append).appendplans, (*append).as_nplans);
+            }
+            // What computes columns, and what locks rows. One that tests conditions takes more rows than it gives.
+            NodeTag::T_ResultState | NodeTag::T_LockRowsState if state.qual.is_null() => {
+                tell_limited(state.lefttree, rows);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -115,16 +131,9 @@ unsafe fn rows_of(limit: *mut pg_sys::LimitState) -> usize {
         let plan = (*limit).ps.plan.cast::<pg_sys::Limit>();
         let context = (*limit).ps.ps_ExprContext;
         let value = |plan: *mut pg_sys::Node, state: *mut pg_sys::ExprState| {
-            let is_known = match plan.as_ref()?.type_ {
-                NodeTag::T_Const => true,
-                NodeTag::T_Param => {
-                    (*plan.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
-                }
-                _ => false,
-            };
             let mut is_null = false;
-            let value =
-                is_known.then(|| pg_sys::ExecEvalExprSwitchContext(state, context, &raw mut is_null))?;
+            let value = is_known(plan)
+                .then(|| pg_sys::ExecEvalExprSwitchContext(state, context, &raw mut is_null))?;
             usize::try_from(i64::from_datum(value, is_null)?).ok()
         };
         let offset = match (*plan).limitOffset.is_null() {
@@ -136,11 +145,37 @@ unsafe fn rows_of(limit: *mut pg_sys::LimitState) -> usize {
     }
 }
 
+/// Whether a number of rows is known when the statement starts: a constant or a parameter, or one of narrower type, which is cast.
+unsafe fn is_known(expression: *mut pg_sys::Node) -> bool {
+    // SAFETY: the caller passes an expression of a plan, or NULL; expressions say what they are.
+    unsafe {
+        match expression.as_ref().map(|node| node.type_) {
+            Some(NodeTag::T_Const) => true,
+            Some(NodeTag::T_Param) => {
+                (*expression.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
+            }
+            Some(NodeTag::T_FuncExpr) => {
+                let call = expression.cast::<pg_sys::FuncExpr>();
+                let operands = PgList::<pg_sys::Node>::from_pg((*call).args);
+                let casts = (*call).funcformat == pg_sys::CoercionForm::COERCE_IMPLICIT_CAST;
+                casts && operands.iter_ptr().all(|operand| is_known(operand))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Tells a scan of ours what its query asks for, if there is something to tell.
 unsafe fn tell(node: *mut pg_sys::IndexScanState, rows: usize) {
     // SAFETY: the node was made by the executor for the statement that starts, and its relations are open until that ends. What is made for it
     // lives in the statement's memory, as the scan does.
     unsafe {
+        // One that was begun already, or that is shared by workers, has been set up by others.
+        let idle = (*node).iss_ScanDesc.is_null() && !(*(*node).ss.ps.plan).parallel_aware;
+        let index = (*node).iss_RelationDesc;
+        if !idle || (*node).iss_NumOrderByKeys != 1 || index.is_null() || !is_ours(index) {
+            return;
+        }
         let estate = (*node).ss.ps.state;
         let context = pg_sys::MemoryContextSwitchTo((*estate).es_query_cxt);
         let quals = Quals::of(node);

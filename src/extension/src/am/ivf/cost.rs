@@ -68,6 +68,8 @@ impl Sizes {
         } else {
             0.0
         };
-        (startup, startup + ranked + (self.lists - self.probes).max(0.0) * list)
+        // Where few rows match they are tested as they are met, in the order of what codes say.
+        let tests = if scan.sought < 1.0 { scan.tests(scan.rows) } else { 0.0 };
+        (startup, startup + ranked + tests + (self.lists - self.probes).max(0.0) * list)
     }
 }
