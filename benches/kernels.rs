@@ -7,7 +7,7 @@
 mod meter;
 
 use kite_kernels::{
-    Bytes, Element, Kernels, Nearest, Panels, Steps, arrange_one_bit, arrange_two_bits, available, f16,
+    Bytes, Element, FAN, Kernels, Nearest, Panels, Steps, arrange_one_bit, arrange_two_bits, available, f16,
 };
 use meter::{Meter, Run};
 use simsimd::{BinarySimilarity, SpatialSimilarity};
@@ -38,6 +38,7 @@ fn run(meter: &mut impl Meter) {
     bytes(meter, "i8", |set| set.i8, u8::cast_signed);
     spatial(meter, "i8", u8::cast_signed);
     bytes(meter, "u8", |set| set.u8, |byte| byte);
+    fan(meter);
     bits(meter);
     codes(meter);
     conversions(meter);
@@ -71,6 +72,22 @@ fn bytes<E: 'static, S: 'static>(
 ) {
     pairs(meter, &format!("{name} l2²"), |set| of(set).l2_squared, |d| d, element);
     pairs(meter, &format!("{name} dot"), |set| of(set).dot, |d| d, element);
+}
+
+/// Nanoseconds for all products of one vector with several.
+fn fan(meter: &mut impl Meter) {
+    each_set(
+        |set| set.u8.dots as usize,
+        |set| {
+            for d in DIMENSIONS {
+                let [a, b] = Values::pair(d, |byte| byte);
+                let others: [&[u8]; FAN] = [&b, &a, &b, &a];
+                meter.time("u8 dot of 4", set.name, d, || {
+                    black_box(set.u8.dots)(black_box(&a), black_box(others))
+                });
+            }
+        },
+    );
 }
 
 /// Dimensions are bits here.

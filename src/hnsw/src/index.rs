@@ -2,6 +2,7 @@
 
 use crate::format::{CHUNKS, HIGHEST, META, META_BLOCK, Meta, Shape, VertexBuf};
 use crate::insert::Room;
+use crate::search::Desk;
 use crate::{Error, Result};
 use kite_codecs::{Frame, Scorer, Spec};
 use kite_pages::payload::{self, Fetched};
@@ -54,6 +55,7 @@ pub struct Index<'s, S> {
     pub(crate) scorer: Arc<Scorer>,
     pub(crate) shape: Shape,
     pub(crate) room: Arc<Mutex<Room>>,
+    pub(crate) desk: Arc<Desk>,
 }
 
 /// What a process may keep of an index from one operation to the next, instead of opening it each time.
@@ -62,18 +64,20 @@ pub struct Kept {
     meta: Meta,
     scorer: Arc<Scorer>,
     room: Arc<Mutex<Room>>,
+    desk: Arc<Desk>,
 }
 
 impl<'s, S: PageStore> Index<'s, S> {
     /// Opens an index of which this was kept; it may be out of date, and even of another index.
     pub fn with(store: &'s S, kept: Kept) -> Self {
-        let Kept { meta, scorer, room } = kept;
-        Self { store, meta, scorer, shape: Shape::of(&meta.spec), room }
+        let Kept { meta, scorer, room, desk } = kept;
+        Self { store, meta, scorer, shape: Shape::of(&meta.spec), room, desk }
     }
 
     /// What to keep of it.
     pub fn keep(&self) -> Kept {
-        Kept { meta: self.meta, scorer: Arc::clone(&self.scorer), room: Arc::clone(&self.room) }
+        let (scorer, room) = (Arc::clone(&self.scorer), Arc::clone(&self.room));
+        Kept { meta: self.meta, scorer, room, desk: Arc::clone(&self.desk) }
     }
 
     /// Writes an index without rows to an empty store.
@@ -103,7 +107,8 @@ impl<'s, S: PageStore> Index<'s, S> {
     pub fn open(store: &'s S) -> Result<Self> {
         let meta = read_meta(store)?;
         let scorer = Arc::new(Scorer::new(meta.spec, read_frame(store, &meta)?)?);
-        Ok(Self { store, meta, scorer, shape: Shape::of(&meta.spec), room: Arc::default() })
+        let shape = Shape::of(&meta.spec);
+        Ok(Self { store, meta, scorer, shape, room: Arc::default(), desk: Arc::default() })
     }
 
     /// Reads the meta page again.

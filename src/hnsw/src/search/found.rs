@@ -44,6 +44,13 @@ impl Found {
         Finding { found: self, probe, filter }
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.of_node.clear();
+        self.hits.clear();
+        self.tids.clear();
+    }
+
     /// Takes room for so many vertices at once, with a row each, among more that are only met.
     pub(super) fn make_room(&mut self, vertices: usize) -> Result<()> {
         make_room(&mut self.of_node, MET * vertices)?;

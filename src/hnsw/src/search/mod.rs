@@ -5,6 +5,7 @@
 
 mod beam;
 mod descend;
+mod desk;
 mod found;
 mod probe;
 mod ranked;
@@ -13,6 +14,7 @@ mod seen;
 
 pub(crate) use beam::Beam;
 pub(crate) use descend::descend;
+pub(crate) use desk::Desk;
 pub(crate) use probe::{Limits, Probe, Sink, damaged, damaged_among};
 pub(crate) use ranked::Ranked;
 pub use scan::{Distance, Limit, Order, Row, Scan, ScanOptions};

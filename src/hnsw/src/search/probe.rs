@@ -1,9 +1,10 @@
 //! What a search is told: the query, its limits, and who takes what is read.
 
 use crate::Result;
-use crate::format::{Shape, Vertex};
+use crate::format::{Shape, Vertex, VertexBuf};
+use crate::index::Index;
 use kite_codecs::{PreparedQuery, Scorer};
-use kite_pages::{Ahead, BlockNo};
+use kite_pages::{Ahead, BlockNo, PageStore};
 use std::sync::Arc;
 
 /// What a search looks for, and with what.
@@ -76,6 +77,29 @@ pub(crate) struct Limits {
     pub(crate) visits: usize,
     /// Bytes that may be taken, by the search and its sink.
     pub(crate) memory: usize,
+}
+
+impl<'s, S: PageStore> Index<'s, S> {
+    /// A list is mostly added after its vertex, so that it stands before it.
+    fn ahead(&self) -> Ahead {
+        // Variable payloads are of a length that nobody knows; some lines of them are better than none.
+        let payload = self.scorer.payload_len().unwrap_or(512);
+        // Lists are mostly half full.
+        let links = usize::from(self.meta.m) + usize::from(self.meta.m) / 4;
+        Ahead { before: self.shape.size(links, self.meta.frame != 0), after: VertexBuf::size(0, payload, 1) }
+    }
+
+    /// What a search for this query needs.
+    pub(crate) fn probe(&self, query: PreparedQuery) -> Probe<'s, S> {
+        Probe {
+            store: self.store,
+            scorer: Arc::clone(&self.scorer),
+            shape: self.shape,
+            frame: self.meta.frame,
+            query,
+            ahead: self.ahead(),
+        }
+    }
 }
 
 /// A payload or code that no encoder wrote, on this block.

@@ -2,15 +2,16 @@
 
 use super::beam::Beam;
 use super::descend::descend;
+use super::desk::Desk;
 use super::found::{Found, Rows};
 use super::probe::{Limits, Probe};
 use super::ranked::Ranked;
-use crate::format::{META_BLOCK, Meta, VertexBuf};
+use crate::format::{META_BLOCK, Meta};
 use crate::grow::push;
 use crate::index::{Index, read_meta};
 use crate::{Error, Result};
-use kite_codecs::{Metric, PreparedQuery, Value};
-use kite_pages::{Ahead, ItemPointer, PageStore};
+use kite_codecs::{Metric, Value};
+use kite_pages::{ItemPointer, PageStore};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -92,6 +93,8 @@ pub struct Scan<'s, S> {
     options: ScanOptions,
     beam: Beam,
     found: Found,
+    /// From where those come.
+    desk: Arc<Desk>,
     /// Of the batch at hand, nearest first.
     batch: VecDeque<Ready>,
     rows: Rows,
@@ -128,28 +131,7 @@ impl<'s, S: PageStore> Index<'s, S> {
     pub fn scan(&mut self, query: Option<Value<'_>>, options: ScanOptions) -> Result<Scan<'s, S>> {
         self.refresh()?;
         let query = self.scorer.prepare(query)?;
-        Ok(Scan::new(self.probe(query), self.meta, options))
-    }
-
-    /// A list is mostly added after its vertex, so that it stands before it.
-    fn ahead(&self) -> Ahead {
-        // Variable payloads are of a length that nobody knows; some lines of them are better than none.
-        let payload = self.scorer.payload_len().unwrap_or(512);
-        // Lists are mostly half full.
-        let links = usize::from(self.meta.m) + usize::from(self.meta.m) / 4;
-        Ahead { before: self.shape.size(links, self.meta.frame != 0), after: VertexBuf::size(0, payload, 1) }
-    }
-
-    /// What a search for this query needs.
-    pub(crate) fn probe(&self, query: PreparedQuery) -> Probe<'s, S> {
-        Probe {
-            store: self.store,
-            scorer: Arc::clone(&self.scorer),
-            shape: self.shape,
-            frame: self.meta.frame,
-            query,
-            ahead: self.ahead(),
-        }
+        Ok(Scan::new(self.probe(query), self.meta, options, Arc::clone(&self.desk)))
     }
 }
 
@@ -167,7 +149,7 @@ const HELD_WITHOUT_CODES: usize = 50;
 const ATTEMPTS: usize = 100;
 
 impl<'s, S: PageStore> Scan<'s, S> {
-    fn new(probe: Probe<'s, S>, meta: Meta, options: ScanOptions) -> Self {
+    fn new(probe: Probe<'s, S>, meta: Meta, options: ScanOptions, desk: Arc<Desk>) -> Self {
         let limits = Limits {
             ef: options.ef.max(1),
             width: options.width.max(1),
@@ -176,12 +158,14 @@ impl<'s, S: PageStore> Scan<'s, S> {
             visits: options.max_visits,
             memory: options.memory,
         };
+        let (beam, found) = desk.take(limits);
         Self {
             probe,
             meta,
             options,
-            beam: Beam::new(limits),
-            found: Found::default(),
+            beam,
+            found,
+            desk,
             batch: VecDeque::new(),
             rows: Rows::default(),
             last: f64::NEG_INFINITY,
@@ -366,6 +350,12 @@ impl<'s, S: PageStore> Scan<'s, S> {
             self.meta = read_meta(self.probe.store)?;
         }
         Err(Error::corrupt(META_BLOCK, "the entry point is missing"))
+    }
+}
+
+impl<S> Drop for Scan<'_, S> {
+    fn drop(&mut self) {
+        self.desk.leave(&mut self.beam, &mut self.found);
     }
 }
 

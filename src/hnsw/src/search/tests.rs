@@ -53,6 +53,34 @@ fn all_payloads_codes_and_widths_find_the_nearest() {
 }
 
 #[test]
+fn what_a_scan_has_left_is_nothing_to_the_next() {
+    let data = vectors(1200, DIMS, 1);
+    let store = MemStore::new();
+    let spec = spec(Metric::L2, PayloadKind::Sq8, 1, DIMS);
+    let mut kept = built(&store, &options(spec), &data);
+    let mut random = fastrand::Rng::with_seed(7);
+    for query in vectors(80, DIMS, 98) {
+        let order = [Order::Off, Order::Relaxed, Order::Strict][random.usize(..3)];
+        let (ef, most) = (random.usize(1..120), random.usize(0..300));
+        // Too little memory for what is kept, and enough.
+        let memory = if random.bool() { usize::MAX } else { 100_000 };
+        let scan = ScanOptions { ef, order, memory, ..ScanOptions::default() };
+        let fresh = rows(&mut Index::open(&store).unwrap(), &query, scan, most);
+        if memory == usize::MAX {
+            assert_eq!(rows(&mut kept, &query, scan, most), fresh, "{scan:?}");
+        } else {
+            let found = rows(&mut kept, &query, scan, most);
+            assert!(found.iter().zip(&fresh).all(|(a, b)| a == b), "{scan:?}");
+        }
+        // Two at a time.
+        let mut other = kept.scan(Some(Value::F32(&data[0])), scan).unwrap();
+        assert_eq!(other.next_row().unwrap().map(|row| number(row.tid)), Some(0));
+        rows(&mut kept, &query, scan, most);
+        assert!(most == 0 || other.next_row().unwrap().is_some() || ef == 1);
+    }
+}
+
+#[test]
 fn a_dense_cluster_is_searched_though_its_codes_are_alike() {
     let dims = 64;
     let data = crowd(1000, 400, dims, 8);

@@ -13,7 +13,7 @@ use crate::lists::capacity_for;
 use crate::payloads::{Fate, Payloads, fetch};
 use crate::pool::Candidate;
 use crate::reachable::Neighbours;
-use crate::search::damaged_among;
+use crate::search::{damaged, damaged_among};
 use crate::{Error, Result};
 use kite_pages::{At, PageStore, PageTxn, View};
 
@@ -43,7 +43,12 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
                 self.index.refresh()?;
                 continue;
             }
-            self.gather.read(self.index, broken.payload, self.enough(broken.seen.level))?;
+            let enough = self.enough(broken.seen.level);
+            self.gather.read(self.index, broken.payload, enough).map_err(|error| match error {
+                // What is near to it is looked for.
+                Error::Codecs(error) => damaged(broken.owner.block())(error).into(),
+                error => error,
+            })?;
             let repaired = self.repaired(&broken).map_err(|error| match error {
                 Error::Codecs(error) => {
                     let gather = &self.gather;

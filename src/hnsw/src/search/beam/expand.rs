@@ -28,6 +28,17 @@ pub(super) struct Step {
     payload: Vec<u8>,
 }
 
+impl Step {
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.chosen.clear();
+        self.apart.clear();
+        self.bare.clear();
+        self.chained.clear();
+        self.fresh.clear();
+    }
+}
+
 /// A vertex that was just read.
 #[derive(Debug, Clone, Copy)]
 struct Met {

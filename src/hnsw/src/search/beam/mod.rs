@@ -100,6 +100,13 @@ impl Beam {
     /// Makes it as good as new for another search. What was allocated stays.
     pub(crate) fn forget(&mut self) {
         (self.lag, self.visits) = (Lag::default(), 0);
+        // An error may have left something.
+        self.step.clear();
+    }
+
+    /// Bounds it in another way.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// Begins anew on a level, from these vertices.

@@ -44,13 +44,16 @@ fn a_damaged_vertex_that_is_linked_again_is_named() {
 #[test]
 fn a_damaged_neighbour_of_a_dead_vertex_is_named() {
     let data = vectors(400, DIMS, 3);
-    let store = MemStore::new();
-    let mut index = built(&store, &options(spec(Metric::L2, PayloadKind::Sq8, 0, DIMS)), &data);
-    let mut row = 0;
-    let damaged = changed(&store, &index, |vertex| {
-        vertex.payload.truncate(8);
-        row = number(vertex.tids[0]);
-    });
-    let error = vacuum(&mut index, |n| n != row && n.is_multiple_of(2)).unwrap_err();
-    assert_eq!(block_of(error), damaged.block());
+    for code_bits in [0, 1] {
+        let store = MemStore::new();
+        let spec = spec(Metric::L2, PayloadKind::Sq8, code_bits, DIMS);
+        let mut index = built(&store, &options(spec), &data);
+        let mut row = 0;
+        let damaged = changed(&store, &index, |vertex| {
+            vertex.payload.truncate(8);
+            row = number(vertex.tids[0]);
+        });
+        let error = vacuum(&mut index, |n| n != row && n.is_multiple_of(2)).unwrap_err();
+        assert_eq!(block_of(error), damaged.block());
+    }
 }
