@@ -3,26 +3,40 @@
 use kite_pages::{Error, Result};
 
 /// A set of places of vertices, of the size that the search needs and not of the index: open addressing, at most half full.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Seen {
-    /// A power of two of them, or none; 0 is empty, which no vertex is at, since block 0 is the meta page.
+    /// A power of two of them, or none: a place, and above it the round in which it was added. Those of other rounds are empty, so that
+    /// to forget everything costs nothing.
     slots: Vec<u64>,
     count: usize,
+    /// From 1, since slots begin as zeros.
+    round: u16,
 }
 
+/// Bits of a place: a block and the number of an item.
+const PLACE: u32 = 48;
+
 const FIRST: usize = 256;
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { slots: Vec::new(), count: 0, round: 1 }
+    }
+}
 
 impl Seen {
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        // A search that went far leaves a table that costs more to clear than to make anew.
+        self.count = 0;
+        // A search that went far leaves a table that is beyond the caches of the processor.
         if self.slots.len() > 64 * FIRST {
             self.slots = Vec::new();
         }
-        if self.count > 0 {
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 {
             self.slots.fill(0);
+            self.round = 1;
         }
-        self.count = 0;
     }
 
     /// Takes room for so many places at once.
@@ -37,7 +51,7 @@ impl Seen {
         if 2 * self.count >= self.slots.len() {
             self.grow()?;
         }
-        let new = Self::put(&mut self.slots, place);
+        let new = Self::put(&mut self.slots, self.round, place);
         self.count += usize::from(new);
         Ok(new)
     }
@@ -47,17 +61,18 @@ impl Seen {
     }
 
     #[inline]
-    fn put(slots: &mut [u64], place: u64) -> bool {
+    fn put(slots: &mut [u64], round: u16, place: u64) -> bool {
         let mask = slots.len() - 1;
+        let wanted = u64::from(round) << PLACE | place;
         // The high bits of the product depend on all bits of the place (Fibonacci hashing).
         let mut at = ((place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize) & mask;
         loop {
             match slots[at] {
-                0 => {
-                    slots[at] = place;
+                other if other == wanted => return false,
+                other if other >> PLACE != u64::from(round) => {
+                    slots[at] = wanted;
                     return true;
                 }
-                other if other == place => return false,
                 _ => at = (at + 1) & mask,
             }
         }
@@ -72,8 +87,8 @@ impl Seen {
         let mut slots = Vec::new();
         slots.try_reserve_exact(size).map_err(|_| Error::OutOfMemory { bytes: 8 * size })?;
         slots.resize(size, 0);
-        for &place in self.slots.iter().filter(|&&place| place != 0) {
-            Self::put(&mut slots, place);
+        for &slot in self.slots.iter().filter(|&&slot| slot >> PLACE == u64::from(self.round)) {
+            Self::put(&mut slots, self.round, slot & ((1 << PLACE) - 1));
         }
         self.slots = slots;
         Ok(())
@@ -95,6 +110,18 @@ mod tests {
             for n in (0..40_000_u64).rev() {
                 assert!(!seen.insert((n / 50 + 1) << 16 | (n % 50 + 1)).unwrap());
             }
+            seen.clear();
+        }
+    }
+
+    #[test]
+    fn rounds_that_come_again_hold_nothing() {
+        let mut seen = Seen::default();
+        for round in 0..140_000_u64 {
+            // A place stays in the table for as many rounds as there are numbers for them.
+            let place = if round % 65_535 == 0 { 7 } else { (round % 5 + 1) << 16 };
+            assert!(seen.insert(place).unwrap(), "{round}");
+            assert!(!seen.insert(place).unwrap(), "{round}");
             seen.clear();
         }
     }
