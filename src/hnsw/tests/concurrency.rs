@@ -4,7 +4,7 @@
 
 mod world;
 
-use kite_codecs::{PayloadKind, Value};
+use kite_codecs::Value;
 use kite_hnsw::{Index, ScanOptions, VacuumOptions};
 use kite_pages::{MemStore, PageStore, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-use world::{BUILT, Recall, build, distance, everything, judge, number, options, rows, setting, tid, vector};
+use world::{BUILT, KINDS, Kind, Recall, build, distance, everything, judge, number, rows, setting, tid};
 
 /// The table. Numbers of rows are used again once vacuum has removed them from the index, as Postgres does with heap TIDs.
 #[derive(Debug, Default)]
@@ -30,6 +30,7 @@ struct TableRow {
 }
 
 struct World {
+    kind: Kind,
     store: MemStore,
     table: Mutex<Table>,
     over: AtomicBool,
@@ -56,7 +57,7 @@ impl World {
             }
             // A transaction that runs holds back what counts as past.
             let running = self.store.snapshot();
-            let value = vector(&mut rng);
+            let value = self.kind.vector(&mut rng);
             let row = {
                 let mut table = self.table();
                 let row = table.free.pop().unwrap_or(table.next);
@@ -107,7 +108,7 @@ impl World {
         let mut index = Index::open(&self.store).unwrap();
         let mut recall = Recall::default();
         while !self.over.load(Relaxed) {
-            let query = vector(&mut rng);
+            let query = self.kind.vector(&mut rng);
             let (_snapshot, visible) = {
                 let table = self.table();
                 let visible = |row: &TableRow| row.committed && row.deleted.is_none();
@@ -136,8 +137,9 @@ impl World {
     }
 }
 
-fn run(payload: PayloadKind, code_bits: u8, seconds: u64) {
+fn run(kind: Kind, seconds: u64) {
     let world = World {
+        kind,
         store: MemStore::new(),
         table: Mutex::default(),
         over: AtomicBool::new(false),
@@ -145,15 +147,14 @@ fn run(payload: PayloadKind, code_bits: u8, seconds: u64) {
         searches: AtomicU64::new(0),
         vacuums: AtomicU64::new(0),
     };
-    let options = options(payload, code_bits);
-    if code_bits > 0 {
-        let rows = build(&world.store, &options, &mut fastrand::Rng::with_seed(1));
+    if kind.code_bits > 0 {
+        let rows = build(&world.store, kind, &mut fastrand::Rng::with_seed(1));
         let row = |(row, vector)| (row, TableRow { vector, committed: true, deleted: None });
         let mut table = world.table();
         table.next = BUILT;
         table.rows = rows.into_iter().map(row).collect();
     } else {
-        Index::create(&world.store, &options).unwrap();
+        Index::create(&world.store, &kind.options()).unwrap();
     }
     let begin = Instant::now();
     let recall = thread::scope(|scope| {
@@ -188,7 +189,7 @@ fn run(payload: PayloadKind, code_bits: u8, seconds: u64) {
         recall
     });
     eprintln!(
-        "{payload:?}, {code_bits} bits: {recall:?} in {:?} searches beside {:?} inserts and {:?} vacuums; {} pages",
+        "{kind:?}: {recall:?} in {:?} searches beside {:?} inserts and {:?} vacuums; {} pages",
         world.searches,
         world.inserts,
         world.vacuums,
@@ -202,14 +203,14 @@ fn run(payload: PayloadKind, code_bits: u8, seconds: u64) {
     // What an insert or a repair cuts off is lost until vacuum links it again.
     assert!(recall.share() > 0.99, "{recall:?}");
     assert!(report.is_clean() && report.unreachable == 0, "{report:?}");
-    // 1,800 small rows and what turned over meanwhile: space is used again.
-    assert!(world.store.len() < 150, "{} pages", world.store.len());
+    // 1,800 rows, 4.5 bytes of each for a dimension, and what turned over meanwhile: space is used again.
+    assert!((world.store.len() as usize) < 130 + kind.dims, "{} pages", world.store.len());
 }
 
 #[test]
 fn readers_writers_and_vacuum_at_once() {
     let seconds = setting("KITE_STRESS_SECONDS", 0);
-    for (payload, bits) in [(PayloadKind::Sq8, 0), (PayloadKind::Sq8, 1), (PayloadKind::Full, 2)] {
-        run(payload, bits, seconds / 3);
+    for kind in KINDS {
+        run(kind, seconds / KINDS.len() as u64);
     }
 }

@@ -4,11 +4,11 @@
 
 mod world;
 
-use kite_codecs::{PayloadKind, Value};
+use kite_codecs::Value;
 use kite_hnsw::{Index, VacuumOptions};
 use kite_pages::{MemStore, PageStore};
 use std::collections::{BTreeMap, BTreeSet};
-use world::{Recall, build, everything, judge, number, options, rows, setting, tid, vector};
+use world::{KINDS, Kind, Recall, build, everything, judge, number, rows, setting, tid};
 
 /// What was known at some record: rows whose insert was done, and those that vacuum had been told are dead.
 #[derive(Debug, Clone, Default)]
@@ -21,29 +21,29 @@ struct Moment {
 
 /// A run of random work on a store that keeps its records.
 struct History {
+    kind: Kind,
     store: MemStore,
     vectors: BTreeMap<u32, Vec<f32>>,
     /// One at the beginning of each operation.
     moments: Vec<Moment>,
 }
 
-fn history(seed: u64, payload: PayloadKind, code_bits: u8) -> History {
+fn history(seed: u64, kind: Kind) -> History {
     let mut rng = fastrand::Rng::with_seed(seed);
     let store = MemStore::logged();
     let mut vectors = BTreeMap::new();
-    let options = options(payload, code_bits);
     // Codes need many rows, so that an index with codes begins with a build.
-    if code_bits > 0 {
-        vectors = build(&store, &options, &mut rng);
+    if kind.code_bits > 0 {
+        vectors = build(&store, kind, &mut rng);
     } else {
-        Index::create(&store, &options).unwrap();
+        Index::create(&store, &kind.options()).unwrap();
     }
     let mut index = Index::open(&store).unwrap();
     let mut now = Moment { live: vectors.keys().copied().collect(), ..Moment::default() };
     let mut moments = Vec::new();
     let first = vectors.len() as u32;
     for next in first..first + 240 {
-        let value = vector(&mut rng);
+        let value = kind.vector(&mut rng);
         now.doubtful.insert(next);
         note(&mut moments, &mut now, &store);
         assert!(index.insert(tid(next), Value::F32(&value)).unwrap());
@@ -62,7 +62,7 @@ fn history(seed: u64, payload: PayloadKind, code_bits: u8) -> History {
         }
     }
     note(&mut moments, &mut now, &store);
-    History { store, vectors, moments }
+    History { kind, store, vectors, moments }
 }
 
 fn note(moments: &mut Vec<Moment>, now: &mut Moment, store: &MemStore) {
@@ -110,7 +110,7 @@ impl History {
         let mut moment = moment.clone();
         let mut extra = BTreeMap::new();
         for row in 5000..5010 {
-            let value = vector(rng);
+            let value = self.kind.vector(rng);
             assert!(index.insert(tid(row), Value::F32(&value)).unwrap());
             extra.insert(row, value);
         }
@@ -120,7 +120,7 @@ impl History {
         store.tick();
         index.cleanup(&VacuumOptions::default()).unwrap();
         for row in 5010..5020 {
-            let value = vector(rng);
+            let value = self.kind.vector(rng);
             assert!(index.insert(tid(row), Value::F32(&value)).unwrap());
             extra.insert(row, value);
         }
@@ -137,18 +137,17 @@ fn sound<S: PageStore>(index: &mut Index<'_, S>, records: usize) {
 #[test]
 fn after_any_record_the_index_answers_is_sound_and_heals() {
     let points = setting("KITE_CRASH_POINTS", 45);
-    let kinds = [(PayloadKind::Sq8, 0), (PayloadKind::Sq8, 1), (PayloadKind::Full, 2)];
     let mut rng = fastrand::Rng::with_seed(5);
     let (mut at_once, mut in_the_end, mut uncrashed) =
         (Recall::default(), Recall::default(), Recall::default());
-    for (seed, (payload, bits)) in (1..).zip(kinds) {
-        let history = history(seed, payload, bits);
+    for (seed, kind) in (1..).zip(KINDS) {
+        let history = history(seed, kind);
         let (begin, last) = (history.moments[0].records, history.store.records());
         let mut index = Index::open(&history.store).unwrap();
         sound(&mut index, last);
         uncrashed.add(history.ask(&mut index, history.at(last), &BTreeMap::new()));
         drop(index);
-        for _ in 0..points / kinds.len() as u64 {
+        for _ in 0..points / KINDS.len() as u64 {
             let (first, then) = history.crash(rng.usize(begin..=last), &mut rng);
             at_once.add(first);
             in_the_end.add(then);

@@ -4,13 +4,13 @@
 
 mod world;
 
-use kite_codecs::{PayloadKind, Value};
+use kite_codecs::Value;
 use kite_hnsw::{Index, Order, ScanOptions, VacuumOptions};
 use kite_pages::{MemStore, PageStore};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
-use world::{DIMS, everything, number, options, rows, setting, tid, vector};
+use world::{DIMS, KINDS, everything, number, rows, setting, tid};
 
 const THREADS: u32 = 4;
 /// Rows of other vectors, with numbers above those of the equal ones.
@@ -74,10 +74,10 @@ fn equal_rows(store: &MemStore, below: u32) -> Vec<u32> {
 fn equal_rows_are_inserted_searched_and_vacuumed_by_four_threads() {
     let count = setting("KITE_EQUAL_ROWS", 20_000) as u32;
     let store = MemStore::new();
-    let mut index = Index::create(&store, &options(PayloadKind::Sq8, 0)).unwrap();
+    let mut index = Index::create(&store, &KINDS[0].options()).unwrap();
     let mut rng = fastrand::Rng::with_seed(31);
     for row in count..count + OTHERS {
-        assert!(index.insert(tid(row), Value::F32(&vector(&mut rng))).unwrap());
+        assert!(index.insert(tid(row), Value::F32(&KINDS[0].vector(&mut rng))).unwrap());
     }
 
     let all: Vec<u32> = (0..count).collect();

@@ -7,21 +7,43 @@ use kite_hnsw::{Builder, Distance, Host, Index, Options, Order, Resources, ScanO
 use kite_pages::{ItemPointer, PageStore};
 use std::collections::{BTreeMap, HashSet};
 
+/// Dimensions that say something. A wider vector repeats each of them, so that the same rows are neighbours whatever the width.
 pub const DIMS: usize = 16;
 
-/// A small index: many levels, short lists that fill up soon.
-pub fn options(payload: PayloadKind, code_bits: u8) -> Options {
-    let spec = Spec { vector_type: VectorType::Vector, metric: Metric::L2, payload, code_bits, dims: DIMS };
-    Options { spec, m: 6, ef_construction: 32, seed: 11 }
+/// What an index keeps of vectors, and how wide they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    pub payload: PayloadKind,
+    pub code_bits: u8,
+    pub dims: usize,
 }
 
-/// A vector near one of some centres; one in four is equal to others.
-pub fn vector(rng: &mut fastrand::Rng) -> Vec<f32> {
-    if rng.u8(..4) == 0 {
-        return vec![f32::from(rng.u8(..3)); DIMS];
+/// Without codes, with codes too short to be gone by, and with codes by which a repair chooses what it reads.
+pub const KINDS: [Kind; 5] = [
+    Kind { payload: PayloadKind::Sq8, code_bits: 0, dims: DIMS },
+    Kind { payload: PayloadKind::Sq8, code_bits: 1, dims: DIMS },
+    Kind { payload: PayloadKind::Full, code_bits: 2, dims: DIMS },
+    Kind { payload: PayloadKind::Sq8, code_bits: 1, dims: 10 * DIMS },
+    Kind { payload: PayloadKind::Sq8, code_bits: 2, dims: 5 * DIMS },
+];
+
+impl Kind {
+    /// A small index: many levels, short lists that fill up soon.
+    pub fn options(self) -> Options {
+        let Self { payload, code_bits, dims } = self;
+        let spec = Spec { vector_type: VectorType::Vector, metric: Metric::L2, payload, code_bits, dims };
+        Options { spec, m: 6, ef_construction: 32, seed: 11 }
     }
-    let centre = f32::from(rng.u8(..6));
-    (0..DIMS).map(|n| rng.f32() + if n % 6 == centre as usize { 3.0 } else { 0.0 }).collect()
+
+    /// A vector near one of some centres; one in four is equal to others.
+    pub fn vector(self, rng: &mut fastrand::Rng) -> Vec<f32> {
+        if rng.u8(..4) == 0 {
+            return vec![f32::from(rng.u8(..3)); self.dims];
+        }
+        let centre = f32::from(rng.u8(..6));
+        let narrow = (0..DIMS).map(|n| rng.f32() + if n % 6 == centre as usize { 3.0 } else { 0.0 });
+        narrow.flat_map(|element| std::iter::repeat_n(element, self.dims / DIMS)).collect()
+    }
 }
 
 pub fn tid(n: u32) -> ItemPointer {
@@ -118,15 +140,15 @@ impl Host for Alone {
 pub const BUILT: u32 = 1500;
 
 /// Builds an index of [`BUILT`] rows in an empty store, and answers them.
-pub fn build(store: &impl PageStore, options: &Options, rng: &mut fastrand::Rng) -> BTreeMap<u32, Vec<f32>> {
+pub fn build(store: &impl PageStore, kind: Kind, rng: &mut fastrand::Rng) -> BTreeMap<u32, Vec<f32>> {
     let resources = Resources { threads: 1, memory: 64 << 20 };
-    let mut builder = Builder::new(options, resources, TempFiles::default()).unwrap();
-    let rows: BTreeMap<u32, Vec<f32>> = (0..BUILT).map(|row| (row, vector(rng))).collect();
+    let mut builder = Builder::new(&kind.options(), resources, TempFiles::default()).unwrap();
+    let rows: BTreeMap<u32, Vec<f32>> = (0..BUILT).map(|row| (row, kind.vector(rng))).collect();
     for (&row, vector) in &rows {
         assert!(builder.push(tid(row), Value::F32(vector)).unwrap());
     }
     builder.finish(store, &Alone).unwrap();
     let frame = Index::open(store).unwrap().info().unwrap().frame;
-    assert_eq!(frame > 0, options.spec.code_bits > 0);
+    assert_eq!(frame > 0, kind.code_bits > 0);
     rows
 }
