@@ -103,10 +103,11 @@ impl World {
         }
     }
 
-    fn search(&self, seed: u64) -> Recall {
+    /// What queries for all rows find of the nearest, and what those for the nearest do.
+    fn search(&self, seed: u64) -> [Recall; 2] {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut index = Index::open(&self.store).unwrap();
-        let mut recall = Recall::default();
+        let mut recall = [Recall::default(); 2];
         while !self.over.load(Relaxed) {
             let query = self.kind.vector(&mut rng);
             let (_snapshot, visible) = {
@@ -117,7 +118,6 @@ impl World {
                     rows.map(|(&row, found)| (row, found.vector.clone())).collect();
                 (self.store.snapshot(), rows)
             };
-            // All that can be reached; or the nearest few, which codes of so few dimensions do not tell well.
             let all = rng.bool();
             let options = if all { everything() } else { ScanOptions { ef: 60, ..ScanOptions::default() } };
             let mut found = rows(&mut index, &query, options);
@@ -128,9 +128,7 @@ impl World {
             near.sort_by(|a, b| a.0.total_cmp(&b.0));
             let must: Vec<u32> = near.iter().take(10).map(|&(_, row)| row).collect();
             let judged = judge(&found, &query, |row| visible.get(&row).cloned(), &must);
-            if all {
-                recall.add(judged);
-            }
+            recall[usize::from(!all)].add(judged);
             self.searches.fetch_add(1, Relaxed);
         }
         recall
@@ -183,8 +181,10 @@ fn run(kind: Kind, seconds: u64) {
             thread::sleep(Duration::from_millis(20));
         }
         world.over.store(true, Relaxed);
-        let mut recall = Recall::default();
-        searchers.into_iter().for_each(|searcher| recall.add(searcher.join().unwrap()));
+        let mut recall = [Recall::default(); 2];
+        for searcher in searchers {
+            recall.iter_mut().zip(searcher.join().unwrap()).for_each(|(all, of)| all.add(of));
+        }
         others.into_iter().for_each(|other| other.join().unwrap());
         recall
     });
@@ -200,8 +200,11 @@ fn run(kind: Kind, seconds: u64) {
     index.cleanup(&VacuumOptions::default()).unwrap();
     let report = index.check().unwrap();
     eprintln!("{report:?}");
-    // What an insert or a repair cuts off is lost until vacuum links it again.
-    assert!(recall.share() > 0.99, "{recall:?}");
+    let [all, near] = recall.map(Recall::share);
+    // What nothing leads to is found on its page; a row that moves to another vertex meanwhile may be missed.
+    assert!(all > 0.9999, "{recall:?}");
+    // What an insert or a repair cuts off is lost to a search for few until vacuum links it again.
+    assert!(near > 0.85, "{recall:?}");
     assert!(report.is_clean() && report.unreachable == 0, "{report:?}");
     // 1,800 rows, 4.5 bytes of each for a dimension, and what turned over meanwhile: space is used again.
     assert!((world.store.len() as usize) < 130 + kind.dims, "{} pages", world.store.len());

@@ -11,6 +11,7 @@ mod probe;
 mod ranked;
 mod scan;
 mod seen;
+mod sweep;
 
 pub(crate) use beam::Beam;
 pub(crate) use descend::descend;

@@ -6,6 +6,7 @@ use super::desk::Desk;
 use super::found::{Found, Rows};
 use super::probe::{Limits, Probe};
 use super::ranked::Ranked;
+use super::sweep::Sweep;
 use crate::format::{META_BLOCK, Meta};
 use crate::grow::push;
 use crate::index::{Index, read_meta};
@@ -105,6 +106,10 @@ pub struct Scan<'s, S> {
     resumed: bool,
     /// The most that a bound was below what its key stands for, in the operator's unit.
     gap: f64,
+    /// The search has found fewer than it was to, since no way leads to others.
+    short: bool,
+    /// Where it looks for more once no way leads any further.
+    sweep: Option<Sweep>,
     /// What has ended it, if vertices were left to look at.
     ended_by: Option<Limit>,
 }
@@ -172,6 +177,8 @@ impl<'s, S: PageStore> Scan<'s, S> {
             state: State::Begin,
             resumed: false,
             gap: 0.0,
+            short: false,
+            sweep: None,
             ended_by: None,
         }
     }
@@ -255,7 +262,9 @@ impl<'s, S: PageStore> Scan<'s, S> {
             (State::Going, Order::Strict) => {
                 let passed = self.value(self.beam.passed()) - self.gap;
                 let ahead = |ready: &Ready| ready.bound > passed;
-                at_hand <= self.held_back() || (self.resumed && self.batch.front().is_some_and(ahead))
+                at_hand <= self.held_back()
+                    || self.short
+                    || (self.resumed && self.batch.front().is_some_and(ahead))
             }
             _ => at_hand == 0,
         }
@@ -279,11 +288,9 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 self.found.make_room(READ * self.ef().min(FORESEEN))?;
                 self.begin(filter)?;
                 self.beam.take_best(&mut best);
-                let last = self.options.order == Order::Off || best.is_empty();
+                let last = self.options.order == Order::Off || self.meta.entry.is_none();
                 self.state = if last { State::End } else { State::Going };
-                if best.is_empty() {
-                    self.note_limit();
-                }
+                self.short = best.len() < self.ef();
             }
             State::Going if self.beam.spent(self.found.bytes()).is_some() => {
                 self.note_limit();
@@ -298,12 +305,20 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 // The more wait for the frontier to pass, the farther it goes at once.
                 let ef = held + self.ef().max(held / 2);
                 self.resumed = true;
-                self.beam.give_back(self.batch.drain(..).map(|ready| ready.ranked));
-                let mut sink = self.found.sink(&self.probe, filter);
-                self.beam.resume(&self.probe, &mut sink, ef)?;
-                self.beam.take_best(&mut best);
-                if best.len() == held && self.beam.spent(self.found.bytes()).is_none() {
-                    self.state = State::End;
+                self.short = false;
+                best.extend(self.batch.drain(..).map(|ready| ready.ranked));
+                loop {
+                    self.beam.give_back(best.drain(..));
+                    let mut sink = self.found.sink(&self.probe, filter);
+                    self.beam.resume(&self.probe, &mut sink, ef)?;
+                    self.beam.take_best(&mut best);
+                    if best.len() >= ef || self.beam.spent(self.found.bytes()).is_some() {
+                        break;
+                    }
+                    if !self.sweep()? {
+                        self.state = State::End;
+                        break;
+                    }
                 }
             }
             State::End => {}
@@ -324,6 +339,12 @@ impl<'s, S: PageStore> Scan<'s, S> {
         }
         self.batch = batch.into();
         Ok(())
+    }
+
+    /// Has the search go on from vertices to which no way has led. `false` when there are no others.
+    fn sweep(&mut self) -> Result<bool> {
+        let store = self.probe.store;
+        self.sweep.get_or_insert_with(|| Sweep::new(store.len())).seed(store, &mut self.beam)
     }
 
     /// Notes the limit that ends the search, if one does.

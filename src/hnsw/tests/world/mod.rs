@@ -7,7 +7,6 @@ use kite_hnsw::{Builder, Distance, Host, Index, Options, Order, Resources, ScanO
 use kite_pages::{ItemPointer, PageStore};
 use std::collections::{BTreeMap, HashSet};
 
-/// Dimensions that say something. A wider vector repeats each of them, so that the same rows are neighbours whatever the width.
 pub const DIMS: usize = 16;
 
 /// What an index keeps of vectors, and how wide they are.
@@ -16,21 +15,24 @@ pub struct Kind {
     pub payload: PayloadKind,
     pub code_bits: u8,
     pub dims: usize,
+    /// How many of the dimensions say something of their own. Each is there more than once if those are fewer.
+    pub own: usize,
 }
 
-/// Without codes, with codes too short to be gone by, and with codes by which a repair chooses what it reads.
+/// Without codes, with codes too short to be gone by, and with codes by which a repair chooses what it reads: of vectors with
+/// the same neighbours as those, and of clusters that, noise in so many dimensions, lie farther from each other than their links lead.
 pub const KINDS: [Kind; 5] = [
-    Kind { payload: PayloadKind::Sq8, code_bits: 0, dims: DIMS },
-    Kind { payload: PayloadKind::Sq8, code_bits: 1, dims: DIMS },
-    Kind { payload: PayloadKind::Full, code_bits: 2, dims: DIMS },
-    Kind { payload: PayloadKind::Sq8, code_bits: 1, dims: 10 * DIMS },
-    Kind { payload: PayloadKind::Sq8, code_bits: 2, dims: 5 * DIMS },
+    Kind { payload: PayloadKind::Sq8, code_bits: 0, dims: DIMS, own: DIMS },
+    Kind { payload: PayloadKind::Sq8, code_bits: 1, dims: DIMS, own: DIMS },
+    Kind { payload: PayloadKind::Full, code_bits: 2, dims: DIMS, own: DIMS },
+    Kind { payload: PayloadKind::Sq8, code_bits: 1, dims: 10 * DIMS, own: DIMS },
+    Kind { payload: PayloadKind::Sq8, code_bits: 2, dims: 5 * DIMS, own: 5 * DIMS },
 ];
 
 impl Kind {
     /// A small index: many levels, short lists that fill up soon.
     pub fn options(self) -> Options {
-        let Self { payload, code_bits, dims } = self;
+        let Self { payload, code_bits, dims, .. } = self;
         let spec = Spec { vector_type: VectorType::Vector, metric: Metric::L2, payload, code_bits, dims };
         Options { spec, m: 6, ef_construction: 32, seed: 11 }
     }
@@ -41,8 +43,8 @@ impl Kind {
             return vec![f32::from(rng.u8(..3)); self.dims];
         }
         let centre = f32::from(rng.u8(..6));
-        let narrow = (0..DIMS).map(|n| rng.f32() + if n % 6 == centre as usize { 3.0 } else { 0.0 });
-        narrow.flat_map(|element| std::iter::repeat_n(element, self.dims / DIMS)).collect()
+        let own = (0..self.own).map(|n| rng.f32() + if n % 6 == centre as usize { 3.0 } else { 0.0 });
+        own.flat_map(|element| std::iter::repeat_n(element, self.dims / self.own)).collect()
     }
 }
 

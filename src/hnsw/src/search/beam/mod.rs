@@ -141,10 +141,7 @@ impl Beam {
             make_room(&mut self.later, MET * limits.ef.min(FORESEEN))?;
         }
         for link in entries {
-            if self.is_new(link)? {
-                let node = self.add(link, None)?;
-                self.wait(Ranked::new(f32::NEG_INFINITY, node))?;
-            }
+            self.seed(link)?;
         }
         Ok(())
     }
@@ -186,6 +183,16 @@ impl Beam {
             }
         }
         self.run(probe, sink)
+    }
+
+    /// Lets a vertex wait to be expanded, wherever it is, and answers whether it was not met before.
+    pub(super) fn seed(&mut self, link: Link) -> Result<bool> {
+        let new = self.is_new(link)?;
+        if new {
+            let node = self.add(link, None)?;
+            self.wait(Ranked::new(f32::NEG_INFINITY, node))?;
+        }
+        Ok(new)
     }
 
     /// Lets the nearest of the links that were too far wait: as many as will be looked into soon, since most of the others never are. But no
