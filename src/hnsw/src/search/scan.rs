@@ -105,6 +105,8 @@ pub struct Scan<'s, S> {
     resumed: bool,
     /// The most that a bound was below what its key stands for, in the operator's unit.
     gap: f64,
+    /// The most that a row has come too late by, in the same.
+    late: f64,
     /// What has ended it, if vertices were left to look at.
     ended_by: Option<Limit>,
 }
@@ -172,6 +174,7 @@ impl<'s, S: PageStore> Scan<'s, S> {
             state: State::Begin,
             resumed: false,
             gap: 0.0,
+            late: 0.0,
             ended_by: None,
         }
     }
@@ -201,6 +204,10 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 self.search(&mut filter)?;
             } else if let Some(ready) = self.batch.pop_front() {
                 let late = self.options.order == Order::Strict && ready.bound < self.last;
+                if late && self.last.is_finite() {
+                    // What has come too late once would do so again: from now on rows wait for the frontier to pass them by as much.
+                    self.late = self.late.max(self.last - ready.bound);
+                }
                 // What is no number is not beyond the range: nothing is known of it.
                 let beyond = ready.bound > self.options.within;
                 if !late && !beyond {
@@ -253,7 +260,7 @@ impl<'s, S: PageStore> Scan<'s, S> {
         match (self.state, self.options.order) {
             (State::End, _) => false,
             (State::Going, Order::Strict) => {
-                let passed = self.value(self.beam.passed()) - self.gap;
+                let passed = self.value(self.beam.passed()) - self.gap - self.late;
                 let ahead = |ready: &Ready| ready.bound > passed;
                 at_hand <= self.held_back() || (self.resumed && self.batch.front().is_some_and(ahead))
             }
