@@ -5,7 +5,7 @@ use super::memory::{Counted, Memory};
 use crate::Result;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// Lists of links on every level, each in a place of fixed size: the number of links, then the links.
+/// Lists of links on every level, each in a place of fixed size: a word with the number of links, then the links.
 ///
 /// The lists are atomic so that threads may share them. A thread only ever reads lists that none writes at that time, or writes
 /// lists that no other touches: what threads do is divided into steps between which all of them are awaited.
@@ -21,6 +21,8 @@ pub struct Graph {
 }
 
 const NOTHING: u32 = u32::MAX;
+/// The lower half of a list's first word is the number of its links; the upper, how many of them are known to be apart.
+const COUNT: u32 = 0xffff;
 
 impl Graph {
     /// Empty lists for nodes with these levels; `entry` has the highest.
@@ -66,7 +68,7 @@ impl Graph {
     #[inline]
     pub fn links(&self, node: u32, level: u8) -> impl ExactSizeIterator<Item = u32> + '_ {
         let list = self.list(node, level);
-        let count = list[0].load(Relaxed) as usize;
+        let count = (list[0].load(Relaxed) & COUNT) as usize;
         list[1..=count].iter().map(|link| link.load(Relaxed))
     }
 
@@ -82,12 +84,19 @@ impl Graph {
         if level == 0 { self.slots.lowest } else { self.slots.upper }
     }
 
-    pub(super) fn set_links(&self, node: u32, level: u8, links: &[u32]) {
+    /// How many of the links, from the first on, the heuristic has compared with each other: each of them was kept beside the
+    /// others, and would be again.
+    pub(super) fn apart(&self, node: u32, level: u8) -> usize {
+        (self.list(node, level)[0].load(Relaxed) >> 16) as usize
+    }
+
+    /// Replaces the links, of which the first `apart` have been compared with each other.
+    pub(super) fn set_links(&self, node: u32, level: u8, links: &[u32], apart: usize) {
         let list = self.list(node, level);
         for (place, link) in list[1..].iter().zip(links) {
             place.store(*link, Relaxed);
         }
-        list[0].store(links.len() as u32, Relaxed);
+        list[0].store((apart as u32) << 16 | links.len() as u32, Relaxed);
     }
 
     #[inline]
@@ -117,13 +126,14 @@ mod tests {
         let lists = [(0, 0), (1, 0), (1, 1), (1, 2), (2, 0), (3, 0), (3, 1)];
         for (n, &(node, level)) in (10..).zip(&lists) {
             assert_eq!(graph.links(node, level).len(), 0);
-            graph.set_links(node, level, &vec![n; graph.capacity(level)]);
+            graph.set_links(node, level, &vec![n; graph.capacity(level)], usize::from(level));
         }
         for (n, &(node, level)) in (10..).zip(&lists) {
             assert!(graph.links(node, level).all(|link| link == n));
             assert_eq!(graph.links(node, level).len(), if level == 0 { 6 } else { 3 });
+            assert_eq!(graph.apart(node, level), usize::from(level));
         }
-        graph.set_links(1, 1, &[7]);
-        assert_eq!(graph.links(1, 1).collect::<Vec<_>>(), [7]);
+        graph.set_links(1, 1, &[7], 0);
+        assert_eq!((graph.links(1, 1).collect::<Vec<_>>(), graph.apart(1, 1)), (vec![7], 0));
     }
 }

@@ -5,6 +5,10 @@
 //! batch, all at once; then the links back to them are added, each list by one thread. So threads share nothing that changes,
 //! need no locks, and the graph is the same whatever their number.
 //!
+//! In what order the nodes of a batch search makes no difference to what they find, but to the time: what a search has read is
+//! still in the processor's cache for the next one if that is near. So all of them first go down to the level above their own, and
+//! then search in the order of the ways that they have come. Lists get their links back in the same order.
+//!
 //! A node's level comes from a hash of its number, and nodes enter by falling level and in hashed order: the nodes of a batch,
 //! which do not see each other, are then strewn over the data, also where the rows came sorted; and the entry point never moves.
 
@@ -79,6 +83,7 @@ pub(super) fn link_levels(
 /// The threads' state, and the links back that they collect.
 struct Team {
     workers: Vec<Worker>,
+    arrivals: Vec<Arrival>,
     back: Vec<Back>,
     _charge: Charge,
 }
@@ -92,7 +97,7 @@ impl Team {
         for _ in 0..count {
             workers.push(Worker::new(nodes, parameters)?);
         }
-        Ok(Self { workers, back: Vec::new(), _charge: charge })
+        Ok(Self { workers, arrivals: Vec::new(), back: Vec::new(), _charge: charge })
     }
 
     /// Bytes that the links back grow to.
@@ -100,7 +105,7 @@ impl Team {
         let batch = (nodes / SHARE).clamp(1, LARGEST);
         // They stand in the workers' lists, then in one. What grows by and by may have got the double of what it holds.
         let (links, ranges) = (3 * size_of::<Back>(), 2 * size_of::<Range<usize>>());
-        batch * (2 * m + 2) * (links + ranges)
+        batch * ((2 * m + 2) * (links + ranges) + 3 * size_of::<Arrival>())
     }
 
     /// Links a batch of nodes.
@@ -113,7 +118,15 @@ impl Team {
         host: &impl Host,
     ) -> Result<(), Stopped> {
         threads::run(host, &mut self.workers, batch.len(), |worker, items| {
-            batch[items].iter().for_each(|&node| worker.enter(graph, distances, parameters, node));
+            batch[items].iter().for_each(|&node| worker.arrive(graph, distances, node));
+        })?;
+        self.arrivals.clear();
+        self.arrivals.try_reserve_exact(batch.len())?;
+        self.workers.iter_mut().for_each(|worker| self.arrivals.append(&mut worker.arrivals));
+        self.arrivals.sort_unstable_by_key(|arrival| (arrival.way, arrival.node));
+        let arrivals = &self.arrivals;
+        threads::run(host, &mut self.workers, arrivals.len(), |worker, items| {
+            items.for_each(|place| worker.enter(graph, distances, parameters, arrivals, place));
         })?;
         self.back.clear();
         self.back.try_reserve_exact(self.workers.iter().map(|worker| worker.back.len()).sum())?;
@@ -122,7 +135,7 @@ impl Team {
         let (lists, back) = (lists(&self.back), &self.back);
         threads::run(host, &mut self.workers, lists.len(), |worker, items| {
             for list in &lists[items] {
-                worker.lead_back(graph, distances, parameters, &back[list.clone()]);
+                worker.lead_back(graph, distances, parameters, arrivals, &back[list.clone()]);
             }
         })
     }
@@ -138,24 +151,37 @@ pub(super) fn bytes_per_node(m: usize) -> usize {
     THREADS + order_and_levels + 4 * (2 * m + 1) + upper + Team::collected(SHARE, m).div_ceil(SHARE)
 }
 
+/// A new node that has come down to the level above its own.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    /// The nodes that it has come by on the last levels, the lowest last. Near nodes come by the same ones.
+    way: [u32; 3],
+    node: u32,
+    near: Candidate,
+}
+
 /// A link that a new node has, to be had by the other one as well.
 #[derive(Debug, Clone, Copy)]
 struct Back {
     target: u32,
+    /// The place of the new node among the arrivals.
     source: u32,
     distance: f32,
     level: u8,
 }
 
-/// The ranges of links that lead to the same list.
+/// The ranges of links that lead to the same list, those of near lists together.
 fn lists(back: &[Back]) -> Vec<Range<usize>> {
     let mut end = 0;
-    back.chunk_by(|a, b| (a.level, a.target) == (b.level, b.target))
+    let mut lists: Vec<Range<usize>> = back
+        .chunk_by(|a, b| (a.level, a.target) == (b.level, b.target))
         .map(|list| {
             end += list.len();
             end - list.len()..end
         })
-        .collect()
+        .collect();
+    lists.sort_unstable_by_key(|list| (back[list.start].source, list.start));
+    lists
 }
 
 /// What a thread needs.
@@ -167,6 +193,11 @@ struct Worker {
     links: Vec<u32>,
     /// How far those are.
     keys: Vec<f32>,
+    /// Whether candidates are apart, see [`Graph::apart`].
+    apart: Vec<bool>,
+    /// Candidates with the same, to be sorted.
+    marked: Vec<(Candidate, bool)>,
+    arrivals: Vec<Arrival>,
     back: Vec<Back>,
 }
 
@@ -179,32 +210,57 @@ impl Worker {
             chosen: Vec::new(),
             links: Vec::new(),
             keys: Vec::new(),
+            apart: Vec::new(),
+            marked: Vec::new(),
+            arrivals: Vec::new(),
             back: Vec::new(),
         })
     }
 
-    /// Gives a new node its links on all of its levels, and notes the links back.
-    fn enter(&mut self, graph: &Graph, distances: &impl Distances, parameters: &Parameters, node: u32) {
+    /// Goes down to the level above the node's own.
+    fn arrive(&mut self, graph: &Graph, distances: &impl Distances, node: u32) {
         let entry = graph.entry();
         self.entries.clear();
         self.entries.push(Candidate { distance: distances.between(node, entry), node: entry });
-        for level in (0..=graph.level(entry)).rev() {
-            let own = level <= graph.level(node);
-            let ef = if own { parameters.ef_construction } else { 1 };
-            self.searcher.level(graph, distances, node, &mut self.entries, (level, ef));
-            if own {
-                let most = graph.capacity(level);
-                select(distances, &self.entries, (most, parameters.choice), &mut self.chosen);
-                self.links.clear();
-                self.links.extend(self.chosen.iter().map(|candidate| candidate.node));
-                graph.set_links(node, level, &self.links);
-                self.back.extend(self.chosen.iter().map(|&Candidate { distance, node: target }| Back {
-                    target,
-                    source: node,
-                    distance,
-                    level,
-                }));
-            }
+        let mut way = [entry; 3];
+        for level in (graph.level(node) + 1..=graph.level(entry)).rev() {
+            self.searcher.level(graph, distances, node, &mut self.entries, (level, 1));
+            way = [way[1], way[2], self.entries[0].node];
+        }
+        self.arrivals.push(Arrival { way, node, near: self.entries[0] });
+    }
+
+    /// Gives a new node its links on all of its levels, and notes the links back.
+    fn enter(
+        &mut self,
+        graph: &Graph,
+        distances: &impl Distances,
+        parameters: &Parameters,
+        arrivals: &[Arrival],
+        place: usize,
+    ) {
+        let Arrival { node, near, .. } = arrivals[place];
+        self.entries.clear();
+        self.entries.push(near);
+        for level in (0..=graph.level(node)).rev() {
+            self.searcher.level(
+                graph,
+                distances,
+                node,
+                &mut self.entries,
+                (level, parameters.ef_construction),
+            );
+            let most = graph.capacity(level);
+            let apart = select(distances, (&self.entries, &[]), (most, parameters.choice), &mut self.chosen);
+            self.links.clear();
+            self.links.extend(self.chosen.iter().map(|candidate| candidate.node));
+            graph.set_links(node, level, &self.links, apart);
+            self.back.extend(self.chosen.iter().map(|&Candidate { distance, node: target }| Back {
+                target,
+                source: place as u32,
+                distance,
+                level,
+            }));
         }
     }
 
@@ -214,30 +270,39 @@ impl Worker {
         graph: &Graph,
         distances: &impl Distances,
         parameters: &Parameters,
+        arrivals: &[Arrival],
         back: &[Back],
     ) {
         let Back { target, level, .. } = back[0];
         let capacity = graph.capacity(level);
+        let new = back.iter().map(|link| arrivals[link.source as usize].node);
+        let mut apart = graph.apart(target, level);
         self.links.clear();
         self.links.extend(graph.links(target, level));
-        if self.links.len() + back.len() <= capacity {
-            self.links.extend(back.iter().map(|link| link.source));
-        } else {
+        let old = self.links.len();
+        self.links.extend(new);
+        if self.links.len() > capacity {
             // All are looked at, so that they are waited for together.
             self.links.iter().for_each(|&node| distances.prefetch(node));
-            back.iter().for_each(|link| distances.prefetch(link.source));
-            distances.each(target, &self.links, &mut self.keys);
+            distances.each(target, &self.links[..old], &mut self.keys);
+            self.keys.extend(back.iter().map(|link| link.distance));
+            self.marked.clear();
+            let known = self.links.iter().zip(&self.keys).enumerate();
+            self.marked
+                .extend(known.map(|(n, (&node, &distance))| (Candidate { distance, node }, n < apart)));
+            self.marked.sort_unstable_by(|(a, _), (b, _)| {
+                a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node))
+            });
             self.entries.clear();
-            let known = self.links.iter().zip(&self.keys);
-            self.entries.extend(known.map(|(&node, &distance)| Candidate { distance, node }));
-            let new = back.iter().map(|link| Candidate { distance: link.distance, node: link.source });
-            self.entries.extend(new);
-            self.entries.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
-            select(distances, &self.entries, (capacity, parameters.choice), &mut self.chosen);
+            self.entries.extend(self.marked.iter().map(|&(candidate, _)| candidate));
+            self.apart.clear();
+            self.apart.extend(self.marked.iter().map(|&(_, is_apart)| is_apart));
+            let candidates = (&self.entries[..], &self.apart[..]);
+            apart = select(distances, candidates, (capacity, parameters.choice), &mut self.chosen);
             self.links.clear();
             self.links.extend(self.chosen.iter().map(|candidate| candidate.node));
         }
-        graph.set_links(target, level, &self.links);
+        graph.set_links(target, level, &self.links, apart);
     }
 }
 

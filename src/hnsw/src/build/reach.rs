@@ -68,7 +68,7 @@ fn lead(graph: &Graph, from: u32, to: u32, links: &mut Vec<u32>) -> bool {
         let Some(spare) = last else { return false };
         links[spare] = to;
     }
-    graph.set_links(from, 0, links);
+    graph.set_links(from, 0, links, 0);
     true
 }
 

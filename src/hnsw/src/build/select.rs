@@ -56,13 +56,14 @@ impl Choice {
     }
 }
 
-/// [`select_by`] among the nodes of a build.
+/// [`select_by`] among the nodes of a build. Those that are `apart` are the ones that it has chosen for the same node before, and
+/// need not be compared with each other again. Answers how many of those chosen, from the first on, are apart from now on.
 pub(super) fn select(
     distances: &impl Distances,
-    candidates: &[Candidate],
+    (candidates, apart): (&[Candidate], &[bool]),
     (most, choice): (usize, Choice),
     chosen: &mut Vec<Candidate>,
-) {
+) -> usize {
     let mut nodes = Vec::with_capacity(FAN);
     let each = |node, others: &[Candidate], keys: &mut Vec<f32>| {
         nodes.clear();
@@ -70,7 +71,8 @@ pub(super) fn select(
         distances.each(node, &nodes, keys);
         Ok::<_, Infallible>(())
     };
-    let Ok(()) = select_by(candidates, (most, choice), chosen, each);
+    let Ok(apart) = select_known((candidates, apart), (most, choice), chosen, each);
+    apart
 }
 
 /// The heuristic of the paper (its algorithm 4): from the nearest on, a candidate becomes a neighbour unless it is nearer to a
@@ -83,16 +85,30 @@ pub(crate) fn select_by<E>(
     candidates: &[Candidate],
     (most, choice): (usize, Choice),
     chosen: &mut Vec<Candidate>,
-    mut each: impl FnMut(u32, &[Candidate], &mut Vec<f32>) -> Result<(), E>,
+    each: impl FnMut(u32, &[Candidate], &mut Vec<f32>) -> Result<(), E>,
 ) -> Result<(), E> {
+    select_known((candidates, &[]), (most, choice), chosen, each).map(|_| ())
+}
+
+/// The same where something is known of candidates, see [`select`].
+fn select_known<E>(
+    (candidates, apart): (&[Candidate], &[bool]),
+    (most, choice): (usize, Choice),
+    chosen: &mut Vec<Candidate>,
+    mut each: impl FnMut(u32, &[Candidate], &mut Vec<f32>) -> Result<(), E>,
+) -> Result<usize, E> {
     chosen.clear();
     let mut keys = Vec::with_capacity(FAN);
-    for &candidate in candidates {
+    // Of the chosen ones those that are not apart.
+    let mut unknown = Vec::new();
+    for (n, &candidate) in candidates.iter().enumerate() {
         if chosen.len() == most {
             break;
         }
+        let is_apart = apart.get(n) == Some(&true);
+        let rivals: &[Candidate] = if is_apart { &unknown } else { chosen };
         let mut hidden = false;
-        for others in chosen.chunks(FAN) {
+        for others in rivals.chunks(FAN) {
             each(candidate.node, others, &mut keys)?;
             hidden = keys.iter().any(|key| choice.alpha * key < candidate.distance);
             if hidden {
@@ -101,8 +117,12 @@ pub(crate) fn select_by<E>(
         }
         if !hidden {
             chosen.push(candidate);
+            if !is_apart && !apart.is_empty() {
+                unknown.push(candidate);
+            }
         }
     }
+    let mut compared = chosen.len();
     if chosen.len() < candidates.len().min((most / choice.few).max(2)) {
         let by_distance =
             |a: &Candidate, b: &Candidate| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node));
@@ -118,13 +138,15 @@ pub(crate) fn select_by<E>(
             }
         }
         chosen.sort_unstable_by(by_distance);
+        compared = 0;
     }
-    Ok(())
+    Ok(compared)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     /// Points on a line.
     struct Line(Vec<f32>);
@@ -146,7 +168,12 @@ mod tests {
             (1..5).map(|node| Candidate { distance: line.between(0, node), node }).collect();
         let mut chosen = Vec::new();
         let mut nodes = |most, alpha| {
-            select(&line, &candidates, (most, Choice { alpha, few: FEW, enough: ENOUGH }), &mut chosen);
+            select(
+                &line,
+                (&candidates, &[]),
+                (most, Choice { alpha, few: FEW, enough: ENOUGH }),
+                &mut chosen,
+            );
             chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>()
         };
         assert_eq!(nodes(8, 1.0), [1, 3]);
@@ -156,12 +183,60 @@ mod tests {
         assert_eq!(nodes(8, 2.0), [1, 2, 3]);
         let few = Choice { alpha: 1.0, few: 4, enough: 1 };
         for (most, filled) in [(12, vec![1, 2, 3, 4]), (8, vec![1, 3]), (2, vec![1, 3])] {
-            select(&line, &candidates, (most, few), &mut chosen);
+            select(&line, (&candidates, &[]), (most, few), &mut chosen);
             assert_eq!(chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>(), filled);
         }
         // One link is few, whatever the number of slots.
-        select(&line, &candidates[2..], (4, Choice { alpha: 1.0, few: 4, enough: 1 }), &mut chosen);
+        select(&line, (&candidates[2..], &[]), (4, Choice { alpha: 1.0, few: 4, enough: 1 }), &mut chosen);
         assert_eq!(chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>(), [3, 4]);
+    }
+
+    /// Points of a plane, which counts how often it is asked.
+    struct Plane(Vec<(f32, f32)>, AtomicUsize);
+
+    impl Distances for Plane {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+        fn between(&self, a: u32, b: u32) -> f32 {
+            self.1.fetch_add(1, Relaxed);
+            let (a, b) = (self.0[a as usize], self.0[b as usize]);
+            (a.0 - b.0).powi(2) + (a.1 - b.1).powi(2)
+        }
+        fn prefetch(&self, _: u32) {}
+    }
+
+    #[test]
+    fn those_chosen_before_need_not_be_compared() {
+        let mut random = fastrand::Rng::with_seed(11);
+        let (mut asked, mut less) = (0, 0);
+        for round in 0..200 {
+            let points = (0..61).map(|_| (random.f32(), random.f32())).collect();
+            let plane = Plane(points, AtomicUsize::new(0));
+            let of = |nodes: Vec<u32>| {
+                let candidate = |node| Candidate { distance: plane.between(0, node), node };
+                let mut candidates: Vec<Candidate> = nodes.into_iter().map(candidate).collect();
+                candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance));
+                candidates
+            };
+            let choice = Choice { alpha: 1.5, few: FEW, enough: ENOUGH };
+            let (mut before, mut chosen, mut again) = (Vec::new(), Vec::new(), Vec::new());
+            let apart = select(&plane, (&of((1..40).collect()), &[]), (8 + round % 8, choice), &mut before);
+            assert!(apart == before.len() || apart == 0);
+            let nodes: Vec<u32> = before.iter().map(|candidate| candidate.node).collect();
+            let candidates = of(nodes.iter().copied().chain(40..61).collect());
+            let known: Vec<bool> =
+                candidates.iter().map(|candidate| nodes[..apart].contains(&candidate.node)).collect();
+            let count = |known: &[bool], chosen: &mut Vec<Candidate>| {
+                plane.1.store(0, Relaxed);
+                let apart = select(&plane, (&candidates, known), (8, choice), chosen);
+                (apart, plane.1.load(Relaxed))
+            };
+            let (plain, with) = (count(&[], &mut chosen), count(&known, &mut again));
+            assert_eq!((&chosen, plain.0), (&again, with.0));
+            (asked, less) = (asked + plain.1, less + with.1);
+        }
+        assert!(less < asked, "{less} of {asked}");
     }
 
     #[test]

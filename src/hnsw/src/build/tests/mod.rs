@@ -3,6 +3,7 @@
 mod beyond;
 mod kinds;
 mod linking;
+mod odd;
 mod pages;
 mod walk;
 

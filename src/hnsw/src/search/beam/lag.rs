@@ -7,20 +7,22 @@ const HARDLY_ANY: f32 = 3.1;
 const SLACK: f32 = 3.0;
 
 /// What is known of the differences between estimates and keys: a vertex whose estimate is too high is read too late.
+///
+/// Keys are squares of what may be very large or very small, and the squares of those are counted here: more than `f32` can hold.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Lag {
-    count: f32,
-    sum: f32,
-    squares: f32,
+    count: f64,
+    sum: f64,
+    squares: f64,
 }
 
 impl Lag {
     /// A vertex that waited with an estimate was read.
     #[inline]
     pub(super) fn note(&mut self, estimate: f32, key: f32) {
-        let above = estimate - key;
-        // Entry points wait without an estimate, and vectors may be larger than squares can hold.
-        if (above * above).is_finite() {
+        let above = f64::from(estimate) - f64::from(key);
+        // Entry points wait without an estimate, and vectors may be larger than their squares can be.
+        if above.is_finite() {
             self.count += 1.0;
             self.sum += above;
             self.squares += above * above;
@@ -42,8 +44,7 @@ impl Lag {
     /// The mean of the differences.
     #[inline]
     fn mean(&self) -> f32 {
-        let mean = self.sum / self.count.max(1.0);
-        if mean.is_finite() { mean } else { 0.0 }
+        (self.sum / self.count.max(1.0)) as f32
     }
 
     /// The standard deviation of the differences.
@@ -52,9 +53,8 @@ impl Lag {
         if self.count == 0.0 {
             return 0.0;
         }
-        let mean = self.mean();
-        let deviation = (self.squares / self.count - mean * mean).max(0.0).sqrt();
-        if deviation.is_finite() { deviation } else { 0.0 }
+        let mean = self.sum / self.count;
+        (self.squares / self.count - mean * mean).max(0.0).sqrt() as f32
     }
 
     /// How far hardly any estimate is above the key.
@@ -72,8 +72,14 @@ mod tests {
         let mut lag = Lag::default();
         assert_eq!(lag.most(), 0.0);
         lag.note(f32::NEG_INFINITY, 1.0);
-        lag.note(1e30, 1.0);
+        lag.note(f32::INFINITY, 1.0);
         assert_eq!(lag.most(), 0.0);
+        // What has squares beyond those of `f32`, on either side.
+        for scale in [1e36_f32, 1e-36] {
+            let mut lag = Lag::default();
+            (0..1000).for_each(|n| lag.note((n % 2) as f32 * 2.0 * scale, 0.0));
+            assert!((lag.most() / scale - 4.1).abs() < 0.01, "{scale}: {}", lag.most());
+        }
         let mut rng = fastrand::Rng::with_seed(1);
         // The sum of twelve uniform numbers is nearly normal, with a variance of one.
         let mut off = || 0.5 + 2.0 * ((0..12).map(|_| rng.f32()).sum::<f32>() - 6.0);
