@@ -379,10 +379,10 @@ impl Codec for Sq8 {
 
     fn decode(&self, payload: &[u8]) -> Result<OwnedValue> {
         let x = self.parse(payload)?;
-        let code = |sum: u64, &code: &u8| sum + u64::from(code);
-        let square = |sum: u64, &code: &u8| sum + u64::from(code) * u64::from(code);
-        let sums = x.codes.iter().fold(0, code) == u64::from(x.sum)
-            && x.codes.iter().fold(0, square) == u64::from(x.squares);
+        // The sum of a chunk fits, so that the loop becomes vectors.
+        let chunk = |codes: &[u8]| u64::from(codes.iter().map(|&code| u32::from(code)).sum::<u32>());
+        let sums = x.codes.chunks(CHUNK).map(chunk).sum::<u64>() == u64::from(x.sum)
+            && u64::from((self.kernels.u8.dot)(x.codes, x.codes)) == u64::from(x.squares);
         let values = self.values(&x);
         // The largest element may have been rounded up past the largest number, by a rounding.
         let finite = x.offset.is_finite() && x.step.is_finite() && x.step >= 0.0;

@@ -32,6 +32,8 @@ pub(super) struct Told {
     pub(super) quals: Option<Quals>,
     /// How many rows to look for at once for a LIMIT, those that an OFFSET skips included; 0 where nothing is known.
     pub(super) rows: usize,
+    /// The LIMIT itself with its OFFSET, whatever conditions leave of the rows; 0 where nothing is known.
+    pub(super) limit: usize,
 }
 
 /// Sets the hook. Called once a process.
@@ -166,7 +168,7 @@ unsafe fn is_known(expression: *mut pg_sys::Node) -> bool {
 }
 
 /// Tells a scan of ours what its query asks for, if there is something to tell.
-unsafe fn tell(node: *mut pg_sys::IndexScanState, rows: usize) {
+unsafe fn tell(node: *mut pg_sys::IndexScanState, limit: usize) {
     // SAFETY: the node was made by the executor for the statement that starts, and its relations are open until that ends. What is made for it
     // lives in the statement's memory, as the scan does.
     unsafe {
@@ -179,10 +181,10 @@ unsafe fn tell(node: *mut pg_sys::IndexScanState, rows: usize) {
         let estate = (*node).ss.ps.state;
         let context = pg_sys::MemoryContextSwitchTo((*estate).es_query_cxt);
         let quals = Quals::of(node);
-        let rows = quals.as_ref().map_or(rows, |quals| quals.met_for(rows));
+        let rows = quals.as_ref().map_or(limit, |quals| quals.met_for(limit));
         if quals.is_some() || rows > 0 {
             let _forget = Forget;
-            PENDING.set(Some(Told { quals, rows }));
+            PENDING.set(Some(Told { quals, rows, limit }));
             // As the node itself would do it for its first row (nodeIndexscan.c): it does not if the scan is there already.
             let scan = begin(node, (*estate).es_snapshot);
             (*node).iss_ScanDesc = scan;

@@ -49,8 +49,10 @@ pub(in crate::am) trait Search: Method {
 pub(in crate::am) struct Asked {
     /// Rows beyond this distance are not wanted, in the operator's unit.
     pub(in crate::am) within: f64,
-    /// How many rows are wanted; 0 where nothing is known.
+    /// How many rows to look for at once; 0 where nothing is known.
     pub(in crate::am) rows: usize,
+    /// How many rows that match are wanted; 0 where nothing is known.
+    pub(in crate::am) limit: usize,
 }
 
 /// A row.
@@ -84,8 +86,10 @@ struct State<M: Search> {
     store: Option<Box<PgStore>>,
     /// What the query asks of rows besides the order, if the scan has been told.
     quals: Option<Quals>,
-    /// How many rows it is asked for, if it has been told.
+    /// How many rows it is to look for at once, if it has been told.
     rows: usize,
+    /// How many are wanted of it in the end.
+    limit: usize,
     /// Blocks that the table has had.
     table_blocks: u32,
     /// Whether it has been told that a limit has ended the search.
@@ -94,13 +98,13 @@ struct State<M: Search> {
 
 impl<M: Search> State<M> {
     fn new(asked: Option<hook::Told>) -> Self {
-        let (quals, rows) = asked.map_or((None, 0), |asked| (asked.quals, asked.rows));
-        Self { scan: None, store: None, quals, rows, table_blocks: 0, told: false }
+        let (quals, rows, limit) = asked.map_or((None, 0, 0), |asked| (asked.quals, asked.rows, asked.limit));
+        Self { scan: None, store: None, quals, rows, limit, table_blocks: 0, told: false }
     }
 
     fn reset(&mut self) {
         // Field by field, from the first: the scan goes before what it borrows.
-        let Self { scan, store, quals, rows: _, table_blocks, told } = self;
+        let Self { scan, store, quals, rows: _, limit: _, table_blocks, told } = self;
         (*scan, *table_blocks, *told) = (None, 0, false);
         *store = None;
         if let Some(quals) = quals {
@@ -246,7 +250,7 @@ unsafe fn start<M: Search>(state: &mut State<M>, scan: IndexScanDesc) {
         let query =
             query.map(|query| query.value(&spec).unwrap_or_else(|error| refuse(&error, &spec, index)));
         let within = state.quals.as_ref().map_or(f64::INFINITY, |quals| quals.within());
-        let asked = Asked { within, rows: state.rows };
+        let asked = Asked { within, rows: state.rows, limit: state.limit };
         let begun = M::search(&mut opened, query, asked).or_raise(index);
         remembered.keep::<M>(&opened);
         state.scan = Some(begun);

@@ -1,4 +1,4 @@
-//! k-means: Lloyd's algorithm, begun by k-means++ (Arthur & Vassilvitskii, SODA 2007).
+//! k-means: Lloyd's algorithm, begun as by k-means++ (Arthur & Vassilvitskii, SODA 2007).
 //!
 //! Nothing depends on the number of threads: each sums the members of whole centroids, in their order. Many centroids are found in two
 //! steps, first a few, and then for the members of each of them as many as its share: a step of Lloyd then costs the root.
@@ -103,36 +103,68 @@ impl<H: Host> Setting<'_, H> {
         Ok(())
     }
 
-    /// k-means++: each next centroid is a member, by chance in proportion to the square of its distance from those before.
+    /// k-means++, by rounds: the next centroids are members, by chance in proportion to the square of their distance from those of the rounds
+    /// before, a quarter as many as there are at a time (as k-means‖ does it; Bahmani et al., VLDB 2012). So members are held against many
+    /// centroids together, on all threads.
     fn begin(&self, sample: &Sample, k: usize) -> Result<Centres> {
         let mut rng = Random(self.seed ^ k as u64);
         let mut centres = Centres::new(sample.metric, sample.len);
         centres.reserve(k)?;
         let rows: Vec<usize> = spread(sample.count(), (8 * k).max(4096)).collect();
-        let norms: Vec<f64> = rows.iter().map(|&row| inverse_norm(sample, row)).collect();
         let mut weights = Counted::filled(self.memory, rows.len(), || f64::INFINITY)?;
-        let mut next = rng.below(rows.len());
-        while centres.count() < k {
-            self.host.go_on()?;
-            centres.push(sample.get(rows[next]));
-            let last = centres.count() - 1;
-            let mut sum = 0.0;
-            for ((weight, &row), &norm) in weights.iter_mut().zip(&rows).zip(&norms) {
-                *weight = weight.min(apart(&centres, sample.get(row), norm, last));
-                sum += *weight;
+        let mut next = vec![rng.below(rows.len())];
+        loop {
+            let mut new = Centres::new(sample.metric, sample.len);
+            new.reserve(next.len())?;
+            for &n in &next {
+                new.push(sample.get(rows[n]));
+                weights[n] = 0.0;
             }
-            // Where all that is left are copies of centroids, any of them will do.
-            let mut goal = rng.unit() * sum;
-            next = rng.below(rows.len());
-            for (n, &weight) in weights.iter().enumerate() {
-                if weight > 0.0 && goal < weight {
-                    next = n;
-                    break;
+            centres.extend(&new);
+            if centres.count() == k {
+                return Ok(centres);
+            }
+            self.weigh(sample, &rows, &new, &mut weights)?;
+            let count = (centres.count() / 4).max(1).min(k - centres.count());
+            next.clear();
+            let mut sum: f64 = weights.iter().sum();
+            for _ in 0..count {
+                // Where all that is left are copies of centroids, any of them will do.
+                let mut goal = rng.unit() * sum;
+                let mut chosen = rng.below(rows.len());
+                for (n, &weight) in weights.iter().enumerate() {
+                    if weight > 0.0 && goal < weight {
+                        chosen = n;
+                        break;
+                    }
+                    goal -= weight;
                 }
-                goal -= weight;
+                sum = (sum - weights[chosen]).max(0.0);
+                weights[chosen] = 0.0;
+                next.push(chosen);
             }
         }
-        Ok(centres)
+    }
+
+    /// Lowers the weights of members that are nearer to these new centroids than to those before.
+    fn weigh(&self, sample: &Sample, rows: &[usize], new: &Centres, weights: &mut [f64]) -> Result<()> {
+        let table = Table::new(new, self.memory)?;
+        let blocks: Vec<_> = rows.chunks(BLOCK).zip(weights.chunks_mut(BLOCK).map(Mutex::new)).collect();
+        let mut states = vec![(); self.threads.max(1) + usize::from(self.threads > 1)];
+        threads::run(self.host, &mut states, blocks.len(), |(), range| {
+            for (rows, weights) in &blocks[range] {
+                let Ok(mut weights) = weights.lock() else { continue };
+                let mut places = [Place::Bits(&[]); BLOCK];
+                let places = &mut places[..rows.len()];
+                for (place, &row) in places.iter_mut().zip(*rows) {
+                    *place = sample.get(row);
+                }
+                table.nearest(places, |n, _, key| {
+                    weights[n] = weights[n].min(apart(sample.metric, key, places[n]));
+                });
+            }
+        })?;
+        Ok(())
     }
 
     /// Assigns all members, and answers how many have moved.
@@ -179,23 +211,17 @@ impl<H: Host> Setting<'_, H> {
     }
 }
 
-/// How much a member wants a centroid of its own, one of the centroids considered. `norm` is the inverse of its own.
-fn apart(centres: &Centres, place: Place<'_>, norm: f64, n: usize) -> f64 {
-    let key = f64::from(centres.key(place, n));
-    let weight = match centres.metric() {
-        Metric::L2 => key,
-        Metric::InnerProduct | Metric::Cosine => 1.0 + key * norm,
+/// How much a member wants a centroid of its own, where the nearest has this key.
+fn apart(metric: Metric, key: f32, place: Place<'_>) -> f64 {
+    let key = f64::from(key);
+    let weight = match (metric, place) {
+        (Metric::L2, _) => key,
+        (Metric::InnerProduct | Metric::Cosine, Place::Point(x)) => {
+            1.0 + key / (kite_kernels::kernels().f32.norm_squared)(x).sqrt()
+        }
         _ => key * key,
     };
     if weight.is_finite() { weight.max(0.0) } else { 0.0 }
-}
-
-/// 1 / |x| of a member.
-fn inverse_norm(sample: &Sample, row: usize) -> f64 {
-    match sample.get(row) {
-        Place::Point(x) => 1.0 / (kite_kernels::kernels().f32.norm_squared)(x).sqrt(),
-        Place::Bits(_) => 0.0,
-    }
 }
 
 /// Gives centroids without members the places of the members that are farthest from theirs. Whether there were any.

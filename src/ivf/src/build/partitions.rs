@@ -129,6 +129,9 @@ fn stream<B: BulkWriter, H: Host>(
     writer.end_list()
 }
 
+/// How many records before it is written one is fetched: they lie anywhere.
+const AHEAD: usize = 4;
+
 /// Writes lists whose records are in memory.
 pub(super) fn write_grouped<B: BulkWriter, H: Host>(
     records: &Records,
@@ -137,22 +140,33 @@ pub(super) fn write_grouped<B: BulkWriter, H: Host>(
     memory: &Memory,
 ) -> Result<()> {
     let layout = records.layout;
-    let list_of = |row: usize| layout.list(records.get(row)) as usize - lists.start;
-    // The order of rows within a list stays.
+    // Records are long, so that each is looked at once for all.
+    let mut list_of = Counted::filled(memory, records.len(), || 0u32)?;
     let mut starts = vec![0; lists.len() + 1];
-    (0..records.len()).for_each(|row| starts[list_of(row) + 1] += 1);
+    for (row, list) in list_of.iter_mut().enumerate() {
+        *list = layout.list(records.get(row)) - lists.start as u32;
+        starts[*list as usize + 1] += 1;
+    }
     (0..lists.len()).for_each(|list| starts[list + 1] += starts[list]);
+    // The order of rows within a list stays.
     let mut order = Counted::filled(memory, records.len(), || 0u32)?;
-    for row in 0..records.len() {
-        let place = &mut starts[list_of(row)];
+    for (row, &list) in list_of.iter().enumerate() {
+        let place = &mut starts[list as usize];
         order[*place] = row as u32;
         *place += 1;
     }
-    let mut rows = order.iter().map(|&row| records.get(row as usize)).peekable();
-    for list in lists.clone() {
-        while let Some(record) = rows.next_if(|record| layout.list(record) as usize == list) {
-            writer.add(record)?;
+    drop(list_of);
+    // By now each place is where the list ends.
+    let mut first = 0;
+    for &end in &starts[..lists.len()] {
+        for place in first..end {
+            if let Some(&row) = order.get(place + AHEAD) {
+                let record = records.get(row as usize);
+                kite_kernels::prefetch(record.as_ptr(), record.len());
+            }
+            writer.add(records.get(order[place] as usize))?;
         }
+        first = end;
         writer.end_list()?;
     }
     Ok(())

@@ -33,8 +33,21 @@ pub(super) struct Candidates {
     most: usize,
     /// Nothing farther is held.
     ceiling: Option<Candidate>,
-    /// Nothing as near is held: it has been handed out.
+    /// Nothing as near is held of the lists that are read: it has been taken.
     floor: Option<Candidate>,
+}
+
+/// What has been taken of some lists.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Floor(Option<Candidate>);
+
+impl Floor {
+    /// All were taken up to this one.
+    fn raise(&mut self, taken: &Candidate) {
+        if self.0.is_none_or(|floor| floor.order(taken).is_lt()) {
+            self.0 = Some(*taken);
+        }
+    }
 }
 
 /// How many rows are put in order at first.
@@ -67,14 +80,30 @@ impl Candidates {
         self.forgotten().unwrap_or(f64::INFINITY)
     }
 
-    /// Whether some were forgotten that are to be read again. Then everything is ready to take them.
-    pub(super) fn begin_again(&mut self) -> bool {
+    /// Whether some were forgotten that are to be read again, when all others were taken. Then everything is ready to take them, and of
+    /// the lists with these floors nothing is that was taken.
+    pub(super) fn begin_again<'f>(&mut self, floors: impl IntoIterator<Item = &'f mut Floor>) -> bool {
         let Some(ceiling) = self.ceiling.take() else { return false };
         self.room = self.most.min(self.room * GROWTH);
         self.rows.clear();
         (self.sorted, self.next) = (0, 0);
-        self.floor = Some(ceiling);
+        // What was held of any list was no farther than the ceiling.
+        floors.into_iter().for_each(|floor| floor.raise(&ceiling));
         true
+    }
+
+    /// Lists of which so much was taken are to be read.
+    pub(super) fn read_from(&mut self, floor: Floor) {
+        self.floor = floor.0;
+    }
+
+    /// Makes ready for the rows of further lists, beside those that are held of the lists with these floors.
+    pub(super) fn go_on<'f>(&mut self, floors: impl IntoIterator<Item = &'f mut Floor>) {
+        if let Some(taken) = self.next.checked_sub(1).and_then(|last| self.rows.get(last)) {
+            floors.into_iter().for_each(|floor| floor.raise(taken));
+        }
+        self.rows.drain(..self.next);
+        (self.sorted, self.next) = (0, 0);
     }
 
     /// Takes a row.
@@ -145,15 +174,16 @@ mod tests {
                 tid: ItemPointer::new(n, 1),
             })
             .collect();
-        let mut candidates = Candidates::new(0);
+        let (mut candidates, mut floor) = (Candidates::new(0), Floor::default());
         let mut out = Vec::new();
         loop {
+            candidates.read_from(floor);
             rows.iter().for_each(|&row| candidates.push(row).unwrap());
             assert!(candidates.rows.len() <= 2048);
             while let Some(row) = candidates.pop() {
                 out.push(row);
             }
-            if !candidates.begin_again() {
+            if !candidates.begin_again([&mut floor]) {
                 break;
             }
         }
@@ -161,5 +191,48 @@ mod tests {
         assert!(out.is_sorted_by(|a, b| a.order(b).is_lt()));
         candidates.clear();
         assert!(candidates.pop().is_none());
+    }
+
+    /// Some lists are read when rows of others were taken, or forgotten, already: each row comes once, and none that has not been taken
+    /// yet is left out.
+    #[test]
+    fn further_lists_join_those_at_hand() {
+        let mut rng = fastrand::Rng::with_seed(4);
+        let mut tid = 0;
+        let mut list = |count: usize| -> Vec<Candidate> {
+            let mut row = || {
+                tid += 1;
+                let value = f64::from(rng.u32(..3000));
+                Candidate { value, row: ItemPointer::NONE, tid: ItemPointer::new(tid, 1) }
+            };
+            (0..count).map(|_| row()).collect()
+        };
+        let all = [list(5000), list(3000), list(4000)];
+        for taken in [[0, 0], [10, 2000], [600, 5000], [1500, 1500], [4999, 7000]] {
+            let (mut candidates, mut floors) = (Candidates::new(0), Vec::new());
+            let mut out = Vec::new();
+            for (read, taken) in all.iter().zip(taken.iter().chain([&usize::MAX])) {
+                candidates.go_on(&mut floors);
+                floors.push(Floor::default());
+                candidates.read_from(Floor::default());
+                read.iter().for_each(|&row| candidates.push(row).unwrap());
+                while out.len() < *taken {
+                    if let Some(row) = candidates.pop() {
+                        out.push(row.tid);
+                    } else if candidates.begin_again(&mut floors) {
+                        for (&floor, list) in floors.iter().zip(&all) {
+                            candidates.read_from(floor);
+                            list.iter().for_each(|&row| candidates.push(row).unwrap());
+                        }
+                    } else {
+                        break;
+                    }
+                }
+            }
+            assert_eq!(out.len(), 12_000, "{taken:?}");
+            out.sort_unstable();
+            out.dedup();
+            assert_eq!(out.len(), 12_000, "{taken:?}");
+        }
     }
 }

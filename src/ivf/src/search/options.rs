@@ -8,7 +8,8 @@ pub enum Order {
     /// Nothing. Rows come in order; one that its code made out to be farther than it is, by more than
     /// [`epsilon`](ScanOptions::epsilon) allows for, may be found too late, and is passed over.
     Off,
-    /// Rows of further lists, each no nearer than the one before; those found too late are passed over.
+    /// Rows of further lists, each no nearer than the one before; those found too late are passed over. Rows that a
+    /// [`limit`](ScanOptions::limit) asks for wait for each other, and others for lists enough: see there.
     Strict,
     /// Rows of further lists, those of each `probes` lists in order but for those found late. Every row comes in the end.
     Relaxed,
@@ -26,6 +27,14 @@ pub struct ScanOptions {
     /// How sure it has to be that a row is not nearer than its code says, before its payload is not looked at: in deviations of the
     /// codes' error, of which the papers take 1.9. Infinite looks at all.
     pub epsilon: f32,
+    /// How many rows the first lists are to have together, where a scan may go on: if those of `probes` lists are fewer, further ones are
+    /// read with them.
+    pub rows: usize,
+    /// How many rows will be asked for, if that is known, else 0. In strict order, where the first lists might not have
+    /// as many that the filter lets pass, none is handed out before so many are found (or there are no others, or `memory` is full of
+    /// them), so that none comes too late. Of what is asked for beyond, a row goes out when some hundred times as many were
+    /// looked at as went out before.
+    pub limit: usize,
     /// Bytes that may be taken for rows that were found. With less, lists are read several times.
     pub memory: usize,
     /// Rows beyond this distance are not wanted, so that the scan ends when it finds no others. In the operator's unit.
@@ -39,6 +48,8 @@ impl Default for ScanOptions {
             max_probes: usize::MAX,
             order: Order::Off,
             epsilon: 1.9,
+            rows: 0,
+            limit: 0,
             memory: 4 << 20,
             within: f64::INFINITY,
         }

@@ -4,8 +4,9 @@
 //! payloads are read in this order, and a row is handed out as soon as no other can be nearer. So it is the codes' own error
 //! that decides how many payloads are read.
 
-use super::candidates::{Candidate, Candidates};
+use super::candidates::{Candidate, Candidates, Floor};
 use super::options::{Distance, Limit, Order, Row, ScanOptions};
+use super::ready::Ready;
 use crate::centres::Place;
 use crate::coder::{CodeQuery, Desk, Estimates};
 use crate::format::{Block, Scanned};
@@ -16,7 +17,6 @@ use crate::walk::walk;
 use crate::{Payload, Result};
 use kite_codecs::{CellDesk, PreparedQuery, Value};
 use kite_pages::{ItemPointer, ItemRef, PageStore};
-use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
@@ -28,57 +28,38 @@ const TOGETHER: usize = 24;
 pub struct Scan<'s, S> {
     store: &'s S,
     quantiser: Arc<Quantiser>,
-    options: ScanOptions,
-    query: PreparedQuery,
+    pub(super) options: ScanOptions,
+    pub(super) query: PreparedQuery,
     point: Vec<f32>,
     code: CodeQuery,
     /// All lists, the nearest first as far as they are sorted.
-    lists: Vec<(f32, u32)>,
+    pub(super) lists: Vec<(f32, u32)>,
     sorted: usize,
     /// Lists of the batch at hand.
-    batch: std::ops::Range<usize>,
+    pub(super) batch: std::ops::Range<usize>,
+    /// What was taken of parts of it: where each ends.
+    parts: Vec<(usize, Floor)>,
     candidates: Candidates,
     /// Rows whose payloads were looked at.
-    ready: BinaryHeap<Ready>,
+    pub(super) ready: BinaryHeap<Ready>,
     /// The distance handed out last.
     last: f64,
-    ended: bool,
-    counts: Counts,
+    /// By how much codes have made rows out to be farther than they are.
+    pub(super) slack: f64,
+    pub(super) ended: bool,
+    pub(super) counts: Counts,
 }
 
 /// What a scan has looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Counts {
+pub(super) struct Counts {
     scanned: u64,
     ranked: u64,
+    /// Rows that were handed out, those that the filter did not let pass, and all of the lists that were read, each counted once.
+    pub(super) out: u64,
+    pub(super) refused: u64,
+    pub(super) known: u64,
 }
-
-/// A row whose distance is known; the nearest is the greatest.
-#[derive(Debug, Clone, Copy)]
-struct Ready {
-    value: f64,
-    tid: ItemPointer,
-}
-
-impl Ord for Ready {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.value.total_cmp(&self.value).then(other.tid.cmp(&self.tid))
-    }
-}
-
-impl PartialOrd for Ready {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Ready {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Ready {}
 
 impl<'s, S: PageStore> Index<'s, S> {
     /// Begins a query. `None` (NULL) and a zero vector under cosine distance order nothing.
@@ -113,8 +94,10 @@ impl<'s, S: PageStore> Index<'s, S> {
             lists,
             sorted: 0,
             batch: 0..0,
+            parts: Vec::new(),
             ready: BinaryHeap::new(),
             last: f64::NEG_INFINITY,
+            slack: 0.0,
             ended: false,
             counts: Counts::default(),
         })
@@ -142,26 +125,34 @@ impl<S: PageStore> Scan<'_, S> {
         loop {
             let nearest = self.candidates.peek();
             let others = nearest.map(|nearest| nearest.value).or(self.candidates.forgotten());
-            if let Some(ready) = self.ready.peek()
-                && others.is_none_or(|others| ready.value <= others)
-            {
-                let Ready { value, tid } = *ready;
+            if let Some(Ready { value, tid }) = self.first_of(others) {
+                if self.is_ahead() && self.next_batch()? {
+                    continue;
+                }
                 self.ready.pop();
                 if self.wanted(value) {
                     self.last = value;
+                    self.counts.out += 1;
                     return Ok(Some(Row { tid, distance: self.distance(value) }));
                 }
             } else if nearest.is_some() {
                 if self.ranks() {
                     self.rank(&mut filter)?;
-                } else if let Some(row) = self.candidates.pop()
-                    && filter(row.tid)?
-                {
-                    self.ready.push(Ready { value: row.value, tid: row.tid });
+                } else if let Some(row) = self.candidates.pop() {
+                    if filter(row.tid)? {
+                        self.ready.push(Ready { value: row.value, tid: row.tid });
+                    } else {
+                        self.counts.refused += 1;
+                    }
                 }
-            } else if self.candidates.begin_again() {
-                self.read_batch()?;
-            } else if !self.next_batch()? {
+            } else if self.candidates.begin_again(self.parts.iter_mut().map(|(_, floor)| floor)) {
+                let mut first = self.batch.start;
+                for (end, floor) in self.parts.clone() {
+                    self.candidates.read_from(floor);
+                    self.read_lists(first..end)?;
+                    first = end;
+                }
+            } else if !self.next_batch()? && self.ready.is_empty() {
                 return Ok(None);
             }
         }
@@ -215,17 +206,38 @@ impl<S: PageStore> Scan<'_, S> {
     /// Reads the next lists. `false` if that is all.
     fn next_batch(&mut self) -> Result<bool> {
         let begin = self.batch.end;
-        let first = begin == 0;
-        let most = self.lists.len().min(self.options.max_probes.max(1));
-        let end = most.min(begin.saturating_add(self.options.probes.max(1)));
+        let (first, strict) = (begin == 0, self.options.order == Order::Strict);
+        let most = self.last_list();
+        // What is held is put in order anew each time, so that it is done for twice as many lists.
+        let step = if strict && self.candidates.peek().is_some() { begin } else { 0 };
+        let end = most.min(begin.saturating_add(self.options.probes.max(step).max(1)));
         self.ended |= begin >= end || (!first && self.options.order == Order::Off);
         if self.ended {
             return Ok(false);
         }
-        self.batch = begin..end;
-        self.candidates.clear();
-        self.sort_lists();
-        self.read_batch()?;
+        if strict {
+            // What was not handed out yet stays, since rows of further lists may be nearer.
+            self.candidates.go_on(self.parts.iter_mut().map(|(_, floor)| floor));
+        } else {
+            self.candidates.clear();
+            self.parts.clear();
+            self.batch.start = begin;
+        }
+        self.candidates.read_from(Floor::default());
+        let wanted = if self.options.order == Order::Off { 0 } else { self.options.rows as u64 };
+        let mut part = begin..end;
+        loop {
+            self.batch.end = part.end;
+            self.sort_lists();
+            let before = self.counts.scanned;
+            self.read_lists(part.clone())?;
+            self.counts.known += self.counts.scanned - before;
+            if part.end == most || self.counts.known >= wanted {
+                break;
+            }
+            part = part.end..most.min(part.end + (part.end / 4).max(1));
+        }
+        self.parts.push((part.end, Floor::default()));
         // Lists come by their distance: where one has rows and none of them is near enough, no other will.
         if self.candidates.peek().is_some_and(|nearest| nearest.value > self.options.within) {
             self.candidates.clear();
@@ -251,11 +263,10 @@ impl<S: PageStore> Scan<'_, S> {
         self.sorted = end;
     }
 
-    /// Scans the lists of the batch.
-    fn read_batch(&mut self) -> Result<()> {
+    /// Scans some lists.
+    fn read_lists(&mut self, part: std::ops::Range<usize>) -> Result<()> {
         let quantiser = Arc::clone(&self.quantiser);
-        let lists: Vec<usize> =
-            self.lists[self.batch.clone()].iter().map(|&(_, list)| list as usize).collect();
+        let lists: Vec<usize> = self.lists[part].iter().map(|&(_, list)| list as usize).collect();
         // Many lists at once would need a query for each.
         for group in lists.chunks(64) {
             let anchors: Vec<_> = group.iter().map(|&list| quantiser.anchors[list]).collect();
@@ -344,19 +355,26 @@ impl<S: PageStore> Scan<'_, S> {
         while rows.len() < TOGETHER {
             let Some(nearest) = self.candidates.peek() else { break };
             // What is known by now may be nearer than all the others.
-            if self.ready.peek().is_some_and(|ready| ready.value <= nearest.value) {
+            if self.first_of(Some(nearest.value)).is_some() {
                 break;
             }
             self.candidates.pop();
             if filter(nearest.tid)? {
-                rows.push((nearest.row, nearest.tid));
+                rows.push((nearest.row, nearest.tid, nearest.value));
+            } else {
+                self.counts.refused += 1;
             }
         }
-        rows.sort_unstable();
+        rows.sort_unstable_by_key(|&(row, tid, _)| (row, tid));
+        let places: Vec<_> = rows.iter().map(|&(row, tid, _)| (row, tid)).collect();
+        let learns = self.options.order == Order::Strict;
         self.counts.ranked += rows.len() as u64;
         let quantiser = Arc::clone(&self.quantiser);
-        read_rows(self.store, &quantiser.shape, &rows, |n, payload| {
+        read_rows(self.store, &quantiser.shape, &places, |n, payload| {
             let value = self.value(payload)?;
+            if learns && rows[n].2 > value {
+                self.slack = self.slack.max(rows[n].2 - value);
+            }
             self.ready.push(Ready { value, tid: rows[n].1 });
             Ok(())
         })

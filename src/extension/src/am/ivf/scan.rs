@@ -54,6 +54,8 @@ impl<const FLAT: bool> Search for Lists<FLAT> {
             order: settings.order,
             memory: work_mem(),
             within: asked.within,
+            rows: asked.rows,
+            limit: asked.limit,
             ..ScanOptions::default()
         };
         Ok(index.scan(query, options)?)
