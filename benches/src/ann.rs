@@ -13,6 +13,7 @@ use crate::settings::load_average;
 use crate::stage::{Stage, on_all_data};
 use anyhow::{Context, Result};
 use clap::Args;
+use std::collections::BTreeMap;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -52,6 +53,8 @@ pub(crate) fn sweep(stage: &mut Stage<'_>, truth: &Truth, clients: &[usize]) -> 
     let progress = Progress::new(&format!("searching {}", stage.data.name()));
     let total = (stage.common.repeats * clients.len() * steps) as u64;
     let mut done = 0;
+    // Queries that were asked beforehand, by arm, step and number of clients.
+    let mut untimed = BTreeMap::new();
     for repeat in 0..stage.common.repeats {
         for &clients in clients {
             let queries = stage.queries();
@@ -59,8 +62,11 @@ pub(crate) fn sweep(stage: &mut Stage<'_>, truth: &Truth, clients: &[usize]) -> 
             for step in 0..steps {
                 for n in turns(contenders.len(), repeat + step) {
                     let Some(value) = stage.arms[n].arm.values.get(step).cloned() else { continue };
-                    let pass = pass(stage, n, &mut contenders[n], truth, (&value, clients, repeat))
+                    let at = Point { value: &value, clients, repeat };
+                    let known = untimed.get(&(n, step, clients)).copied();
+                    let pass = pass(stage, n, &mut contenders[n], truth, at, known)
                         .with_context(|| format!("{} at {value}", stage.arms[n].name))?;
+                    untimed.insert((n, step, clients), pass.untimed);
                     stage.journal.write(&Record::Pass(pass))?;
                 }
                 done += 1;
@@ -71,16 +77,27 @@ pub(crate) fn sweep(stage: &mut Stage<'_>, truth: &Truth, clients: &[usize]) -> 
     Ok(())
 }
 
+/// What a pass is measured at.
+#[derive(Clone, Copy)]
+struct Point<'a> {
+    value: &'a str,
+    clients: usize,
+    repeat: usize,
+}
+
+/// Measures a pass, after one that is not timed where there was none at this value with so many clients.
 fn pass(
     stage: &Stage<'_>,
     n: usize,
     contender: &mut Contender,
     truth: &Truth,
-    (value, clients, repeat): (&str, usize, usize),
+    Point { value, clients, repeat }: Point<'_>,
+    untimed: Option<usize>,
 ) -> Result<Pass> {
     interrupt::check()?;
     contender.set(value)?;
     let plan = contender.plan()?;
+    let untimed = untimed.map_or_else(|| contender.warm(clients, stage.budget()), Ok)?;
     let answers = contender.pass(clients, stage.budget())?;
     let quality = quality(&answers, stage.data, stage.metric(), truth, stage.common.k)?;
     let times = times(&answers);
@@ -91,6 +108,7 @@ fn pass(
         clients,
         repeat,
         queries: answers.queries.len(),
+        untimed,
         recall: quality.recall,
         recall_min: quality.recall_min,
         short: quality.short,

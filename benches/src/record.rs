@@ -115,6 +115,9 @@ pub(crate) struct Pass {
     pub(crate) clients: usize,
     pub(crate) repeat: usize,
     pub(crate) queries: usize,
+    /// Queries that the same sessions were asked at the same value before anything was timed.
+    #[serde(default)]
+    pub(crate) untimed: usize,
     /// Mean share of the k nearest rows that came.
     pub(crate) recall: f64,
     /// That share for the query that fared worst.
@@ -273,6 +276,10 @@ pub(crate) struct FilterPass {
     pub(crate) mean_us: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
+    /// Whether it was measured no further, since it took much longer than the plan that was chosen: the times are of a few queries, and
+    /// those that were ended count as if they had found nothing.
+    #[serde(default)]
+    pub(crate) given_up: bool,
 }
 
 /// How many rows a query asks for.

@@ -34,7 +34,8 @@ pub(crate) struct Sessions {
     open: Vec<Session>,
 }
 
-struct Session {
+/// One of them.
+pub(crate) struct Session {
     client: Client,
     statement: Statement,
     /// The processor that the session's client and its server process share.
@@ -63,6 +64,28 @@ impl Sessions {
     /// Runs a command in all sessions.
     pub(crate) fn all(&mut self, command: &str) -> Result<()> {
         self.open.iter_mut().try_for_each(|session| Ok(session.client.batch_execute(command)?))
+    }
+
+    /// Prepares another statement in all sessions, in place of the one before.
+    pub(crate) fn prepare(&mut self, statement: &str) -> Result<()> {
+        self.open.iter_mut().try_for_each(|session| {
+            session.statement = session.client.prepare(statement)?;
+            Ok(())
+        })
+    }
+
+    /// Lets a session ask by a rule of the caller's, in a thread of its own, which shares the processor with it as those of a pass do.
+    pub(crate) fn alone<T: Send>(
+        &mut self,
+        work: impl FnOnce(&mut Session) -> Result<T> + Send,
+    ) -> Result<T> {
+        let session = &mut self.open[0];
+        let within = move || {
+            session.pin()?;
+            work(session)
+        };
+        std::thread::scope(|scope| scope.spawn(within).join())
+            .unwrap_or_else(|_| anyhow::bail!("a client panicked"))
     }
 
     /// A session, for questions beside the measured ones.
@@ -105,33 +128,50 @@ impl Sessions {
     }
 }
 
+impl Session {
+    /// Keeps the calling thread on the session's processor.
+    fn pin(&self) -> Result<()> {
+        self.core.map_or(Ok(()), |core| pin::process(0, core)).context("cannot pin a client (--pin)")
+    }
+
+    /// Runs a command.
+    pub(crate) fn command(&mut self, command: &str) -> Result<()> {
+        Ok(self.client.batch_execute(command)?)
+    }
+
+    /// Asks a query: the ids that it found, nearest first, and the seconds that it took.
+    pub(crate) fn ask(&mut self, query: &Parameters) -> Result<(Vec<i64>, f64), postgres::Error> {
+        let parameters: Vec<_> = query.iter().map(AsRef::as_ref).collect();
+        let asked = Instant::now();
+        let rows = self.client.query(&self.statement, &parameters)?;
+        let seconds = asked.elapsed().as_secs_f64();
+        Ok((rows.iter().map(|row| i64::from(row.get::<_, i32>(0))).collect(), seconds))
+    }
+}
+
 fn ask(
-    Session { client, statement, core }: &mut Session,
+    session: &mut Session,
     queries: &[Parameters],
     own: impl Iterator<Item = usize> + Clone,
     start: &Barrier,
     budget: Duration,
 ) -> Result<Answers> {
-    let refer = |query: usize| queries[query].iter().map(AsRef::as_ref).collect::<Vec<_>>();
-    let warm =
-        own.clone().take(SETTLED).try_for_each(|query| client.query(&*statement, &refer(query)).map(drop));
-    let pinned = core.map_or(Ok(()), |core| pin::process(0, core));
+    let warm = own.clone().take(SETTLED).try_for_each(|query| session.ask(&queries[query]).map(drop));
+    let pinned = session.pin();
     // Reached by every client, whatever happened to it.
     start.wait();
     warm?;
-    pinned.context("cannot pin a client (--pin)")?;
+    pinned?;
     let mut answers = Answers::default();
     let begin = Instant::now();
     for query in own {
         if answers.queries.len() >= AT_LEAST && begin.elapsed() > budget {
             break;
         }
-        let parameters = refer(query);
-        let asked = Instant::now();
-        let rows = client.query(&*statement, &parameters)?;
-        answers.seconds.push(asked.elapsed().as_secs_f64());
+        let (found, seconds) = session.ask(&queries[query])?;
+        answers.seconds.push(seconds);
         answers.queries.push(query);
-        answers.found.push(rows.iter().map(|row| i64::from(row.get::<_, i32>(0))).collect());
+        answers.found.push(found);
     }
     answers.wall = begin.elapsed().as_secs_f64();
     Ok(answers)

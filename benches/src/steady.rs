@@ -13,6 +13,7 @@ pub(crate) fn ask(stage: &mut Stage<'_>, n: usize, truth: &Truth) -> Result<(Qua
     contender.command("SET enable_seqscan = off")?;
     let value = stage.arms[n].arm.steady().to_owned();
     contender.set(&value)?;
+    contender.warm(1, stage.budget())?;
     let answers = contender.pass(1, stage.budget())?;
     Ok((quality(&answers, stage.data, stage.metric(), truth, stage.common.k)?, times(&answers)))
 }

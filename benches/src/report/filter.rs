@@ -3,14 +3,15 @@
 use super::gather::{Entrant, Section};
 use super::{NONE, grouped, measured, number, table};
 use crate::data::Correlation;
+use crate::filter::ENOUGH;
 use crate::record::{FilterPass, Limit, Way};
 use crate::stats::median;
 use crate::table::Storage;
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
 
-/// What a way has to find to count as an answer.
-const ENOUGH: f64 = 0.95;
+/// A plan that takes more times as long as the best is named.
+const FAR: f64 = 1.5;
 
 /// The repeats of one way.
 struct Tried<'a> {
@@ -37,15 +38,6 @@ impl Tried<'_> {
 
     fn enough(&self) -> bool {
         self.median(|pass| pass.recall) >= ENOUGH
-    }
-
-    fn name(&self) -> &'static str {
-        match self.way {
-            Way::Chosen => "as chosen",
-            Way::Index => "vector index",
-            Way::FilterSort => "filter's index and sort",
-            Way::Seqscan => "sequential scan and sort",
-        }
     }
 }
 
@@ -86,17 +78,76 @@ impl fmt::Display for Case {
 /// The tables of a section; empty where nothing was filtered.
 pub(super) fn markdown(section: &Section) -> String {
     let tables: Vec<String> = Case::all(section).into_iter().map(|case| of_case(section, case)).collect();
-    if tables.is_empty() { String::new() } else { format!("### With a filter\n\n{}", tables.join("\n")) }
+    if tables.is_empty() {
+        return String::new();
+    }
+    format!("### With a filter\n\n{}\n{}", tables.join("\n"), counts(section))
+}
+
+/// How many cells each entrant was asked in, and by name those where it found too little or the planner chose badly.
+fn counts(section: &Section) -> String {
+    let mut text = String::from("In all:\n\n");
+    for entrant in section.having(|entrant| &entrant.filters) {
+        let mut cells = BTreeMap::<Correlation, usize>::new();
+        let mut short = BTreeMap::<Correlation, Vec<String>>::new();
+        let mut slow = Vec::new();
+        for case in Case::all(section) {
+            for (correlation, selectivity) in cells_of(entrant, case) {
+                let ways = ways(entrant, case, (correlation, selectivity));
+                let Some(chosen) = chosen(&ways) else { continue };
+                *cells.entry(correlation).or_default() += 1;
+                let cell = format!("{case}, {}, {} %", word(correlation), 100.0 * selectivity);
+                if !chosen.enough() {
+                    let recall = chosen.median(|pass| pass.recall);
+                    short.entry(correlation).or_default().push(format!("{cell}: recall {recall:.4}"));
+                } else if let Some(best) = fastest(&ways)
+                    && chosen.mean() > FAR * best.mean()
+                {
+                    slow.push((
+                        chosen.mean() / best.mean(),
+                        format!("{cell}: {} instead of {}", chosen.plan(), best.plan()),
+                    ));
+                }
+            }
+        }
+        let by_correlation = |of: &dyn Fn(Correlation) -> usize| {
+            let counts =
+                cells.keys().map(|&correlation| format!("{} {}", word(correlation), of(correlation)));
+            counts.collect::<Vec<_>>().join(", ")
+        };
+        let all: usize = cells.values().sum();
+        let of_short = |correlation| short.get(&correlation).map_or(0, Vec::len);
+        let _ =
+            writeln!(text, "- **{}**: {all} cells ({})", entrant.label, by_correlation(&|one| cells[&one]));
+        let _ = writeln!(text, "  - recall of the plan chosen below {ENOUGH}: {}", by_correlation(&of_short));
+        for line in short.values().flatten() {
+            let _ = writeln!(text, "    - {line}");
+        }
+        let _ = writeln!(text, "  - more than {FAR} times as long as the best plan: {}", slow.len());
+        slow.sort_by(|a, b| b.0.total_cmp(&a.0));
+        for (times, line) in slow {
+            let _ = writeln!(text, "    - {times:.2} times: {line}");
+        }
+    }
+    text
+}
+
+fn word(correlation: Correlation) -> String {
+    format!("{correlation:?}").to_lowercase()
+}
+
+/// The cells of a case that an entrant was asked in, the wide ones first.
+fn cells_of(entrant: &Entrant, case: Case) -> Vec<(Correlation, f64)> {
+    let here = entrant.filters.iter().filter(|pass| Case::of(pass) == case);
+    let mut cells: Vec<_> = here.map(|pass| (pass.correlation, pass.selectivity)).collect();
+    cells.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    cells.dedup();
+    cells
 }
 
 fn of_case(section: &Section, case: Case) -> String {
     let entrants = section.having(|entrant| &entrant.filters);
-    let mut cells: Vec<(Correlation, f64)> = entrants
-        .iter()
-        .flat_map(|entrant| &entrant.filters)
-        .filter(|pass| Case::of(pass) == case)
-        .map(|pass| (pass.correlation, pass.selectivity))
-        .collect();
+    let mut cells: Vec<_> = entrants.iter().flat_map(|entrant| cells_of(entrant, case)).collect();
     cells.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
     cells.dedup();
     let rows: Vec<Vec<String>> = cells
@@ -108,13 +159,13 @@ fn of_case(section: &Section, case: Case) -> String {
         "correlation",
         "passes",
         "plan chosen",
-        "fastest way with recall 0.95",
+        "best plan with recall 0.95",
         "recall",
         "rows",
         "mean µs",
         "p99 µs",
-        "fastest µs",
-        "chosen / fastest",
+        "best µs",
+        "chosen / best",
     ];
     format!("{case}:\n\n{}\n", table(5, &header, &rows))
 }
@@ -158,7 +209,8 @@ fn fastest<'a, 'b>(ways: &'b [Tried<'a>]) -> Option<&'b Tried<'a>> {
 }
 
 fn ways(entrant: &Entrant, case: Case, cell: (Correlation, f64)) -> Vec<Tried<'_>> {
-    let of_case = entrant.filters.iter().filter(|pass| Case::of(pass) == case);
+    // One that was given up is not the best, and its times are not whole.
+    let of_case = entrant.filters.iter().filter(|pass| Case::of(pass) == case && !pass.given_up);
     let here = of_case.filter(|pass| (pass.correlation, pass.selectivity) == cell);
     grouped(here, |pass| pass.way).into_iter().map(|(way, passes)| Tried { way, passes }).collect()
 }
@@ -169,10 +221,14 @@ fn row(entrant: &Entrant, case: Case, (correlation, selectivity): (Correlation, 
     let of_chosen = |text: &dyn Fn(&Tried<'_>) -> String| chosen.map_or(NONE.into(), text);
     let row = vec![
         entrant.label.clone(),
-        format!("{correlation:?}").to_lowercase(),
+        word(correlation),
         format!("{} %", 100.0 * selectivity),
-        of_chosen(&|chosen| chosen.passes[0].plan.clone()),
-        fastest.map_or("no way reaches it".into(), |fastest| fastest.name().into()),
+        of_chosen(&|chosen| chosen.plan().into()),
+        match (chosen, fastest) {
+            (_, None) => "no plan reaches it".into(),
+            (Some(chosen), Some(fastest)) if chosen.plan() == fastest.plan() => "the one chosen".into(),
+            (_, Some(fastest)) => fastest.plan().into(),
+        },
         of_chosen(&|chosen| format!("{:.4}", chosen.median(|pass| pass.recall))),
         of_chosen(&|chosen| number(chosen.median(|pass| pass.rows))),
         of_chosen(&|chosen| measured(&chosen.all(|pass| pass.mean_us))),

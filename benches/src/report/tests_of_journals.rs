@@ -322,7 +322,7 @@ fn a_plan_is_judged_by_those_that_find_enough() {
     text += r#"{"kind":"arm","run":"a","arm":"faiss:hnsw","engine":"faiss","version":"1","server":null,"kernels":null,"index":null,"session":[],"parameter":null,"in_process":true}"#;
     text += "\n";
     for (arm, ways) in [
-        ("pgkite:graph", [("chosen", 1.0, 300.0), ("index", 0.5, 50.0), ("filter-sort", 1.0, 200.0)]),
+        ("pgkite:graph", [("chosen", 1.0, 320.0), ("index", 0.5, 50.0), ("filter-sort", 1.0, 200.0)]),
         ("pgvector:hnsw,m=16", [("chosen", 0.5, 50.0), ("index", 0.5, 50.0), ("seqscan", 1.0, 900.0)]),
         ("faiss:hnsw", [("chosen", 1.0, 210.0), ("index", 0.5, 50.0), ("filter-sort", 1.0, 200.0)]),
         ("hnswlib:hnsw", [("chosen", 0.2, 50.0), ("index", 0.3, 60.0), ("seqscan", 0.94, 90.0)]),
@@ -334,11 +334,22 @@ fn a_plan_is_judged_by_those_that_find_enough() {
         let cells = cells(&text, "### With a filter", arm);
         (cells[1], cells[3], cells[8], cells[9])
     };
-    assert_eq!(row("pgkite:graph"), ("1 %", "filter's index and sort", "200.0", "1.50"));
-    assert_eq!(row("pgvector:hnsw,m=16"), ("1 %", "sequential scan and sort", "900.0", "falls short"));
+    assert_eq!(row("pgkite:graph"), ("1 %", "Limit > filter-sort", "200.0", "1.60"));
+    assert_eq!(row("pgvector:hnsw,m=16"), ("1 %", "Limit > seqscan", "900.0", "falls short"));
     // The same plan twice: what lies between the two is noise.
-    assert_eq!(row("faiss:hnsw"), ("1 %", "as chosen", "210.0", "1.00"));
-    assert_eq!(row("hnswlib:hnsw"), ("1 %", "no way reaches it", "–", "–"));
+    assert_eq!(row("faiss:hnsw"), ("1 %", "the one chosen", "210.0", "1.00"));
+    assert_eq!(row("hnswlib:hnsw"), ("1 %", "no plan reaches it", "–", "–"));
+    let (_, counts) = text.split_once("In all:\n\n").unwrap_or_default();
+    for line in [
+        "- **pgkite:graph**: 1 cells (negative 1)\n  - recall of the plan chosen below 0.95: negative 0\n  \
+         - more than 1.5 times as long as the best plan: 1\n    \
+         - 1.60 times: LIMIT 10, a b-tree on the column, negative, 1 %: Limit > chosen instead of Limit > filter-sort\n",
+        "- **pgvector:hnsw,m=16**: 1 cells (negative 1)\n  - recall of the plan chosen below 0.95: negative 1\n    \
+         - LIMIT 10, a b-tree on the column, negative, 1 %: recall 0.5000\n  \
+         - more than 1.5 times as long as the best plan: 0\n",
+    ] {
+        assert!(counts.contains(line), "{line} in {counts}");
+    }
 }
 
 #[test]

@@ -11,12 +11,11 @@ use super::hnsw::Hnsw;
 use super::ivf::{Ivf, IvfFlat};
 use super::quals::Quals;
 use super::scan;
-use pgrx::PgList;
-use pgrx::pg_sys::{self, NodeTag, PlanState, QueryDesc, Relation};
+use pgrx::pg_sys::{self, LimitState, LimitStateCond, NodeTag, PlanState, QueryDesc, Relation};
 use pgrx::prelude::*;
 use std::cell::{Cell, OnceCell};
 use std::ffi::{c_int, c_void};
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 thread_local! {
     /// The hook that was there before ours.
@@ -30,10 +29,28 @@ thread_local! {
 pub(super) struct Told {
     /// The conditions, if there are any that could be of use.
     pub(super) quals: Option<Quals>,
-    /// How many rows to look for at once for a LIMIT, those that an OFFSET skips included; 0 where nothing is known.
-    pub(super) rows: usize,
-    /// The LIMIT itself with its OFFSET, whatever conditions leave of the rows; 0 where nothing is known.
-    pub(super) limit: usize,
+    /// The LIMIT that asks for its rows, if there is one.
+    pub(super) limit: Option<Limited>,
+}
+
+/// A LIMIT above a scan.
+#[derive(Debug)]
+pub(super) struct Limited(NonNull<LimitState>);
+
+impl Limited {
+    /// How many rows the LIMIT asks for, those that an OFFSET skips included; 0 where it asks for all. That is computed before it asks for the
+    /// first one (`ExecLimit` in nodeLimit.c), each time that the scan begins anew: whatever the number comes from, a subquery or a column of
+    /// another table, it is known by then.
+    ///
+    /// # Safety
+    /// The statement runs.
+    pub(super) unsafe fn rows(&self) -> usize {
+        // SAFETY: the executor's node lives as long as the statement, and nobody changes it meanwhile.
+        let limit = unsafe { self.0.as_ref() };
+        let known = limit.lstate != LimitStateCond::LIMIT_INITIAL && !limit.noCount;
+        let rows = known.then(|| usize::try_from(limit.count.saturating_add(limit.offset)));
+        rows.transpose().ok().flatten().unwrap_or(0)
+    }
 }
 
 /// Sets the hook. Called once a process.
@@ -88,27 +105,27 @@ unsafe extern "C-unwind" fn tell_all(node: *mut PlanState, context: *mut c_void)
             return false;
         }
         match (*node).type_ {
-            NodeTag::T_LimitState => tell_limited((*node).lefttree, rows_of(node.cast())),
-            NodeTag::T_IndexScanState => tell(node.cast(), 0),
+            NodeTag::T_LimitState => tell_limited((*node).lefttree, node.cast()),
+            NodeTag::T_IndexScanState => tell(node.cast(), ptr::null_mut()),
             _ => {}
         }
         pg_sys::planstate_tree_walker(node, Some(tell_all), context)
     }
 }
 
-/// Tells the scans that so many rows will be asked of, as far as the nodes between them and a LIMIT hand on what they get, row by row: of
-/// several tables each may have to give all of them. The planner prices the same (`limit_tuples` in [`cost`](super::cost)).
-unsafe fn tell_limited(node: *mut PlanState, rows: usize) {
-    // SAFETY: the caller passes a node that the executor has made, or NULL; nodes say what they are.
+/// Tells the scans that a LIMIT asks for their rows, as far as the nodes between hand on what they get, row by row: of several tables each may
+/// have to give all of them. The planner prices the same where it knows the number (`limit_tuples` in [`cost`](super::cost)).
+unsafe fn tell_limited(node: *mut PlanState, limit: *mut LimitState) {
+    // SAFETY: the caller passes nodes that the executor has made, the first one perhaps NULL; nodes say what they are.
     unsafe {
         let Some(state) = node.as_ref() else { return };
         let each = |nodes: *mut *mut PlanState, count: c_int| {
             for n in 0..usize::try_from(count).unwrap_or(0) {
-                tell_limited(*nodes.add(n), rows);
+                tell_limited(*nodes.add(n), limit);
             }
         };
         match state.type_ {
-            NodeTag::T_IndexScanState => tell(node.cast(), rows),
+            NodeTag::T_IndexScanState => tell(node.cast(), limit),
             NodeTag::T_MergeAppendState => {
                 let merge = node.cast::<pg_sys::MergeAppendState>();
                 each((*merge).mergeplans, (*merge).ms_nplans);
@@ -119,56 +136,15 @@ unsafe fn tell_limited(node: *mut PlanState, rows: usize) {
             }
             // What computes columns, and what locks rows. One that tests conditions takes more rows than it gives.
             NodeTag::T_ResultState | NodeTag::T_LockRowsState if state.qual.is_null() => {
-                tell_limited(state.lefttree, rows);
+                tell_limited(state.lefttree, limit);
             }
             _ => {}
         }
     }
 }
 
-/// How many rows a LIMIT and its OFFSET ask of what is below; 0 if that shows later.
-unsafe fn rows_of(limit: *mut pg_sys::LimitState) -> usize {
-    // SAFETY: the caller passes a node that the executor has made, whose parameters are set.
-    unsafe {
-        let plan = (*limit).ps.plan.cast::<pg_sys::Limit>();
-        let context = (*limit).ps.ps_ExprContext;
-        let value = |plan: *mut pg_sys::Node, state: *mut pg_sys::ExprState| {
-            let mut is_null = false;
-            let value = is_known(plan)
-                .then(|| pg_sys::ExecEvalExprSwitchContext(state, context, &raw mut is_null))?;
-            usize::try_from(i64::from_datum(value, is_null)?).ok()
-        };
-        let offset = match (*plan).limitOffset.is_null() {
-            true => Some(0),
-            false => value((*plan).limitOffset, (*limit).limitOffset),
-        };
-        let count = value((*plan).limitCount, (*limit).limitCount);
-        count.zip(offset).map_or(0, |(count, offset)| count.saturating_add(offset))
-    }
-}
-
-/// Whether a number of rows is known when the statement starts: a constant or a parameter, or one of narrower type, which is cast.
-unsafe fn is_known(expression: *mut pg_sys::Node) -> bool {
-    // SAFETY: the caller passes an expression of a plan, or NULL; expressions say what they are.
-    unsafe {
-        match expression.as_ref().map(|node| node.type_) {
-            Some(NodeTag::T_Const) => true,
-            Some(NodeTag::T_Param) => {
-                (*expression.cast::<pg_sys::Param>()).paramkind == pg_sys::ParamKind::PARAM_EXTERN
-            }
-            Some(NodeTag::T_FuncExpr) => {
-                let call = expression.cast::<pg_sys::FuncExpr>();
-                let operands = PgList::<pg_sys::Node>::from_pg((*call).args);
-                let casts = (*call).funcformat == pg_sys::CoercionForm::COERCE_IMPLICIT_CAST;
-                casts && operands.iter_ptr().all(|operand| is_known(operand))
-            }
-            _ => false,
-        }
-    }
-}
-
 /// Tells a scan of ours what its query asks for, if there is something to tell.
-unsafe fn tell(node: *mut pg_sys::IndexScanState, limit: usize) {
+unsafe fn tell(node: *mut pg_sys::IndexScanState, limit: *mut LimitState) {
     // SAFETY: the node was made by the executor for the statement that starts, and its relations are open until that ends. What is made for it
     // lives in the statement's memory, as the scan does.
     unsafe {
@@ -181,10 +157,10 @@ unsafe fn tell(node: *mut pg_sys::IndexScanState, limit: usize) {
         let estate = (*node).ss.ps.state;
         let context = pg_sys::MemoryContextSwitchTo((*estate).es_query_cxt);
         let quals = Quals::of(node);
-        let rows = quals.as_ref().map_or(limit, |quals| quals.met_for(limit));
-        if quals.is_some() || rows > 0 {
+        let limit = NonNull::new(limit).map(Limited);
+        if quals.is_some() || limit.is_some() {
             let _forget = Forget;
-            PENDING.set(Some(Told { quals, rows, limit }));
+            PENDING.set(Some(Told { quals, limit }));
             // As the node itself would do it for its first row (nodeIndexscan.c): it does not if the scan is there already.
             let scan = begin(node, (*estate).es_snapshot);
             (*node).iss_ScanDesc = scan;

@@ -86,10 +86,8 @@ struct State<M: Search> {
     store: Option<Box<PgStore>>,
     /// What the query asks of rows besides the order, if the scan has been told.
     quals: Option<Quals>,
-    /// How many rows it is to look for at once, if it has been told.
-    rows: usize,
-    /// How many are wanted of it in the end.
-    limit: usize,
+    /// The LIMIT that asks for its rows, if it has been told of one.
+    limit: Option<hook::Limited>,
     /// Blocks that the table has had.
     table_blocks: u32,
     /// Whether it has been told that a limit has ended the search.
@@ -98,13 +96,13 @@ struct State<M: Search> {
 
 impl<M: Search> State<M> {
     fn new(asked: Option<hook::Told>) -> Self {
-        let (quals, rows, limit) = asked.map_or((None, 0, 0), |asked| (asked.quals, asked.rows, asked.limit));
-        Self { scan: None, store: None, quals, rows, limit, table_blocks: 0, told: false }
+        let (quals, limit) = asked.map_or((None, None), |asked| (asked.quals, asked.limit));
+        Self { scan: None, store: None, quals, limit, table_blocks: 0, told: false }
     }
 
     fn reset(&mut self) {
         // Field by field, from the first: the scan goes before what it borrows.
-        let Self { scan, store, quals, rows: _, limit: _, table_blocks, told } = self;
+        let Self { scan, store, quals, limit: _, table_blocks, told } = self;
         (*scan, *table_blocks, *told) = (None, 0, false);
         *store = None;
         if let Some(quals) = quals {
@@ -250,7 +248,9 @@ unsafe fn start<M: Search>(state: &mut State<M>, scan: IndexScanDesc) {
         let query =
             query.map(|query| query.value(&spec).unwrap_or_else(|error| refuse(&error, &spec, index)));
         let within = state.quals.as_ref().map_or(f64::INFINITY, |quals| quals.within());
-        let asked = Asked { within, rows: state.rows, limit: state.limit };
+        let limit = state.limit.as_ref().map_or(0, |limit| limit.rows());
+        let rows = state.quals.as_ref().map_or(limit, |quals| quals.met_for(limit));
+        let asked = Asked { within, rows, limit };
         let begun = M::search(&mut opened, query, asked).or_raise(index);
         remembered.keep::<M>(&opened);
         state.scan = Some(begun);

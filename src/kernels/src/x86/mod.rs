@@ -8,6 +8,7 @@ mod eights;
 mod gfni;
 mod sse2;
 mod vnni;
+mod vpopcntdq;
 
 use crate::Kernels;
 use std::arch::is_x86_feature_detected as has;

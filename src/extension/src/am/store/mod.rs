@@ -4,25 +4,24 @@
 
 mod buffer;
 mod bulk;
+mod read;
 mod recent;
 mod space;
 mod txn;
 
-use buffer::{Fork, Locked, NOT_HERE, Pin};
+use buffer::{Fork, NOT_HERE, Pin};
 pub(crate) use bulk::PgBulk;
 use kite_pages::{Ahead, BlockNo, Error, ItemPointer, PAGE_SIZE, Page, PageStore, Result, Stamp};
 use pgrx::pg_sys::{self, BufferAccessStrategy, ForkNumber, Relation};
+use read::PINNED;
+pub(crate) use read::PgRead;
 pub(in crate::am) use recent::Recent;
 pub(in crate::am) use space::Targets;
 use std::cell::Cell;
-use std::ops::Deref;
 use std::ptr;
 use std::rc::Rc;
 use txn::Drafts;
 pub(crate) use txn::PgTxn;
-
-/// Pages that are pinned together.
-const PINNED: usize = 16;
 
 /// The pages of an index relation.
 ///
@@ -147,94 +146,6 @@ impl PgStore {
     fn grown(&self, block: BlockNo) {
         self.seen.set(self.seen.get().max(block.saturating_add(1)));
     }
-
-    /// Pins a page.
-    fn pin(&self, block: BlockNo) -> Result<Pin> {
-        self.pin_by(block, self.vacuum.as_ref().map_or(ptr::null_mut(), |vacuum| vacuum.strategy(block)))
-    }
-
-    /// Pins a page, by this strategy where it is not in shared buffers.
-    fn pin_by(&self, block: BlockNo, strategy: BufferAccessStrategy) -> Result<Pin> {
-        self.exists(block)?;
-        // SAFETY: the block exists, and the closure holds nothing to drop. A strategy is vacuum's, which outlives the store.
-        Ok(unsafe { Fork::guard(|| self.pin_unguarded(block, strategy)) })
-    }
-
-    /// Pins a page where it was last, or where the buffer manager finds it.
-    ///
-    /// # Safety
-    /// As of [`Fork::pin`].
-    #[inline]
-    unsafe fn pin_unguarded(&self, block: BlockNo, strategy: BufferAccessStrategy) -> Pin {
-        // SAFETY: the caller's promise, and buffers that are remembered were the page's.
-        unsafe {
-            if let Some(pin) = self.recent.get(block).and_then(|buffer| self.fork.pin_recent(block, buffer)) {
-                count_hit(self.fork.relation);
-                return pin;
-            }
-            let pin = self.fork.pin(block, strategy);
-            self.recent.set(block, pin.buffer());
-            pin
-        }
-    }
-
-    /// Pins pages, those that are not at hand after the kernel was told of all of them.
-    fn pin_all(&self, blocks: impl Iterator<Item = BlockNo> + Clone, pins: &mut [Pin; PINNED]) -> Result<()> {
-        blocks.clone().try_for_each(|block| self.exists(block))?;
-        // SAFETY: the blocks exist; the closure holds numbers and references alone.
-        unsafe {
-            Fork::guard(|| {
-                let mut missing = 0;
-                for (pin, block) in pins.iter_mut().zip(blocks.clone()) {
-                    let buffer = self.recent.get(block);
-                    match buffer.and_then(|buffer| self.fork.pin_recent(block, buffer)) {
-                        Some(there) => {
-                            count_hit(self.fork.relation);
-                            *pin = there;
-                        }
-                        None => {
-                            *pin = Pin::NONE;
-                            missing += 1;
-                        }
-                    }
-                }
-                if missing == 0 {
-                    return;
-                }
-                let is_missing = |pin: &Pin| pin.buffer() == Pin::NONE.buffer();
-                if missing > 1 && pg_sys::effective_io_concurrency > 0 {
-                    for (pin, block) in pins.iter().zip(blocks.clone()) {
-                        if is_missing(pin) {
-                            pg_sys::PrefetchBuffer(self.fork.relation, self.fork.number, block);
-                        }
-                    }
-                }
-                for (pin, block) in pins.iter_mut().zip(blocks) {
-                    if is_missing(pin) {
-                        *pin = self.fork.pin(block, ptr::null_mut());
-                        self.recent.set(block, pin.buffer());
-                    }
-                }
-            });
-        }
-        Ok(())
-    }
-
-    /// Locks, visits and unlocks pinned pages one by one.
-    fn visit_all(
-        pins: &[Pin],
-        place: usize,
-        visit: &mut impl FnMut(usize, &Page) -> Result<()>,
-    ) -> Result<()> {
-        for (at, pin) in pins.iter().enumerate() {
-            let page = pin.lock();
-            if let Err(error) = visit(place + at, page.page()) {
-                pins[at + 1..].iter().for_each(|pin| pin.release());
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Whether no snapshot of any session, or of a standby that tells of its own, is as old as the stamp.
@@ -265,39 +176,6 @@ unsafe fn has_new_file(relation: Relation) -> bool {
 unsafe fn has_new_file(relation: Relation) -> bool {
     // SAFETY: the caller passes an open relation.
     unsafe { (*relation).rd_firstRelfilelocatorSubid != NOT_HERE }
-}
-
-/// Counts a page found in a remembered buffer, which `ReadRecentBuffer` does for EXPLAIN but not for `pg_statio`.
-#[inline]
-unsafe fn count_hit(relation: Relation) {
-    // SAFETY: the caller passes an open relation, whose counters are there or NULL.
-    unsafe {
-        if let Some(info) = (*relation).pgstat_info.as_mut() {
-            #[cfg(any(feature = "pg14", feature = "pg15"))]
-            {
-                info.t_counts.t_blocks_fetched += 1;
-                info.t_counts.t_blocks_hit += 1;
-            }
-            #[cfg(not(any(feature = "pg14", feature = "pg15")))]
-            {
-                info.counts.blocks_fetched += 1;
-                info.counts.blocks_hit += 1;
-            }
-        }
-    }
-}
-
-/// A page held for reading.
-#[derive(Debug)]
-pub(crate) struct PgRead(Locked);
-
-impl Deref for PgRead {
-    type Target = Page;
-
-    #[inline]
-    fn deref(&self) -> &Page {
-        self.0.page()
-    }
 }
 
 impl PageStore for PgStore {

@@ -1,9 +1,10 @@
 //! `filter`: a range condition beside the order, more or less selective, along with the vectors and across them.
 
+mod ways;
+
 use crate::common::Common;
 use crate::data::{Attributes, Correlation, Filter, Truth};
 use crate::engine::turns;
-use crate::interrupt;
 use crate::judge::{quality, times};
 use crate::plan;
 use crate::progress::Progress;
@@ -14,6 +15,7 @@ use crate::table::Storage;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
+use ways::{Measured, WAYS, measure};
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -47,20 +49,15 @@ enum Btree {
 /// Queries of a pass whose plans are looked at.
 const PLANNED: usize = 10;
 
-/// Planner settings for each way; the first one leaves the choice to the planner.
-const WAYS: &[(Way, &[&str])] = &[
-    (Way::Chosen, &[]),
-    (Way::Index, &["enable_seqscan", "enable_bitmapscan", "enable_sort"]),
-    (Way::FilterSort, &["enable_seqscan", "enable_indexscan"]),
-    (Way::Seqscan, &["enable_indexscan", "enable_bitmapscan"]),
-];
+/// What a plan finds that counts as an answer.
+pub(crate) const ENOUGH: f64 = 0.95;
 
 /// Measures the grid on every data set.
 pub(crate) fn run(options: &Options) -> Result<()> {
     for share in &options.selectivity {
         ensure!(*share > 0.0 && *share <= 1.0, "a selectivity is above 0 and at most 1");
     }
-    on_all_data("filter", &options.common, |stage| measure(stage, options))
+    on_all_data("filter", &options.common, |stage| grid(stage, options))
 }
 
 /// One combination of filter and query.
@@ -82,7 +79,7 @@ impl Options {
     }
 }
 
-fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
+fn grid(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
     let data = stage.data;
     stage.arms.retain(|act| act.library.is_none());
     eprintln!("ordering the rows of {} by place", data.name());
@@ -125,6 +122,7 @@ fn walk(stage: &mut Stage<'_>, options: &Options, attributes: &Attributes, btree
     let progress = Progress::new(&format!("searching {}", stage.data.name()));
     let filters = options.common.repeats * options.correlation.len() * options.selectivity.len();
     let mut done = 0;
+    let mut sessions = sessions(stage)?;
     for repeat in 0..options.common.repeats {
         for &correlation in &options.correlation {
             for &selectivity in &options.selectivity {
@@ -133,7 +131,7 @@ fn walk(stage: &mut Stage<'_>, options: &Options, attributes: &Attributes, btree
                 for &limit in &limits {
                     let cell = Cell { filter: &filter, correlation, selectivity, btree, limit };
                     for n in turns(stage.arms.len(), repeat + done) {
-                        ask(stage, n, repeat, &cell, &truth).with_context(|| {
+                        ask(stage, n, &mut sessions[n], repeat, &cell, &truth).with_context(|| {
                             format!("{} at {correlation:?} {selectivity}", stage.arms[n].name)
                         })?;
                     }
@@ -146,8 +144,26 @@ fn walk(stage: &mut Stage<'_>, options: &Options, attributes: &Attributes, btree
     Ok(())
 }
 
-/// Asks one arm by all ways.
-fn ask(stage: &mut Stage<'_>, n: usize, repeat: usize, cell: &Cell<'_>, truth: &Truth) -> Result<()> {
+/// A session on each arm's server. It stays from cell to cell, since a new process would pay for each page that it touches first.
+fn sessions(stage: &Stage<'_>) -> Result<Vec<Sessions>> {
+    let open = |act: &Act| {
+        let mut set_up = act.arm.set_up();
+        // The planner sees the values, as it does those that are written into a statement.
+        set_up.push("SET plan_cache_mode = force_custom_plan".into());
+        Sessions::open(stage.server(act)?, 1, &set_up, "SELECT 1")
+    };
+    stage.arms.iter().map(open).collect()
+}
+
+/// Asks one arm by all ways, but for those whose plan is the chosen one.
+fn ask(
+    stage: &mut Stage<'_>,
+    n: usize,
+    sessions: &mut Sessions,
+    repeat: usize,
+    cell: &Cell<'_>,
+    truth: &Truth,
+) -> Result<()> {
     let act = &stage.arms[n];
     let column = if cell.correlation == Correlation::None { "spread" } else { "near" };
     let statement = format!(
@@ -168,26 +184,30 @@ fn ask(stage: &mut Stage<'_>, n: usize, repeat: usize, cell: &Cell<'_>, truth: &
             vec![element.bind(query), Box::new(ends[0]), Box::new(ends[1])]
         })
         .collect();
-    let mut set_up = act.arm.set_up();
-    // The planner sees the values, as it does those that are written into a statement.
-    set_up.push("SET plan_cache_mode = force_custom_plan".into());
-    let mut sessions = Sessions::open(stage.server(act)?, 1, &set_up, &statement)?;
-    let mut passes = Vec::new();
+    sessions.prepare(&statement)?;
+    let mut passes: Vec<FilterPass> = Vec::new();
+    // What the chosen plan took, where it finds enough.
+    let mut rival: Option<Vec<f64>> = None;
     for &(way, off) in WAYS {
-        interrupt::check()?;
         if way == Way::Index && act.index.is_none() || way == Way::FilterSort && !cell.btree {
             continue;
         }
         for setting in off {
             sessions.all(&format!("SET {setting} = off"))?;
         }
-        let plan = plans(&mut sessions, &statement, &queries)?;
-        let answers = sessions.pass(1, &queries, stage.budget())?;
+        let plan = plans(sessions, &statement, &queries)?;
+        let new = passes.first().is_none_or(|chosen| chosen.plan != plan);
+        let measured = new
+            .then(|| sessions.alone(|session| measure(session, &queries, stage.budget(), rival.as_deref())));
         for setting in off {
             sessions.all(&format!("RESET {setting}"))?;
         }
+        let Some(Measured { answers, given_up }) = measured.transpose()? else { continue };
         let (recall, rows) = found(&answers, stage, cell, truth)?;
         let times = times(&answers);
+        if way == Way::Chosen && recall >= ENOUGH {
+            rival = Some(answers.seconds);
+        }
         passes.push(FilterPass {
             run: stage.journal.run_id().into(),
             arm: act.name.clone(),
@@ -205,6 +225,7 @@ fn ask(stage: &mut Stage<'_>, n: usize, repeat: usize, cell: &Cell<'_>, truth: &
             mean_us: times.mean,
             p50_us: times.p50,
             p99_us: times.p99,
+            given_up,
         });
     }
     passes.into_iter().try_for_each(|pass| stage.journal.write(&Record::Filter(pass)))
