@@ -100,7 +100,7 @@ fn a_build_is_cancelled_at_any_moment(method: Method) -> Result<()> {
         }
         nothing_is_left(&cluster, &mut client, files)?;
     }
-    let outcome = error(&mut client, &format!("SET statement_timeout = '60ms'; {build}"));
+    let outcome = error(&mut client, &format!("SET statement_timeout = '10ms'; {build}"));
     ensure!(outcome == "57014: canceling statement due to statement timeout", "{outcome}");
     client.batch_execute("SET statement_timeout = 0")?;
     nothing_is_left(&cluster, &mut client, files)?;
