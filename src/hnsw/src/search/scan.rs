@@ -291,6 +291,9 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 let last = self.options.order == Order::Off || self.meta.entry.is_none();
                 self.state = if last { State::End } else { State::Going };
                 self.short = best.len() < self.ef();
+                if last && best.is_empty() {
+                    self.note_limit();
+                }
             }
             State::Going if self.beam.spent(self.found.bytes()).is_some() => {
                 self.note_limit();
@@ -405,5 +408,19 @@ mod tests {
         // Enough for the search alone, so that it would go as far as before.
         let (less, _, _) = scan_all(searching + found / 2);
         assert!(less < visits, "{less} of {visits}");
+    }
+
+    #[test]
+    fn a_limit_is_told_of_whatever_may_come_after_the_first_rows() {
+        let store = MemStore::new();
+        let spec = spec(Metric::L2, PayloadKind::Sq8, 0, 8);
+        let data = vectors(700, 8, 21);
+        let mut index = built(&store, &Options { spec, m: 8, ef_construction: 40, seed: 3 }, &data);
+        for order in [Order::Off, Order::Relaxed, Order::Strict] {
+            let options = ScanOptions { ef: 10, order, max_visits: 200, ..ScanOptions::default() };
+            let mut scan = index.scan(Some(Value::F32(&data[0])), options).unwrap();
+            assert!(scan.next_row_if(|_| Ok(false)).unwrap().is_none());
+            assert_eq!(scan.ended_by(), Some(Limit::Visits), "{order:?}");
+        }
     }
 }

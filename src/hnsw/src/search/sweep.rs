@@ -2,7 +2,7 @@
 //!
 //! The links of a graph need not lead from everywhere to everywhere: clusters far apart keep few links between them, and inserts and
 //! vacuums take some of those away. A scan that has come to the end of what its vertices lead to, and is asked for more rows, looks
-//! for others on the pages themselves, and goes on from those. So it returns every row, whatever the graph.
+//! for others on the pages themselves, and goes on from those. So it comes by every row, whatever the graph, as far as its limits let it.
 
 use super::beam::Beam;
 use crate::Result;

@@ -22,6 +22,14 @@ fn numbers(found: &[Row]) -> Vec<usize> {
     numbers
 }
 
+/// What a row is ordered by.
+fn value(row: &Row) -> f64 {
+    match row.distance {
+        Distance::Exact(value) | Distance::AtLeast(value) | Distance::Estimate(value) => value,
+        Distance::Unordered => panic!("the query has an order"),
+    }
+}
+
 #[test]
 fn a_scan_that_goes_on_gives_every_row_once() {
     for (codes, payload) in kinds() {
@@ -42,13 +50,8 @@ fn strict_order_is_kept_over_all_lists() {
         let mut last = f64::NEG_INFINITY;
         let found = rows(&mut index, &data[3], options, usize::MAX);
         for row in &found {
-            let (Distance::Exact(value) | Distance::AtLeast(value) | Distance::Estimate(value)) =
-                row.distance
-            else {
-                panic!("the query has an order");
-            };
-            assert!(value >= last);
-            last = value;
+            assert!(value(row) >= last);
+            last = value(row);
         }
         // Rows are the same for the executor, however many codes made out to be farther than they are.
         assert!(found.len() >= 1480, "{codes:?} {payload:?}: {}", found.len());
@@ -56,7 +59,7 @@ fn strict_order_is_kept_over_all_lists() {
 }
 
 /// Where it is known how many rows are wanted, as many come, in order, though the first lists have fewer and codes err; with a
-/// filter, too, and whatever memory there is for candidates.
+/// filter, too.
 #[test]
 fn a_known_limit_gets_its_rows_in_strict_order() {
     for (codes, payload) in kinds() {
@@ -72,13 +75,8 @@ fn a_known_limit_gets_its_rows_in_strict_order() {
             while tids.len() < limit
                 && let Some(row) = scan.next_row_if(|tid| Ok(number(tid).is_multiple_of(share))).unwrap()
             {
-                let (Distance::Exact(value) | Distance::AtLeast(value) | Distance::Estimate(value)) =
-                    row.distance
-                else {
-                    panic!("the query has an order");
-                };
-                assert!(value >= last);
-                last = value;
+                assert!(value(&row) >= last);
+                last = value(&row);
                 tids.push(number(row.tid));
             }
             assert_eq!(tids.len(), limit.min(1500 / share), "{codes:?} {payload:?} {limit} of {share}");
