@@ -8,7 +8,7 @@ use crate::{Codes, Error, Options, Result};
 use kite_codecs::{Scorer, Space, Value};
 use kite_pages::{At, BlockNo, PageStore};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// See the module's head. It depends on the meta page alone, and never changes while that keeps its directory.
@@ -22,10 +22,19 @@ pub(crate) struct Quantiser {
     pub(crate) coder: Coder,
     /// Of each list.
     pub(crate) anchors: Vec<Link>,
-    /// For inserts: of each list a block that had room when it was last written to.
-    open: OnceLock<Vec<AtomicU64>>,
+    /// For inserts: what this process knows of each list.
+    open: OnceLock<Vec<Open>>,
     /// For inserts, made by the first of them. `None` where there is no use or no memory for it.
     rough: OnceLock<Option<Rough>>,
+}
+
+/// What a process knows of a list that it inserts into.
+#[derive(Debug)]
+struct Open {
+    /// A block that had room when it was last written to.
+    block: AtomicU64,
+    /// Whether another writer was met there.
+    crowded: AtomicBool,
 }
 
 /// A link as a number.
@@ -110,25 +119,41 @@ impl Quantiser {
         Ok(Self { anchors, ..Self::new(options, centres, codebook)? })
     }
 
-    /// Remembers a block of a list that has room, or that none is known.
-    pub(crate) fn set_open(&self, list: u32, link: Link) {
+    fn known(&self, list: u32) -> Option<&Open> {
         let known = self.open.get_or_init(|| {
             let mut none = Vec::new();
             let count = self.anchors.len();
             // Without memory for it nothing is remembered.
             let count = if none.try_reserve_exact(count).is_ok() { count } else { 0 };
-            none.resize_with(count, || AtomicU64::new(number(Link::NONE)));
+            let new = || Open { block: AtomicU64::new(number(Link::NONE)), crowded: AtomicBool::new(false) };
+            none.resize_with(count, new);
             none
         });
-        if let Some(place) = known.get(list as usize) {
-            place.store(number(link), Ordering::Relaxed);
+        known.get(list as usize)
+    }
+
+    /// Remembers a block of a list that has room, or that none is known.
+    pub(crate) fn set_open(&self, list: u32, link: Link) {
+        if let Some(known) = self.known(list) {
+            known.block.store(number(link), Ordering::Relaxed);
         }
     }
 
     /// What [`Quantiser::set_open`] was last told of a list. It may be full, closed or gone by now.
     pub(crate) fn open(&self, list: u32) -> Option<Link> {
-        let number = self.open.get()?.get(list as usize)?.load(Ordering::Relaxed);
+        let number = self.known(list)?.block.load(Ordering::Relaxed);
         Link::read_from_bytes(&number.to_ne_bytes()).ok()?.some()
+    }
+
+    /// Remembers that another writer was met in a list; from now on this process goes to a chain of its own there. `false` if it does
+    /// already.
+    pub(crate) fn set_crowded(&self, list: u32) -> bool {
+        self.known(list).is_some_and(|known| !known.crowded.swap(true, Ordering::Relaxed))
+    }
+
+    /// Whether [`Quantiser::set_crowded`] was told of a list.
+    pub(crate) fn is_crowded(&self, list: u32) -> bool {
+        self.known(list).is_some_and(|known| known.crowded.load(Ordering::Relaxed))
     }
 
     /// Where a value is; the desk keeps its point. `None` for what has no place: a zero vector under cosine distance.

@@ -38,6 +38,27 @@ impl Page {
         Ok(())
     }
 
+    /// Makes this page the one that a delta was made for, where this is the page that it was made from. Content that has been in the hole
+    /// stays there, so that it is zero afterwards if it was and the hole has not grown: `false`, and nothing changed, if it has.
+    #[must_use]
+    pub fn apply(&mut self, new: &Self, delta: &[u8]) -> bool {
+        let (was, is) = (self.outside_hole(), new.outside_hole());
+        if is[0].end < was[0].end || is[1].start > was[1].start {
+            return false;
+        }
+        let mut rest = delta;
+        while let [a, b, c, d, tail @ ..] = rest {
+            let (at, len) =
+                (usize::from(u16::from_ne_bytes([*a, *b])), usize::from(u16::from_ne_bytes([*c, *d])));
+            let (Some(to), Some(from)) = (self.bytes_mut().get_mut(at..at + len), tail.get(..len)) else {
+                break;
+            };
+            to.copy_from_slice(from);
+            rest = &tail[len..];
+        }
+        true
+    }
+
     /// The bytes before the hole and those behind it.
     fn outside_hole(&self) -> [Range<usize>; 2] {
         let bound = |at: u16| usize::from(at).min(PAGE_SIZE);
@@ -166,7 +187,7 @@ mod tests {
         let mut page = Page::zeroed();
         page.init(PageKind { code: 1, version: 1 });
         let mut items: Vec<u16> = Vec::new();
-        let (mut longest, mut empty) = (0, 0);
+        let (mut longest, mut empty, mut hole_grew) = (0, 0, 0);
         for round in 0..3000 {
             let old = copy(&page);
             for _ in 0..rng.usize(..3) {
@@ -189,6 +210,11 @@ mod tests {
             empty += usize::from(delta.is_empty());
             assert!(delta.is_empty() == (old.bytes() == page.bytes()), "{round}");
             longest = longest.max(delta.len());
+            let mut applied = copy(&old);
+            let grown = page.header.lower < old.header.lower || page.header.upper > old.header.upper;
+            assert_eq!(applied.apply(&page, &delta), !grown, "{round}");
+            assert!(applied.bytes() == if grown { old.bytes() } else { page.bytes() }, "{round}");
+            hole_grew += usize::from(grown);
             let mut again = old;
             // Nobody promises what is in the hole of the page that a delta is applied to.
             let hole = usize::from(again.header.lower)..usize::from(again.header.upper);
@@ -196,7 +222,7 @@ mod tests {
             apply(&mut again, &delta);
             assert!(again.bytes() == page.bytes(), "{round}");
         }
-        assert!(longest > 500 && empty > 100, "{longest} {empty}");
+        assert!(longest > 500 && empty > 100 && hole_grew > 100, "{longest} {empty} {hole_grew}");
     }
 
     #[test]

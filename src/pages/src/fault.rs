@@ -147,6 +147,10 @@ impl<T: PageTxn> PageTxn for FaultTxn<'_, T> {
         self.txn.try_lock(block)
     }
 
+    fn waited(&self) -> bool {
+        self.txn.waited()
+    }
+
     fn release(&mut self, slot: Slot) {
         self.txn.release(slot);
     }

@@ -199,6 +199,9 @@ pub trait PageTxn {
     /// As [`lock`](PageTxn::lock), but for `Restart`.
     fn try_lock(&mut self, block: BlockNo) -> Result<Option<Slot>>;
 
+    /// Whether a page that was locked was not free at once: another writer or reader had it.
+    fn waited(&self) -> bool;
+
     /// Unlocks a page that has not been edited. Its slot is free for another.
     ///
     /// # Panics

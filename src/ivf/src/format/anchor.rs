@@ -8,8 +8,8 @@
 //! 60   run_len    u32: and those behind it on the next ones, so many in all: a hint what to fetch ahead
 //! ```
 //!
-//! The first chain is what a build has written. Inserts add their blocks before the first of one of the others, each writer to a chain
-//! of its own as far as there are as many.
+//! The first chain is what a build has written. Inserts add their blocks before the first of one of the others: all writers to the
+//! same one, until they meet there, and then each to its own as far as there are as many.
 
 use super::{ANCHOR, Link};
 use kite_pages::{BlockNo, Defect, ItemHead, ItemPointer, ItemReader, NO_BLOCK};

@@ -1,7 +1,8 @@
 //! Inserting a row: one record, after those of the chunks of a payload that is longer than a page.
 //!
 //! The list is that of the nearest centroid, found with nothing locked. Its entry goes to the first block of one of the list's
-//! chains, by writer, so that writers of one list mostly do not meet. The record has the entry's page and that of the row's item; where the
+//! chains: all writers use the same one until they meet there, which they seldom do among many lists, and then each its own. So a session
+//! that inserts little finds room in what others have begun. The record has the entry's page and that of the row's item; where the
 //! block is full or there is none, that of a new block and of the anchor, too. A process remembers the block of a list that it added to last, and
 //! so goes straight to it.
 
@@ -21,7 +22,7 @@ const ATTEMPTS: usize = 1000;
 /// Bytes that the first block of a chain has, about.
 const SMALL: usize = 1024;
 
-/// What is being inserted.
+/// What is being inserted, and what is worked with until that is known.
 #[derive(Debug)]
 struct New {
     tid: ItemPointer,
@@ -31,6 +32,29 @@ struct New {
     /// The item of the row, or nothing.
     row: Vec<u8>,
     error: f64,
+    payload: Vec<u8>,
+    desk: Desk,
+}
+
+impl Default for New {
+    fn default() -> Self {
+        let (body, factors, row, payload) = Default::default();
+        Self {
+            tid: ItemPointer::NONE,
+            list: 0,
+            body,
+            factors,
+            row,
+            error: 0.0,
+            payload,
+            desk: Desk::default(),
+        }
+    }
+}
+
+thread_local! {
+    /// What the last insert has worked with, for the next: a statement of one row would spend more on memory than on its code.
+    static SPARE: Cell<Option<Box<New>>> = const { Cell::new(None) };
 }
 
 impl<S: PageStore> Index<'_, S> {
@@ -42,10 +66,19 @@ impl<S: PageStore> Index<'_, S> {
     /// A value of another type or other dimensions than the index's, and those of the store.
     pub fn insert(&mut self, tid: ItemPointer, value: Value<'_>) -> Result<bool> {
         self.refresh()?;
-        let Some(new) = self.describe(tid, value)? else { return Ok(false) };
+        let mut new = SPARE.take().unwrap_or_default();
+        let outcome = self.insert_by(tid, value, &mut new);
+        SPARE.set(Some(new));
+        outcome
+    }
+
+    fn insert_by(&self, tid: ItemPointer, value: Value<'_>, new: &mut New) -> Result<bool> {
+        if !self.describe(tid, value, new)? {
+            return Ok(false);
+        }
         for _ in 0..ATTEMPTS {
             self.store.check_interrupts()?;
-            if self.append(&new)? {
+            if self.append(new)? {
                 return Ok(true);
             }
         }
@@ -53,31 +86,34 @@ impl<S: PageStore> Index<'_, S> {
         Err(Error::corrupt(anchor.block(), "a list has always room, and then none"))
     }
 
-    /// What is to be inserted. Chunks of a long payload are written.
-    fn describe(&self, tid: ItemPointer, value: Value<'_>) -> Result<Option<New>> {
+    /// What is to be inserted; `false` for nothing. Chunks of a long payload are written.
+    fn describe(&self, tid: ItemPointer, value: Value<'_>, new: &mut New) -> Result<bool> {
         let quantiser = &*self.quantiser;
-        let (shape, mut payload) = (&quantiser.shape, Vec::new());
-        match quantiser.scorer.encode(value, &mut payload) {
-            Err(kite_codecs::Error::Zero) => return Ok(None),
+        let shape = &quantiser.shape;
+        let New { payload, body, factors, row, desk, .. } = new;
+        [&mut *payload, body, factors, row].into_iter().for_each(Vec::clear);
+        match quantiser.scorer.encode(value, payload) {
+            Err(kite_codecs::Error::Zero) => return Ok(false),
             encoded => encoded?,
         }
-        let mut desk = Desk::default();
-        let Some((list, error)) = quantiser.assign(value, &mut desk) else { return Ok(None) };
+        let Some((list, error)) = quantiser.assign(value, desk) else { return Ok(false) };
         if shape.chained() {
-            payload = payload::write(self.store, CHUNKS, tid, &payload)?.as_bytes().to_vec();
+            let chain = payload::write(self.store, CHUNKS, tid, payload)?;
+            payload.clear();
+            payload.extend_from_slice(chain.as_bytes());
         }
-        let (mut body, mut row) = (Vec::new(), Vec::new());
         if shape.rows {
-            row_item(shape, tid, &payload, &mut row);
+            row_item(shape, tid, payload, row);
         }
         if shape.scanned == Scanned::Code {
             let centre = quantiser.centres.point(list as usize);
-            quantiser.coder.encode(value, &mut desk, centre, &mut body)?;
+            quantiser.coder.encode(value, desk, centre, body)?;
         } else {
-            body = payload;
+            std::mem::swap(body, payload);
         }
-        let factors = body.split_off(shape.body.min(body.len()));
-        Ok(Some(New { tid, list, body, factors, row, error }))
+        factors.extend(body.drain(shape.body.min(body.len())..));
+        (new.tid, new.list, new.error) = (tid, list, error);
+        Ok(true)
     }
 
     /// Writes the entry. `false` if another writer was faster.
@@ -89,7 +125,7 @@ impl<S: PageStore> Index<'_, S> {
             return Ok(true);
         }
         let anchor = self.quantiser.anchors[new.list as usize];
-        let chain = 1 + writer() % (CHAINS - 1);
+        let chain = if self.quantiser.is_crowded(new.list) { 1 + writer() % (CHAINS - 1) } else { 1 };
         let head = {
             let page = self.store.read(anchor.block())?;
             let found = page.view(BODY).and_then(|view| anchor.anchor(view)).at(anchor.block())?;
@@ -127,6 +163,9 @@ impl<S: PageStore> Index<'_, S> {
         let item = txn.page_mut(slot).item_mut(link.no()).at(block)?;
         let item = item.ok_or(Error::corrupt(block, "a block of a list is missing"))?;
         append(item, shape, (&new.body, &new.factors), row, new.tid, new.error).at(block)?;
+        if txn.waited() && self.quantiser.set_crowded(new.list) {
+            self.quantiser.set_open(new.list, Link::NONE);
+        }
         // The block's page has as much room as before, unless it has the row as well.
         commit(self.store, txn, &slots)?;
         Ok(true)

@@ -1,3 +1,4 @@
+use crate::format::{BODY, Link};
 use crate::testing::{built, kinds, number, options, recall, rows, tid, values};
 use crate::{Codes, Index, Options, Order, Payload, ScanOptions};
 use kite_codecs::{Metric, OwnedValue, Value, VectorType};
@@ -149,4 +150,40 @@ fn threads_insert_into_one_list() {
         rows(&mut index, &data[0], everything(), 1000).iter().map(|row| number(row.tid)).collect();
     found.sort_unstable();
     assert_eq!(found, (0..800).collect::<Vec<_>>());
+}
+
+/// Sessions that come one after the other fill what the ones before have begun; those that have met go to chains of their own.
+#[test]
+fn writers_share_a_chain_until_they_meet() {
+    const WRITERS: usize = 12;
+    let data = values(VectorType::Vector, 2 * WRITERS, DIMS, 13);
+    for (crowded, shared) in [(false, true), (true, false)] {
+        let store = MemStore::new();
+        Index::create(&store, &options(Metric::L2, Codes::RabitQ { bits: 1 }, Payload::Sq8, DIMS)).unwrap();
+        for (writer, values) in data.chunks_exact(2).enumerate() {
+            let (store, n) = (&store, 2 * writer);
+            std::thread::scope(|scope| {
+                scope.spawn(move || {
+                    let mut index = Index::open(store).unwrap();
+                    assert!(index.insert(tid(n), values[0].as_ref()).unwrap());
+                    if crowded {
+                        assert!(index.quantiser.set_crowded(0) && !index.quantiser.set_crowded(0));
+                        index.quantiser.set_open(0, Link::NONE);
+                    }
+                    assert!(index.insert(tid(n + 1), values[1].as_ref()).unwrap());
+                });
+            });
+        }
+        let index = Index::open(&store).unwrap();
+        let anchor = index.quantiser.anchors[0];
+        let page = store.read(anchor.block()).unwrap();
+        let found = anchor.anchor(page.view(BODY).unwrap()).unwrap().unwrap();
+        let others = found.chains[2..].iter().filter(|chain| !chain.is_none()).count();
+        assert!(!found.chains[1].is_none() && (others == 0) == shared, "{crowded}: {others}");
+        drop(page);
+        let (mut index, mut all) = (index, Vec::new());
+        all.extend(rows(&mut index, &data[0], everything(), 1000).iter().map(|row| number(row.tid)));
+        all.sort_unstable();
+        assert_eq!(all, (0..2 * WRITERS).collect::<Vec<_>>());
+    }
 }

@@ -17,6 +17,7 @@ pub fn threaded_cases<S: PageStore + Sync>() -> Vec<Case<S>> {
     vec![
         Case { name: "writers of different pages", run: disjoint_pages },
         Case { name: "writers of the same pages", run: common_pages },
+        Case { name: "a writer that waits", run: waiting },
         Case { name: "writers that extend", run: extending },
         Case { name: "payloads written, read and freed", run: payloads },
     ]
@@ -49,6 +50,33 @@ fn disjoint_pages<S: PageStore + Sync>(store: &S) {
     for block in blocks {
         assert_eq!(value(&store.read(block).unwrap()), ROUNDS);
     }
+}
+
+/// Who has waited is told; who was refused, or found the page free, has not.
+fn waiting<S: PageStore + Sync>(store: &S) {
+    let block = new_page(store, &[0; 16]);
+    let waits = || {
+        let mut first = store.begin();
+        first.lock(block).unwrap();
+        assert!(!first.waited());
+        let refused = std::sync::Barrier::new(2);
+        scope(|threads| {
+            let second = threads.spawn(|| {
+                let mut txn = store.begin();
+                assert_eq!(txn.try_lock(block), Ok(None));
+                assert!(!txn.waited());
+                refused.wait();
+                txn.lock(block).unwrap();
+                txn.waited()
+            });
+            refused.wait();
+            // The second is about to lock; nobody can see whether it waits yet.
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            drop(first);
+            second.join().unwrap()
+        })
+    };
+    assert!((0..1000).any(|_| waits()), "nobody has waited in a thousand attempts");
 }
 
 /// Moves one from a page to another, locking them in the order given.

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 pub struct MemTxn<'a> {
     store: &'a MemStore,
     held: [Option<Held<'a>>; MAX_PAGES],
+    waited: bool,
     _open: Open,
 }
 
@@ -36,7 +37,7 @@ impl Held<'_> {
 
 impl<'a> MemTxn<'a> {
     pub(super) fn new(store: &'a MemStore) -> Self {
-        Self { _open: Open::begin(), store, held: [const { None }; MAX_PAGES] }
+        Self { _open: Open::begin(), store, held: [const { None }; MAX_PAGES], waited: false }
     }
 
     fn held(&self, slot: Slot) -> &Held<'a> {
@@ -68,8 +69,14 @@ impl<'a> MemTxn<'a> {
         if out_of_order && self.store.refuses.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let page = if waits && !out_of_order { Some(frame.write()) } else { frame.try_write() };
-        let Some(page) = page else { return Ok(None) };
+        let page = match frame.try_write() {
+            Some(page) => page,
+            None if waits && !out_of_order => {
+                self.waited = true;
+                frame.write()
+            }
+            None => return Ok(None),
+        };
         self.held[slot.index()] = Some(Held { block, page, image: None, _lock: Writing::begin() });
         Ok(Some(slot))
     }
@@ -82,6 +89,10 @@ impl PageTxn for MemTxn<'_> {
 
     fn try_lock(&mut self, block: BlockNo) -> Result<Option<Slot>> {
         self.take(block, false)
+    }
+
+    fn waited(&self) -> bool {
+        self.waited
     }
 
     fn release(&mut self, slot: Slot) {

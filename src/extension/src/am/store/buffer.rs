@@ -3,40 +3,10 @@
 //! pgrx guards every call into Postgres by a jump point of its own, and a page read is three calls. Here one guard stands round
 //! all pins of a batch, and none round what cannot fail.
 
+use super::raw;
 use kite_pages::{BlockNo, ItemNo, Page};
 use pgrx::pg_sys::{self, Buffer, BufferAccessStrategy, ForkNumber, Relation};
 use std::ffi::c_int;
-
-/// Postgres's functions as they are: an ERROR jumps over the frames between, so none of them may hold anything to drop.
-mod raw {
-    use super::{Buffer, BufferAccessStrategy, ForkNumber, Relation, c_int};
-    use pgrx::pg_sys::{BlockNumber, ReadBufferMode};
-
-    #[cfg(any(feature = "pg14", feature = "pg15"))]
-    pub(super) type Locator = pgrx::pg_sys::RelFileNode;
-    #[cfg(not(any(feature = "pg14", feature = "pg15")))]
-    pub(super) type Locator = pgrx::pg_sys::RelFileLocator;
-
-    unsafe extern "C-unwind" {
-        pub(super) fn ReadBufferExtended(
-            relation: Relation,
-            fork: ForkNumber::Type,
-            block: BlockNumber,
-            mode: ReadBufferMode::Type,
-            strategy: BufferAccessStrategy,
-        ) -> Buffer;
-        pub(super) fn ReadRecentBuffer(
-            locator: Locator,
-            fork: ForkNumber::Type,
-            block: BlockNumber,
-            recent: Buffer,
-        ) -> bool;
-        pub(super) fn LockBuffer(buffer: Buffer, mode: c_int);
-        pub(super) fn ConditionalLockBuffer(buffer: Buffer) -> bool;
-        pub(super) fn UnlockReleaseBuffer(buffer: Buffer);
-        pub(super) fn ReleaseBuffer(buffer: Buffer);
-    }
-}
 
 /// `LockBuffer`'s modes.
 const SHARE: c_int = pg_sys::BUFFER_LOCK_SHARE as c_int;
@@ -103,14 +73,10 @@ impl Pin {
         Locked(self.0)
     }
 
-    /// The lock for writing, if nobody holds the page; else the pin is gone.
+    /// The lock for writing, if nobody holds the page. The pin stays in any case.
     pub(super) fn try_lock_exclusively(self) -> Option<Locked> {
         // SAFETY: as in `lock`.
-        if unsafe { raw::ConditionalLockBuffer(self.0) } {
-            return Some(Locked(self.0));
-        }
-        self.release();
-        None
+        unsafe { raw::ConditionalLockBuffer(self.0) }.then(|| Locked(self.0))
     }
 
     /// Unpins.

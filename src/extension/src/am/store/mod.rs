@@ -4,6 +4,7 @@
 
 mod buffer;
 mod bulk;
+mod raw;
 mod read;
 mod recent;
 mod space;
@@ -20,7 +21,6 @@ pub(in crate::am) use space::Targets;
 use std::cell::Cell;
 use std::ptr;
 use std::rc::Rc;
-use txn::Drafts;
 pub(crate) use txn::PgTxn;
 
 /// The pages of an index relation.
@@ -36,7 +36,6 @@ pub(crate) struct PgStore {
     seen: Cell<BlockNo>,
     recent: Rc<Recent>,
     targets: Rc<Targets>,
-    drafts: Drafts,
     /// Stamps up to this one are past.
     past: Cell<Stamp>,
     /// Set for a vacuum.
@@ -77,7 +76,6 @@ impl PgStore {
             seen: Cell::new(0),
             recent: Rc::default(),
             targets: Rc::default(),
-            drafts: Drafts::default(),
             past: Cell::new(Stamp::EARLIEST),
             vacuum: None,
         }

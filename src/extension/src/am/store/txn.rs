@@ -7,15 +7,17 @@
 
 use super::PgStore;
 use super::buffer::{Fork, Locked, page_of};
+use super::raw;
 use kite_pages::{BlockNo, Defect, Error, MAX_PAGES, Page, PageKind, PageTxn, Result, Slot, View};
 use pgrx::pg_sys;
-use std::cell::RefCell;
+use std::cell::Cell;
 
 /// A transaction on a [`PgStore`].
 #[derive(Debug)]
 pub(crate) struct PgTxn<'s> {
     store: &'s PgStore,
     held: [Option<Held>; MAX_PAGES],
+    waited: bool,
     /// There from the first edit on.
     draft: Option<Box<Draft>>,
 }
@@ -48,7 +50,7 @@ impl Held {
         // The answer may be out of date when the record is made. Then the page is carried whole all the same.
         //
         // SAFETY: the buffer is pinned and locked; the function compares the position of its page with one that this process knows.
-        self.whole |= logged && unsafe { pg_sys::XLogCheckBufferNeedsBackup(self.locked.buffer()) };
+        self.whole |= logged && unsafe { raw::XLogCheckBufferNeedsBackup(self.locked.buffer()) };
         if !self.whole && logged {
             image.delta_from(self.locked.page(), delta)?;
             self.changed = !delta.is_empty();
@@ -69,8 +71,10 @@ pub(in crate::am) struct Draft {
     deltas: [Vec<u8>; MAX_PAGES],
 }
 
-/// A draft for the next transaction.
-pub(in crate::am) type Drafts = RefCell<Option<Box<Draft>>>;
+thread_local! {
+    /// The draft of the last transaction, for the next: memory that is at hand, and near.
+    static SPARE: Cell<Option<Box<Draft>>> = const { Cell::new(None) };
+}
 
 impl Draft {
     fn new() -> Box<Self> {
@@ -80,7 +84,7 @@ impl Draft {
 
 impl<'s> PgTxn<'s> {
     pub(super) fn new(store: &'s PgStore) -> Self {
-        Self { store, held: [const { None }; MAX_PAGES], draft: None }
+        Self { store, held: [const { None }; MAX_PAGES], waited: false, draft: None }
     }
 
     fn held(&self, slot: Slot) -> &Held {
@@ -102,12 +106,16 @@ impl<'s> PgTxn<'s> {
         let slot = self.vacant()?;
         let pin = self.store.pin(block)?;
         let out_of_order = self.held.iter().flatten().any(|held| block < held.block);
-        let locked = match waits && !out_of_order {
-            true => pin.lock_exclusively(),
-            false => match pin.try_lock_exclusively() {
-                Some(locked) => locked,
-                None => return Ok(None),
-            },
+        let locked = match pin.try_lock_exclusively() {
+            Some(locked) => locked,
+            None if waits && !out_of_order => {
+                self.waited = true;
+                pin.lock_exclusively()
+            }
+            None => {
+                pin.release();
+                return Ok(None);
+            }
         };
         self.held[slot.index()] =
             Some(Held { block, locked, edited: false, new: false, whole: false, changed: false });
@@ -116,8 +124,7 @@ impl<'s> PgTxn<'s> {
 
     /// Copies a page into the draft, to be edited there.
     fn draw(&mut self, slot: Slot) -> &mut Draft {
-        let store = self.store;
-        let draft = self.draft.get_or_insert_with(|| store.drafts.take().unwrap_or_else(Draft::new));
+        let draft = self.draft.get_or_insert_with(|| SPARE.take().unwrap_or_else(Draft::new));
         let held = self.held[slot.index()].as_mut().expect("a slot of this transaction");
         if !held.edited {
             draft.images[slot.index()].copy_from(held.locked.page());
@@ -147,25 +154,25 @@ impl<'s> PgTxn<'s> {
             unsafe {
                 let critical = &raw mut pg_sys::CritSectionCount;
                 critical.write_volatile(critical.read_volatile() + 1);
-                for (held, image, _) in changed() {
-                    (*page_of(held.locked.buffer())).copy_from(image);
-                    pg_sys::MarkBufferDirty(held.locked.buffer());
+                for (held, image, delta) in changed() {
+                    let page = &mut *page_of(held.locked.buffer());
+                    // What has changed is less to copy than the page, where it is known.
+                    if !logged || held.whole || !page.apply(image, delta) {
+                        page.copy_from(image);
+                    }
+                    raw::MarkBufferDirty(held.locked.buffer());
                 }
                 if logged {
-                    pg_sys::XLogBeginInsert();
+                    raw::XLogBeginInsert();
                     for (id, (held, _, delta)) in (0..).zip(changed()) {
                         let whole = if held.whole { pg_sys::REGBUF_FORCE_IMAGE } else { 0 };
                         let flags = (pg_sys::REGBUF_STANDARD | whole) as u8;
-                        pg_sys::XLogRegisterBuffer(id, held.locked.buffer(), flags);
+                        raw::XLogRegisterBuffer(id, held.locked.buffer(), flags);
                         if !held.whole {
-                            pg_sys::XLogRegisterBufData(
-                                id,
-                                delta.as_ptr().cast_mut().cast(),
-                                delta.len() as _,
-                            );
+                            raw::XLogRegisterBufData(id, delta.as_ptr().cast(), delta.len() as u32);
                         }
                     }
-                    let end = pg_sys::XLogInsert(pg_sys::RmgrIds::RM_GENERIC_ID as u8, 0);
+                    let end = raw::XLogInsert(pg_sys::RmgrIds::RM_GENERIC_ID as u8, 0);
                     for (held, ..) in changed() {
                         let header: pg_sys::PageHeader = page_of(held.locked.buffer()).cast();
                         (*header).pd_lsn =
@@ -187,6 +194,10 @@ impl PageTxn for PgTxn<'_> {
 
     fn try_lock(&mut self, block: BlockNo) -> Result<Option<Slot>> {
         self.take(block, false)
+    }
+
+    fn waited(&self) -> bool {
+        self.waited
     }
 
     fn release(&mut self, slot: Slot) {
@@ -243,7 +254,7 @@ impl PageTxn for PgTxn<'_> {
             held.prepare(image, delta, logged)?;
         }
         Self::write(&self.held, &draft, logged);
-        self.store.drafts.replace(Some(draft));
+        SPARE.set(Some(draft));
         Ok(())
     }
 }
