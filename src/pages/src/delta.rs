@@ -10,7 +10,8 @@ use std::ops::Range;
 /// Bytes before those of a fragment. Changes that are no farther apart go into one.
 const HEAD: usize = 4;
 
-/// Bytes that are compared at once while nothing differs.
+/// Bytes that are compared at once while nothing differs: by a call, which is worth it for so many, and then without one.
+const FAR: usize = 512;
 const STRIDE: usize = 64;
 
 impl Page {
@@ -90,6 +91,18 @@ impl Fragments<'_> {
 
     /// Adds those bytes that differ.
     fn compare(&mut self, old: &[u8; PAGE_SIZE], range: Range<usize>) {
+        let mut at = range.start;
+        while at < range.end {
+            let end = (at + FAR).min(range.end);
+            if old[at..end] != self.bytes[at..end] {
+                self.compare_strides(old, at..end);
+            }
+            at = end;
+        }
+    }
+
+    /// Adds those bytes of some that differ.
+    fn compare_strides(&mut self, old: &[u8; PAGE_SIZE], range: Range<usize>) {
         let (old, new) = (&old[..range.end], &self.bytes[..range.end]);
         let mut at = range.start;
         while at < range.end {
