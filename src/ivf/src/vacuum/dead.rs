@@ -1,14 +1,14 @@
 //! Taking out the entries of dead rows, of many blocks at a time.
 //!
 //! A page of rows has those of one or two blocks, and of two lists where they meet. So blocks are read until they have some thousand entries;
-//! then each page of rows is changed once, and after them each block: as many pages in one record as it holds.
+//! then each page of rows is changed once, and after them each block.
 
 use super::Vacuum;
 use crate::Result;
 use crate::format::{BODY, CHUNKS, Link, RowItem, Scanned, retain};
 use crate::rows::{chain_of, commit};
 use crate::walk::Steps;
-use kite_pages::{At, ItemPointer, MAX_PAGES, PageStore, PageTxn, payload};
+use kite_pages::{At, BlockNo, ItemPointer, PageStore, PageTxn, payload};
 use std::ops::Range;
 
 /// Entries after which it is time to ask about them.
@@ -92,83 +92,66 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             }
         }
         self.stats.rows += (seen.tids.len() - all_dead.count()) as u64;
-        // Locks are taken in the order of pages.
-        let blocks = &mut seen.blocks;
-        blocks.retain(|(_, range)| seen.dead[range.clone()].contains(&true));
-        blocks.sort_unstable_by_key(|(link, _)| link.pointer());
-        for group in blocks.chunks(MAX_PAGES) {
-            self.store.check_interrupts()?;
-            self.remove_entries(group, &seen.tids, &seen.dead)?;
+        for (link, range) in &seen.blocks {
+            let dead = &seen.dead[range.clone()];
+            if dead.contains(&true) {
+                self.store.check_interrupts()?;
+                self.remove_entries(*link, &seen.tids[range.clone()], dead)?;
+            }
         }
         seen.clear();
         Ok(())
     }
 
-    /// Removes the dead entries of blocks that began with these when they were read, in one record.
-    fn remove_entries(
-        &mut self,
-        blocks: &[(Link, Range<usize>)],
-        tids: &[ItemPointer],
-        dead: &[bool],
-    ) -> Result<()> {
+    /// Removes the dead entries of a block that began with these when it was read.
+    fn remove_entries(&mut self, link: Link, tids: &[ItemPointer], dead: &[bool]) -> Result<()> {
         let shape = &self.index.quantiser.shape;
-        let (mut txn, mut removed) = (self.store.begin(), 0);
-        for (link, range) in blocks {
-            let (block, tids, dead) = (link.block(), &tids[range.clone()], &dead[range.clone()]);
-            let slot = txn.lock(block)?;
-            let view = txn.page(slot).view(BODY).at(block)?;
-            let Some(found) = link.list_block(view, shape).at(block)? else { continue };
-            // Nobody else takes entries away. Those that came meanwhile are behind the others, and stay.
-            if !found.entries.tids.starts_with(tids) {
-                return Err(crate::Error::corrupt(block, "a block of a list has lost entries"));
-            }
-            let item = txn.page_mut(slot).item_mut(link.no()).at(block)?;
-            let item = item.ok_or(crate::Error::corrupt(block, "a block of a list is missing"))?;
-            let keep = |n: usize| dead.get(n) != Some(&true);
-            removed += retain(item, shape, keep).at(block)? as u64;
+        let block = link.block();
+        let mut txn = self.store.begin();
+        let slot = txn.lock(block)?;
+        let view = txn.page(slot).view(BODY).at(block)?;
+        let Some(found) = link.list_block(view, shape).at(block)? else { return Ok(()) };
+        // Nobody else takes entries away. Those that came meanwhile are behind the others, and stay.
+        if !found.entries.tids.starts_with(tids) {
+            return Err(crate::Error::corrupt(block, "a block of a list has lost entries"));
         }
-        txn.commit()?;
-        self.stats.dead_rows += removed;
-        Ok(())
+        let item = txn.page_mut(slot).item_mut(link.no()).at(block)?;
+        let item = item.ok_or(crate::Error::corrupt(block, "a block of a list is missing"))?;
+        let keep = |n: usize| dead.get(n) != Some(&true);
+        self.stats.dead_rows += retain(item, shape, keep).at(block)? as u64;
+        Ok(txn.commit()?)
     }
 
     /// Frees the items of rows, and their chains. Rows that are gone already, or another's, stay as they are.
     fn free_rows(&mut self, rows: &mut [(ItemPointer, ItemPointer)]) -> Result<()> {
         rows.sort_unstable();
-        let pages: Vec<_> = rows.chunk_by(|a, b| a.0.block() == b.0.block()).collect();
-        for group in pages.chunks(MAX_PAGES) {
+        for page_rows in rows.chunk_by(|a, b| a.0.block() == b.0.block()) {
             self.store.check_interrupts()?;
-            self.free_of_pages(group)?;
+            self.free_of_page(page_rows[0].0.block(), page_rows)?;
         }
         Ok(())
     }
 
-    /// Frees rows of a few pages, in one record.
-    fn free_of_pages(&mut self, pages: &[&[(ItemPointer, ItemPointer)]]) -> Result<()> {
+    fn free_of_page(&mut self, block: BlockNo, rows: &[(ItemPointer, ItemPointer)]) -> Result<()> {
         let is_chained = self.index.quantiser.shape.chained();
-        let (mut chains, mut slots) = (Vec::new(), Vec::with_capacity(pages.len()));
+        let mut chains = Vec::new();
         let mut txn = self.store.begin();
-        for rows in pages {
-            slots.push(txn.lock(rows[0].0.block())?);
-        }
-        // Taken under the locks, so that every snapshot by which a row was found is older.
+        let slot = txn.lock(block)?;
+        let page = txn.page_mut(slot);
+        // Taken under the lock, so that every snapshot by which a row was found is older.
         let stamp = self.store.now();
-        for (rows, &slot) in pages.iter().zip(&slots) {
-            let block = txn.block(slot);
-            let page = txn.page_mut(slot);
-            for &(row, tid) in *rows {
-                let item = page.view(BODY).and_then(|view| view.find(row.no())).at(block)?;
-                let Some(found) = item.map(RowItem::parse).transpose().at(block)?.flatten() else { continue };
-                if found.tid == tid {
-                    if is_chained {
-                        chains.push(found.chain().at(block)?);
-                    }
-                    page.free(row.no(), stamp).at(block)?;
+        for &(row, tid) in rows {
+            let item = page.view(BODY).and_then(|view| view.find(row.no())).at(block)?;
+            let Some(found) = item.map(RowItem::parse).transpose().at(block)?.flatten() else { continue };
+            if found.tid == tid {
+                if is_chained {
+                    chains.push(found.chain().at(block)?);
                 }
+                page.free(row.no(), stamp).at(block)?;
             }
         }
-        commit(self.store, txn, &slots)?;
-        pages.iter().for_each(|rows| self.noted.add(rows[0].0.block()));
+        commit(self.store, txn, &[slot])?;
+        self.noted.add(block);
         chains.into_iter().try_for_each(|chain| Ok(payload::free(self.store, CHUNKS, chain)?))
     }
 }
