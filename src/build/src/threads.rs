@@ -8,8 +8,10 @@ use std::time::Duration;
 
 /// How long the asking thread waits between two looks.
 const LOOK: Duration = Duration::from_millis(50);
-/// Items that a thread takes at a time.
+/// The most items that a thread takes at a time.
 const CHUNK: usize = 16;
+/// Towards the end it takes so small a share of what its fellows have left to do that none of them waits for long.
+const SHARE: usize = 4;
 
 /// Runs `work` on all chunks of `0..items` and waits for all of it. The first state is the calling thread's, which works where
 /// the job is small or no other thread can be had; each of the others is a thread's.
@@ -23,11 +25,13 @@ pub fn run<S: Send>(
     work: impl Fn(&mut S, Range<usize>) + Sync,
 ) -> Result<(), Stopped> {
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let take = || {
-        let first = next.fetch_add(CHUNK, Relaxed);
-        (first < items && !stop.load(Relaxed)).then(|| first..items.min(first + CHUNK))
-    };
     let Some((own, others)) = states.split_first_mut() else { return Ok(()) };
+    let share = SHARE * others.len().max(1);
+    let chunk = |first: usize| (items.saturating_sub(first) / share).clamp(1, CHUNK);
+    let take = || {
+        let first = next.fetch_update(Relaxed, Relaxed, |first| Some(first + chunk(first))).ok()?;
+        (first < items && !stop.load(Relaxed)).then(|| first..items.min(first + chunk(first)))
+    };
     let alone = |own: &mut S| {
         while let Some(chunk) = take() {
             host.go_on()?;
@@ -72,4 +76,55 @@ pub fn run<S: Send>(
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Patient;
+
+    impl Host for Patient {
+        fn go_on(&self) -> Result<(), Stopped> {
+            Ok(())
+        }
+    }
+
+    struct Impatient;
+
+    impl Host for Impatient {
+        fn go_on(&self) -> Result<(), Stopped> {
+            Err(Stopped::Interrupted)
+        }
+    }
+
+    #[test]
+    fn every_item_is_worked_on_once() {
+        for threads in 0..5 {
+            for items in [0, 1, 15, 16, 17, 100, 1000] {
+                let mut states = vec![Vec::new(); threads];
+                run(&Patient, &mut states, items, |state, range| {
+                    assert!((1..=CHUNK).contains(&range.len()));
+                    state.extend(range);
+                })
+                .unwrap();
+                let mut all = states.concat();
+                all.sort_unstable();
+                assert!(threads == 0 || all.into_iter().eq(0..items), "{items} items, {threads} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_stopped_says_so() {
+        let mut done = [0];
+        assert_eq!(run(&Impatient, &mut done, 100, |n, _| *n += 1), Err(Stopped::Interrupted));
+        assert_eq!(done, [0]);
+        let mut done = [0; 3];
+        let slowly = |n: &mut usize, _| {
+            std::thread::sleep(LOOK);
+            *n += 1;
+        };
+        assert_eq!(run(&Impatient, &mut done, 1_000_000, slowly), Err(Stopped::Interrupted));
+    }
 }

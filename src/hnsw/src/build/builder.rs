@@ -10,7 +10,7 @@ use super::part::Setting;
 use super::parts::{self, Spilled};
 use super::rows::Equals;
 use super::sample::Sample;
-use super::write::{Plan, write};
+use super::write::{Plan, write, write_beside};
 use super::{Choice, Graph, Host, Parameters, Phase, Resources, Scratch};
 use crate::format::{Meta, Shape, VertexBuf};
 use crate::index::highest;
@@ -228,7 +228,11 @@ impl<T: Scratch> Builder<T> {
         let order = by_locality(&graph, self.per_page(&graph, &plan.meta), &self.memory, host)?;
         host.phase(Phase::Writing);
         let mut linked = Linked { nodes: &self.nodes, graph: &graph, codes: &codes, order: &order };
-        write(store, &mut linked, &plan, &self.memory, host)
+        if self.parameters.threads > 1 {
+            write_beside(store, &linked, &plan, &self.memory, host)
+        } else {
+            write(store, &mut linked, &plan, &self.memory, host)
+        }
     }
 
     fn finish_in_parts<S: PageStore>(

@@ -104,8 +104,8 @@ impl Team {
     fn collected(nodes: usize, m: usize) -> usize {
         let batch = (nodes / SHARE).clamp(1, LARGEST);
         // They stand in the workers' lists, then in one. What grows by and by may have got the double of what it holds.
-        let (links, ranges) = (3 * size_of::<Back>(), 2 * size_of::<Range<usize>>());
-        batch * ((2 * m + 2) * (links + ranges) + 3 * size_of::<Arrival>())
+        let (links, lists) = (3 * size_of::<Back>(), 2 * size_of::<List>());
+        batch * ((2 * m + 2) * (links + lists) + 3 * size_of::<Arrival>())
     }
 
     /// Links a batch of nodes.
@@ -131,11 +131,11 @@ impl Team {
         self.back.clear();
         self.back.try_reserve_exact(self.workers.iter().map(|worker| worker.back.len()).sum())?;
         self.workers.iter_mut().for_each(|worker| self.back.append(&mut worker.back));
-        self.back.sort_unstable_by_key(|link: &Back| (link.level, link.target, link.source));
+        self.back.sort_unstable_by_key(Back::order);
         let (lists, back) = (lists(&self.back), &self.back);
         threads::run(host, &mut self.workers, lists.len(), |worker, items| {
             for list in &lists[items] {
-                worker.lead_back(graph, distances, parameters, arrivals, &back[list.clone()]);
+                worker.lead_back(graph, distances, parameters, arrivals, &back[list.range()]);
             }
         })
     }
@@ -170,17 +170,41 @@ struct Back {
     level: u8,
 }
 
-/// The ranges of links that lead to the same list, those of near lists together.
-fn lists(back: &[Back]) -> Vec<Range<usize>> {
+impl Back {
+    /// By level, target, and source, as one number: it is what a batch is sorted by, which one thread does alone.
+    fn order(&self) -> u64 {
+        const { assert!(LARGEST <= 1 << 16) };
+        u64::from(self.level) << 48 | u64::from(self.target) << 16 | u64::from(self.source)
+    }
+}
+
+/// A range of links that lead to the same list.
+#[derive(Debug, Clone, Copy)]
+struct List {
+    /// The source of the first.
+    source: u32,
+    begin: u32,
+    end: u32,
+}
+
+impl List {
+    fn range(self) -> Range<usize> {
+        self.begin as usize..self.end as usize
+    }
+}
+
+/// All of them, those of near lists together.
+fn lists(back: &[Back]) -> Vec<List> {
     let mut end = 0;
-    let mut lists: Vec<Range<usize>> = back
+    let mut lists: Vec<List> = back
         .chunk_by(|a, b| (a.level, a.target) == (b.level, b.target))
         .map(|list| {
-            end += list.len();
-            end - list.len()..end
+            let begin = end;
+            end += list.len() as u32;
+            List { source: list[0].source, begin, end }
         })
         .collect();
-    lists.sort_unstable_by_key(|list| (back[list.start].source, list.start));
+    lists.sort_unstable_by_key(|list| u64::from(list.source) << 32 | u64::from(list.begin));
     lists
 }
 

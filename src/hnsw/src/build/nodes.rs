@@ -125,7 +125,7 @@ impl Nodes {
 }
 
 /// Vectors with all that is known of them, in the order in which they are written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Linked<'a> {
     pub(super) nodes: &'a Nodes,
     pub(super) graph: &'a Graph,

@@ -20,6 +20,10 @@ const PART: usize = 16;
 const FEWEST: usize = 128;
 /// Rows whose neighbours are sought.
 const PROBES: usize = 64;
+/// Of these, so many are compared with a row while it is in the processor's cache.
+const TOGETHER: usize = 8;
+/// Rows that stay there.
+const BLOCK: usize = 128;
 /// The nearest of these have to be
 const NEAREST: usize = 10;
 /// among so many of the nearest by what is stored. A search at the default `ef_search` keeps twice as many.
@@ -100,32 +104,51 @@ impl Sample {
             scorer.encode(self.scorer.value(self.rows.get(row))?.as_ref(), &mut payload)?;
             stored.push(&payload)?;
         }
-        let (mut keys, mut order) = (Vec::new(), Vec::new());
-        let (mut sought, mut found) = (0, 0);
-        for probe in spread(self.rows.len(), PROBES) {
-            let own = self.rows.get(probe as u32);
-            keys.clear();
-            self.scorer.between_each(
-                own,
-                (0..self.rows.len() as u32).map(|row| self.rows.get(row)),
-                &mut keys,
-            )?;
-            keys[probe] = f32::INFINITY;
-            // Rows as near as the farthest of the nearest are worth as much.
-            let mut sorted = keys.clone();
-            let farthest = *sorted.select_nth_unstable_by(NEAREST - 1, f32::total_cmp).1;
-            let query = scorer.prepare(Some(self.scorer.value(own)?.as_ref()))?;
-            order.clear();
-            for row in (0..self.rows.len()).filter(|&row| row != probe) {
-                order.push((scorer.exact(&query, stored.get(row as u32))?, row));
+        let rows = self.rows.len();
+        let probes: Vec<usize> = spread(rows, PROBES).collect();
+        let (mut keys, mut by_stored) = (vec![Vec::new(); TOGETHER], vec![Vec::new(); TOGETHER]);
+        let mut found = 0;
+        for probes in probes.chunks(TOGETHER) {
+            keys.iter_mut().chain(&mut by_stored).for_each(Vec::clear);
+            let queries = probes
+                .iter()
+                .map(|&probe| {
+                    let value = self.scorer.value(self.rows.get(probe as u32))?;
+                    Ok(scorer.prepare(Some(value.as_ref()))?)
+                })
+                .collect::<Result<Vec<_>>>()?;
+            for begin in (0..rows).step_by(BLOCK) {
+                let block = begin as u32..rows.min(begin + BLOCK) as u32;
+                for (n, (&probe, query)) in probes.iter().zip(&queries).enumerate() {
+                    let own = self.rows.get(probe as u32);
+                    self.scorer.between_each(
+                        own,
+                        block.clone().map(|row| self.rows.get(row)),
+                        &mut keys[n],
+                    )?;
+                    for row in block.clone() {
+                        by_stored[n].push(scorer.exact(query, stored.get(row))?);
+                    }
+                }
             }
-            order.select_nth_unstable_by(AMONG - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            let near = order[..AMONG].iter().filter(|(_, row)| keys[*row] <= farthest).count();
-            sought += NEAREST;
-            found += near.min(NEAREST);
+            for (n, &probe) in probes.iter().enumerate() {
+                found += found_of(probe, &mut keys[n], &by_stored[n]);
+            }
         }
-        Ok(found as f64 / sought as f64)
+        Ok(found as f64 / (NEAREST * probes.len()) as f64)
     }
+}
+
+/// How many of the nearest by `keys` are among the nearest by `by_stored`; both are the distances of all rows from one of them.
+fn found_of(probe: usize, keys: &mut [f32], by_stored: &[f32]) -> usize {
+    keys[probe] = f32::INFINITY;
+    // Rows as near as the farthest of the nearest are worth as much.
+    let mut sorted = keys.to_vec();
+    let farthest = *sorted.select_nth_unstable_by(NEAREST - 1, f32::total_cmp).1;
+    let others = by_stored.iter().copied().zip(0..).filter(|&(_, row)| row != probe);
+    let mut order: Vec<(f32, usize)> = others.collect();
+    order.select_nth_unstable_by(AMONG - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    order[..AMONG].iter().filter(|&&(_, row)| keys[row] <= farthest).count().min(NEAREST)
 }
 
 #[cfg(test)]

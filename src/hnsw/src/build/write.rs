@@ -3,20 +3,17 @@
 //! Lists hold the places of other vertices, most of which come later. So the vertices are gone through twice: for their sizes,
 //! by which the [`Packer`] gives them their places, and for their bytes, when it gives them the same places again.
 
-use super::Host;
-use super::memory::{Counted, Memory};
+use super::memory::{Charge, Counted, Memory};
 use super::packer::Packer;
-use crate::format::{
-    CHUNKS, Entry, INLINE, Link, ListBuf, META, META_BLOCK, Meta, NODES, PostingBuf, Shape, VertexBuf,
-};
+use super::pages::Pages;
+use super::{Host, handover};
+use crate::format::{CHUNKS, Entry, INLINE, Link, ListBuf, META_BLOCK, Meta, PostingBuf, Shape, VertexBuf};
 use crate::index::{META_ITEM, longest_payload};
 use crate::{Error, Result};
 use kite_codecs::Frame;
 use kite_pages::{
-    At, BlockNo, BulkWriter, ItemPointer, ItemRef, MAX_ITEM, PAGE_SIZE, Page, PageStore, PageTxn, Stamp,
-    payload,
+    At, BlockNo, BulkWriter, ItemPointer, ItemRef, MAX_ITEM, PAGE_SIZE, PageStore, PageTxn, Stamp, payload,
 };
-use std::collections::VecDeque;
 use zerocopy::IntoBytes;
 
 /// A vertex on its way to the pages.
@@ -78,45 +75,43 @@ pub(super) fn write<S: PageStore>(
     memory: &Memory,
     host: &impl Host,
 ) -> Result<Meta> {
-    if !store.is_empty() {
-        return Err(Error::Options("an index is made in an empty relation"));
-    }
-    let mut meta = plan.meta;
-    let places = Counted::filled(memory, source.ids(), || ItemPointer::NONE)?;
-    let window = Packer::window(memory.limit());
-    let _open = memory.charge(window * PAGE_SIZE);
-    let mut layout = Writer::new(&meta, window, places, None::<Pages<S::Bulk<'_>>>);
-    layout.frame(plan.frame.as_ref())?;
-    let mut highest = None;
-    source.each(false, &mut |vertex| {
+    let layout = Layout::of(store, source, plan, memory, host)?;
+    let written = layout.fill(source, plan, store.bulk()?, store.now(), |open| {
+        host.written(open);
+        Ok(host.go_on()?)
+    })?;
+    publish(store, written)
+}
+
+/// [`write`], where the source is in memory: one thread makes the pages while the calling one gives them to the store.
+pub(super) fn write_beside<S: PageStore>(
+    store: &S,
+    source: &(impl Source + Clone + Sync),
+    plan: &Plan,
+    memory: &Memory,
+    host: &impl Host,
+) -> Result<Meta> {
+    let layout = Layout::of(store, &mut source.clone(), plan, memory, host)?;
+    let _waiting = memory.charge(2 * layout.window * PAGE_SIZE);
+    let (mut bulk, stamp) = (store.bulk()?, store.now());
+    let make = |pages| layout.fill(&mut source.clone(), plan, pages, stamp, |_| Ok(()));
+    let written = handover::run(host, layout.window, make, |page| {
         host.go_on()?;
-        let place = layout.vertex(vertex)?;
-        layout.places[vertex.id as usize] = place;
-        let level = (vertex.lists.len() - 1) as u8;
-        highest = highest.filter(|&(_, other)| other >= level).or(Some((vertex.id, level)));
-        meta.vertices += 1;
-        meta.rows += vertex.tids.len() as u64;
+        host.written(bulk.append(page)?);
         Ok(())
     })?;
-    let pages = Pages::begin(store)?;
-    let mut writer = Writer::new(&meta, window, layout.places, Some(pages));
-    meta.frame_chain = writer.frame(plan.frame.as_ref())?;
-    source.each(true, &mut |vertex| {
-        host.go_on()?;
-        let place = writer.vertex(vertex)?;
-        if writer.places.get(vertex.id as usize) != Some(&place) {
-            return Err(Error::corrupt(place.block(), "a vertex was to be elsewhere"));
+    match written {
+        Some(written) => {
+            bulk.finish()?;
+            publish(store, written)
         }
-        host.written(writer.packer.first_open());
-        Ok(())
-    })?;
-    // Where two vertices have equal vectors, the entry may be one that has been left out.
-    let entry = plan.entry.filter(|&(id, _)| !writer.link(id).is_none()).or(highest);
-    if let Some((entry, level)) = entry {
-        meta.entry = writer.link(entry);
-        meta.entry_level = level;
+        // No thread can be had.
+        None => publish(store, layout.fill(&mut source.clone(), plan, bulk, stamp, |_| Ok(host.go_on()?))?),
     }
-    writer.finish()?;
+}
+
+/// Writes the meta item.
+fn publish<S: PageStore>(store: &S, meta: Meta) -> Result<Meta> {
     let mut txn = store.begin();
     let slot = txn.lock(META_BLOCK)?;
     let added = txn.page_mut(slot).add(&meta.to_bytes()).at(META_BLOCK)?;
@@ -127,11 +122,85 @@ pub(super) fn write<S: PageStore>(
     Ok(meta)
 }
 
+/// Where all vertices will be, and how many there are.
+#[derive(Debug)]
+struct Layout {
+    places: Counted<ItemPointer>,
+    meta: Meta,
+    /// The first vertex of the highest level.
+    highest: Option<(u32, u8)>,
+    /// How many pages are open at a time.
+    window: usize,
+    _open: Charge,
+}
+
+impl Layout {
+    /// By the sizes of the vertices.
+    fn of<S: PageStore>(
+        store: &S,
+        source: &mut impl Source,
+        plan: &Plan,
+        memory: &Memory,
+        host: &impl Host,
+    ) -> Result<Self> {
+        if !store.is_empty() {
+            return Err(Error::Options("an index is made in an empty relation"));
+        }
+        let mut meta = plan.meta;
+        let mut places = Counted::filled(memory, source.ids(), || ItemPointer::NONE)?;
+        let window = Packer::window(memory.limit());
+        let mut writer = Writer::new(&meta, window, &[], None::<Pages<S::Bulk<'_>>>);
+        writer.frame(plan.frame.as_ref())?;
+        let mut highest = None;
+        source.each(false, &mut |vertex| {
+            host.go_on()?;
+            places[vertex.id as usize] = writer.vertex(vertex)?;
+            let level = (vertex.lists.len() - 1) as u8;
+            highest = highest.filter(|&(_, other)| other >= level).or(Some((vertex.id, level)));
+            meta.vertices += 1;
+            meta.rows += vertex.tids.len() as u64;
+            Ok(())
+        })?;
+        Ok(Self { places, meta, highest, window, _open: memory.charge(window * PAGE_SIZE) })
+    }
+
+    /// Makes the pages, and answers the meta item. `made` is told which page is the first that is still open.
+    fn fill<B: BulkWriter>(
+        &self,
+        source: &mut impl Source,
+        plan: &Plan,
+        bulk: B,
+        stamp: Stamp,
+        mut made: impl FnMut(BlockNo) -> Result<()>,
+    ) -> Result<Meta> {
+        let mut meta = self.meta;
+        let pages = Pages::begin(bulk, stamp)?;
+        let mut writer = Writer::new(&meta, self.window, &self.places, Some(pages));
+        meta.frame_chain = writer.frame(plan.frame.as_ref())?;
+        source.each(true, &mut |vertex| {
+            let place = writer.vertex(vertex)?;
+            if writer.places.get(vertex.id as usize) != Some(&place) {
+                return Err(Error::corrupt(place.block(), "a vertex was to be elsewhere"));
+            }
+            made(writer.packer.first_open())
+        })?;
+        // Where two vertices have equal vectors, the entry may be one that has been left out.
+        let entry = plan.entry.filter(|&(id, _)| !writer.link(id).is_none()).or(self.highest);
+        if let Some((entry, level)) = entry {
+            meta.entry = writer.link(entry);
+            meta.entry_level = level;
+        }
+        writer.finish()?;
+        Ok(meta)
+    }
+}
+
 /// Places items, and writes them if it has pages.
 #[derive(Debug)]
-struct Writer<B> {
+struct Writer<'a, B> {
     packer: Packer,
-    places: Counted<ItemPointer>,
+    /// Of vertices, as far as they are known.
+    places: &'a [ItemPointer],
     shape: Shape,
     slots: usize,
     /// Of the codes; 0 without codes.
@@ -139,8 +208,8 @@ struct Writer<B> {
     pages: Option<Pages<B>>,
 }
 
-impl<B: BulkWriter> Writer<B> {
-    fn new(meta: &Meta, window: usize, places: Counted<ItemPointer>, pages: Option<Pages<B>>) -> Self {
+impl<'a, B: BulkWriter> Writer<'a, B> {
+    fn new(meta: &Meta, window: usize, places: &'a [ItemPointer], pages: Option<Pages<B>>) -> Self {
         Self {
             packer: Packer::new(META_BLOCK + 1, window),
             places,
@@ -234,7 +303,7 @@ impl<B: BulkWriter> Writer<B> {
             let size = if coded { self.shape.beside() } else { 0 };
             let entry = |(at, &id): (usize, &u32)| {
                 let link = self.link(id);
-                let code = neighbours.codes[at * size..][..size].to_vec();
+                let code = &neighbours.codes[at * size..][..size];
                 (!link.is_none()).then_some(Entry { link, code })
             };
             let item = ListBuf {
@@ -325,55 +394,4 @@ const ELSEWHERE: fn(ItemPointer) -> Error =
 /// To the item of a new page.
 fn own(place: ItemPointer) -> Link {
     Link::new(place, place.no().into())
-}
-
-/// The open pages.
-#[derive(Debug)]
-struct Pages<B> {
-    open: VecDeque<Box<Page>>,
-    /// The number of the first.
-    first: BlockNo,
-    spare: Vec<Box<Page>>,
-    bulk: B,
-    stamp: Stamp,
-}
-
-impl<B: BulkWriter> Pages<B> {
-    /// Writes a meta page without its item.
-    fn begin<'s, S: PageStore<Bulk<'s> = B>>(store: &'s S) -> Result<Self> {
-        let mut bulk = store.bulk()?;
-        let mut page = Page::zeroed();
-        page.init(META);
-        let block = bulk.append(&page)?;
-        if block != META_BLOCK {
-            return Err(Error::corrupt(block, "the first page of a new index is taken"));
-        }
-        let first = META_BLOCK + 1;
-        Ok(Self { open: VecDeque::new(), first, spare: vec![page], bulk, stamp: store.now() })
-    }
-
-    /// An open page. Writes those that the packer has closed.
-    fn page(&mut self, block: BlockNo, packer: &Packer) -> Result<(&mut Page, Stamp)> {
-        while self.first < packer.first_open() {
-            let Some(page) = self.open.pop_front() else { break };
-            self.bulk.append(&page)?;
-            self.spare.push(page);
-            self.first += 1;
-        }
-        while self.first + (self.open.len() as BlockNo) < packer.end() {
-            let mut page = self.spare.pop().unwrap_or_else(Page::zeroed);
-            page.bytes_mut().fill(0);
-            page.init(NODES);
-            self.open.push_back(page);
-        }
-        let page = self.open.get_mut(block.wrapping_sub(self.first) as usize);
-        Ok((page.ok_or(Error::corrupt(block, "a page was closed too early"))?, self.stamp))
-    }
-
-    fn finish(mut self) -> Result<()> {
-        for page in &self.open {
-            self.bulk.append(page)?;
-        }
-        Ok(self.bulk.finish()?)
-    }
 }

@@ -134,14 +134,14 @@ impl<'a> List<'a> {
 
 /// A neighbour with its code and then its factors, as `Scorer::encode_code` gives them; empty without codes.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Entry {
+pub(crate) struct Entry<C = Vec<u8>> {
     pub(crate) link: Link,
-    pub(crate) code: Vec<u8>,
+    pub(crate) code: C,
 }
 
 /// A list to be written.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ListBuf {
+pub(crate) struct ListBuf<C = Vec<u8>> {
     pub(crate) generation: u32,
     pub(crate) owner: ItemPointer,
     pub(crate) level: u8,
@@ -149,7 +149,7 @@ pub(crate) struct ListBuf {
     pub(crate) frame: u32,
     /// At least the number of entries.
     pub(crate) capacity: usize,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry<C>>,
 }
 
 impl ListBuf {
@@ -167,7 +167,9 @@ impl ListBuf {
             entries: list.links.iter().enumerate().map(entry).collect(),
         }
     }
+}
 
+impl<C: AsRef<[u8]>> ListBuf<C> {
     /// The item. Every entry has a code of the right length if there is a frame.
     pub(crate) fn to_bytes(&self, shape: Shape) -> Result<Vec<u8>, Defect> {
         let coded = self.frame != 0;
@@ -225,13 +227,13 @@ impl<'a> Slots<'a> {
         })
     }
 
-    fn put(&mut self, place: usize, entry: &Entry) -> Result<(), Defect> {
+    fn put(&mut self, place: usize, entry: &Entry<impl AsRef<[u8]>>) -> Result<(), Defect> {
         const WRONG: Defect = Defect("a link to be written has no slot, or a code of another length");
         *self.links.get_mut(place).ok_or(WRONG)? = entry.link;
         if !self.coded || self.shape.beside() == 0 {
             return Ok(());
         }
-        let (code, factors) = entry.code.split_at_checked(self.shape.code).ok_or(WRONG)?;
+        let (code, factors) = entry.code.as_ref().split_at_checked(self.shape.code).ok_or(WRONG)?;
         let codes = self.codes.chunks_exact_mut(self.shape.code).nth(place);
         codes.ok_or(WRONG)?.copy_from_slice(code);
         if self.shape.factors > 0 {

@@ -126,7 +126,7 @@ pub(crate) fn add_orphans(store: &MemStore) {
     let (mut txn, slot) = with_room(store, NODES, 1000).unwrap();
     assert!(txn.block(slot) != link.block());
     let page = txn.page_mut(slot);
-    let list = ListBuf {
+    let list: ListBuf = ListBuf {
         generation: page.next_generation(),
         owner: link.pointer,
         level: 0,
