@@ -42,6 +42,8 @@ pub struct ScanOptions {
     pub memory: usize,
     /// Rows beyond this distance are not wanted, so that the scan ends when it finds no others. In the operator's unit.
     pub within: f64,
+    /// How many rows will be wanted, about; 0 where nothing is known.
+    pub wanted: usize,
 }
 
 impl Default for ScanOptions {
@@ -53,6 +55,7 @@ impl Default for ScanOptions {
             max_visits: 20_000,
             memory: 4 << 20,
             within: f64::INFINITY,
+            wanted: 0,
         }
     }
 }
@@ -271,9 +274,13 @@ impl<'s, S: PageStore> Scan<'s, S> {
     }
 
     /// How many of the first batch wait for the search that goes on.
+    ///
+    /// But none of twice as many as are wanted (a recheck takes more rows than it gives): they would wait for the sake of rows that nobody asks for.
     fn held_back(&self) -> usize {
         let codes = self.probe.frame != 0 && self.probe.query.has_code();
-        self.ef() * if codes { HELD } else { HELD_WITHOUT_CODES } / 100
+        let held = self.ef() * if codes { HELD } else { HELD_WITHOUT_CODES } / 100;
+        let wanted = self.options.wanted.saturating_mul(2);
+        if wanted == 0 || self.resumed { held } else { held.min(self.ef().saturating_sub(wanted)) }
     }
 
     fn ef(&self) -> usize {

@@ -53,6 +53,32 @@ fn all_payloads_codes_and_widths_find_the_nearest() {
 }
 
 #[test]
+fn a_scan_does_not_go_on_for_rows_that_nobody_wants() {
+    let data = vectors(1500, DIMS, 1);
+    let store = MemStore::new();
+    let mut index = built(&store, &options(spec(Metric::L2, PayloadKind::Sq8, 1, DIMS)), &data);
+    let mut first = |wanted, order| {
+        let mut scan = index
+            .scan(Some(Value::F32(&data[7])), ScanOptions { ef: 20, wanted, order, ..ScanOptions::default() })
+            .unwrap();
+        let rows: Vec<Row> = std::iter::from_fn(|| scan.next_row().unwrap()).take(20).collect();
+        let visits = scan.visits();
+        (rows, visits, std::iter::from_fn(|| scan.next_row().unwrap()).count())
+    };
+    let (batch, visits, rest) = first(0, Order::Off);
+    assert_eq!((batch.len(), rest), (20, 0));
+    // The whole batch is no more than what a recheck of ten rows may ask for.
+    let (rows, seen, rest) = first(10, Order::Strict);
+    assert_eq!((&rows, seen), (&batch, visits));
+    // Who asks for more all the same gets it.
+    assert!(rest >= 1200, "{rest}");
+    // Where fifteen are wanted nothing is held back, either; where nothing is known, or few are, some is.
+    assert_eq!(first(15, Order::Strict).1, visits);
+    assert!(first(0, Order::Strict).1 > visits);
+    assert!(first(5, Order::Strict).1 > visits);
+}
+
+#[test]
 fn what_a_scan_has_left_is_nothing_to_the_next() {
     let data = vectors(1200, DIMS, 1);
     let store = MemStore::new();

@@ -23,7 +23,9 @@ impl Search for Hnsw {
         asked: Asked,
     ) -> Result<Self::Scan<'s>, Failure> {
         let ef = ef_for(asked.rows);
-        Ok(index.scan(query, ScanOptions { within: asked.within, ef, ..options() })?)
+        // A condition may refuse what is found, so that more is asked for.
+        let wanted = if asked.rows == asked.limit { asked.limit } else { 0 };
+        Ok(index.scan(query, ScanOptions { within: asked.within, ef, wanted, ..options() })?)
     }
 
     fn next_row_if(
