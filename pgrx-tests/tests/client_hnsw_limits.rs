@@ -49,11 +49,19 @@ fn a_scan_that_a_limit_has_ended_says_so_once() -> Result<()> {
     let lines = told(&cluster)?;
     ensure!(lines.len() == 2 && lines[1].contains("ended by memory after"), "{lines:?}");
     let counts = text(&mut client, scans)?;
-    ensure!(counts == r#"{"started": 4, "ended_by_memory": 1, "ended_by_max_scan_tuples": 1}"#, "{counts}");
+    ensure!(
+        counts
+            == r#"{"started": 4, "ended_by_table": 0, "ended_by_memory": 1, "ended_by_max_scan_tuples": 1}"#,
+        "{counts}"
+    );
 
     // Another session has its own counts.
     let mut other = cluster.connect_to("test")?;
     let counts = text(&mut other, scans)?;
-    ensure!(counts == r#"{"started": 0, "ended_by_memory": 0, "ended_by_max_scan_tuples": 0}"#, "{counts}");
+    ensure!(
+        counts
+            == r#"{"started": 0, "ended_by_table": 0, "ended_by_memory": 0, "ended_by_max_scan_tuples": 0}"#,
+        "{counts}"
+    );
     Ok(())
 }

@@ -29,7 +29,7 @@ enum IvfflatIterativeScan {
 static EF_SEARCH: GucSetting<i32> = GucSetting::<i32>::new(40);
 static ITERATIVE_SCAN: GucSetting<IterativeScan> =
     GucSetting::<IterativeScan>::new(IterativeScan::StrictOrder);
-static MAX_SCAN_TUPLES: GucSetting<i32> = GucSetting::<i32>::new(20_000);
+static MAX_SCAN_TUPLES: GucSetting<i32> = GucSetting::<i32>::new(50_000);
 static SCAN_MEM_MULTIPLIER: GucSetting<f64> = GucSetting::<f64>::new(1.0);
 
 static IVFFLAT_PROBES: GucSetting<i32> = GucSetting::<i32>::new(1);

@@ -9,8 +9,9 @@
 //! Where a query's conditions let few rows pass, a scan tests rows as it meets them ([`quals`](super::quals)) and looks for as many *matches* as it
 //! otherwise looks for rows. So its first rows cost that much more, and so many rows of the table are read to be tested.
 
+use crate::am::exact::patience;
 use crate::am::method::Method;
-use crate::am::quals::{FEW, met_for};
+use crate::am::quals::{FEW, kept};
 use pgrx::pg_sys::{self, Cost, Relation, Selectivity};
 
 /// Dearer than any other plan, `enable_seqscan = off` (1e10) included; finite, since the planner subtracts costs from each other.
@@ -52,8 +53,12 @@ pub(in crate::am) struct Planned<'a> {
     pub(in crate::am) sequential: Cost,
     /// The share of rows that a search looks for: what the planner expects to match, if those are few, and else all.
     pub(in crate::am) sought: f64,
-    /// Rows that it looks for at once for a LIMIT; 0 where there is none, or something is between.
-    pub(in crate::am) wanted: usize,
+    /// Of the rows that a search finds, the share that it hands out: 1 where it looks for those that match only.
+    pub(in crate::am) kept: f64,
+    /// Rows that a LIMIT asks for; 0 where there is none, or something is between.
+    pub(in crate::am) limit: usize,
+    /// Whether another index may find the rows that match.
+    pub(in crate::am) has_other: bool,
     /// Pages that so many reads in random order fetch, in view of the cache and of how often the plan repeats the scan.
     fetched: &'a dyn Fn(f64) -> f64,
     /// The same of the table's pages.
@@ -62,6 +67,8 @@ pub(in crate::am) struct Planned<'a> {
     table: f64,
     /// `cpu_tuple_cost`.
     tuple: Cost,
+    /// What the query's conditions cost for a row.
+    conditions: Cost,
 }
 
 impl Planned<'_> {
@@ -76,6 +83,17 @@ impl Planned<'_> {
         let pages = (self.tested)(rows) * self.random * SHARE_OF_TESTED;
         let pages = pages.min(self.table * self.sequential);
         pages + rows * (self.tuple + OPERATORS_PER_TEST * self.operator)
+    }
+
+    /// Tests of rows after which a scan turns to the table, if it may.
+    pub(in crate::am) fn patience(&self) -> f64 {
+        // SAFETY: a setting of the server, read by its only thread.
+        if unsafe { pg_sys::enable_seqscan } { patience(self.table, self.rows) } else { f64::INFINITY }
+    }
+
+    /// What it costs to read the whole table and to test all rows (`cost_seqscan`).
+    pub(in crate::am) fn whole_table(&self) -> Cost {
+        self.table * self.sequential + self.rows * (self.tuple + self.conditions)
     }
 }
 
@@ -99,27 +117,48 @@ unsafe fn fetched(
     }
 }
 
-/// The share of the index's rows that are sought. An index of a part of the table has only rows that match its own predicate.
+/// The share of the index's rows that match. An index of a part of the table has only rows that match its own predicate.
 ///
 /// # Safety
 /// `path` is what `amcostestimate` is given: the planner has estimated its rows by then (`cost_index`).
-unsafe fn sought(path: *const pg_sys::IndexPath) -> f64 {
+unsafe fn share(path: *const pg_sys::IndexPath) -> f64 {
     // SAFETY: by the caller's promise.
     let (rows, all) = unsafe { ((*path).path.rows, (*(*path).indexinfo).tuples.max(1.0)) };
-    let share = rows.max(1.0) / all;
-    if share < FEW { share } else { 1.0 }
+    rows.max(1.0) / all
 }
 
-/// How many rows the scan will look for at once for a LIMIT, as far as the hook will know of it, too.
+/// How many rows a LIMIT asks for, as far as the hook will know of it, too.
 ///
 /// # Safety
-/// `root` and `path` are what `amcostestimate` is given.
-unsafe fn wanted(root: *const pg_sys::PlannerInfo, path: *const pg_sys::IndexPath) -> usize {
+/// `root` is what `amcostestimate` is given.
+unsafe fn limit(root: *const pg_sys::PlannerInfo) -> usize {
     // SAFETY: by the caller's promise. -1 stands for no LIMIT.
     unsafe {
         let (rows, tables) = ((*root).limit_tuples, pg_sys::bms_num_members((*root).all_baserels));
-        let share = (*path).path.rows / (*(*path).indexinfo).tuples.max(1.0);
-        if tables == 1 && rows > 0.0 { met_for(rows as usize, share) } else { 0 }
+        if tables == 1 && rows > 0.0 { rows as usize } else { 0 }
+    }
+}
+
+/// Whether another index of the table begins with a column that a condition speaks of.
+///
+/// # Safety
+/// `path` is what `amcostestimate` is given.
+unsafe fn has_other(path: *const pg_sys::IndexPath) -> bool {
+    // SAFETY: by the caller's promise: the planner's lists hold what their names say, and an index has a key at least.
+    unsafe {
+        let index = (*path).indexinfo;
+        let table = (*index).rel;
+        let mut columns = std::ptr::null_mut();
+        for condition in pgrx::PgList::<pg_sys::RestrictInfo>::from_pg((*table).baserestrictinfo).iter_ptr() {
+            pg_sys::pull_varattnos((*condition).clause.cast(), (*table).relid, &raw mut columns);
+        }
+        pgrx::PgList::<pg_sys::IndexOptInfo>::from_pg((*table).indexlist).iter_ptr().any(|other| {
+            let first = *(*other).indexkeys;
+            other != index
+                && first != 0
+                && (*other).amhasgetbitmap
+                && pg_sys::bms_is_member(first - pg_sys::FirstLowInvalidHeapAttributeNumber, columns)
+        })
     }
 }
 
@@ -165,16 +204,20 @@ pub(super) unsafe extern "C-unwind" fn estimate<M: Priced>(
         pg_sys::genericcostestimate(root, path, loop_count, &raw mut generic);
         let index = (*path).indexinfo;
         let (table, loops) = ((*(*index).rel).pages, loop_count.max(1.0));
+        let share = share(path);
         let scan = Planned {
             rows: (*index).tuples,
             pages: f64::from((*index).pages),
             operator: pg_sys::cpu_operator_cost,
-            sought: sought(path),
-            wanted: wanted(root, path),
+            sought: if share < FEW { share } else { 1.0 },
+            kept: kept(share),
+            limit: limit(root),
+            has_other: has_other(path),
             fetched: &|reads| fetched(root, index, (*index).pages, loops, reads),
             tested: &|reads| fetched(root, index, table, loops, reads),
             table: f64::from(table),
             tuple: pg_sys::cpu_tuple_cost,
+            conditions: (*(*index).rel).baserestrictcost.per_tuple,
             random: page_costs(index).0,
             sequential: page_costs(index).1,
         };

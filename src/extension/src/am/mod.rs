@@ -5,6 +5,7 @@ mod cache;
 mod catalog;
 mod cost;
 mod error;
+mod exact;
 mod hnsw;
 pub(crate) mod hook;
 mod host;

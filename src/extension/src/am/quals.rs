@@ -9,6 +9,7 @@
 //! for. The planner's estimate decides how a scan begins, and what is seen of rows how it goes on, since a
 //! condition is often as rare near the query as it is frequent elsewhere.
 
+use super::exact::Patience;
 use super::tid;
 use kite_pages::ItemPointer;
 use pgrx::pg_sys::{
@@ -26,9 +27,9 @@ const AT_LEAST: Oid = Oid::from_u32(675);
 
 /// Below this share of rows that match, they are tested while they are met.
 pub(super) const FEW: f64 = 0.3;
-/// How many rows a search looks for, to hand out so many of which this share matches. Where few do it counts matches.
-pub(super) fn met_for(rows: usize, share: f64) -> usize {
-    if (FEW..1.0).contains(&share) { (rows as f64 / share) as usize } else { rows }
+/// Of the rows that a search finds, the share that it hands out, where this share of all rows matches. Where few do it finds only those.
+pub(super) fn kept(share: f64) -> f64 {
+    if (FEW..1.0).contains(&share) { share } else { 1.0 }
 }
 
 /// Tests before their outcome says more than the planner's estimate.
@@ -48,6 +49,10 @@ pub(super) struct Quals {
     expected: f64,
     tested: u32,
     matched: u32,
+    /// How long few matches are looked for by the index.
+    patience: Option<Patience>,
+    /// The scan is to turn to the table.
+    turned: bool,
 }
 
 impl Quals {
@@ -92,7 +97,18 @@ impl Quals {
             let rows = f64::from((*(*(*node).iss_RelationDesc).rd_rel).reltuples);
             let expected = if rows > 0.0 { (*plan).scan.plan.plan_rows / rows } else { 1.0 };
             let context = pg_sys::CreateExprContext(state);
-            Some(Self { node, context, test, slot, within, expected, tested: 0, matched: 0 })
+            Some(Self {
+                node,
+                context,
+                test,
+                slot,
+                within,
+                expected,
+                tested: 0,
+                matched: 0,
+                patience: None,
+                turned: false,
+            })
         }
     }
 
@@ -114,14 +130,29 @@ impl Quals {
         }
     }
 
-    /// How many rows a search looks for, to hand out so many that match.
-    pub(super) fn met_for(&self, rows: usize) -> usize {
-        if self.test.is_null() { rows } else { met_for(rows, self.expected) }
+    /// Of the rows that a search finds, the share that the planner expects it to hand out.
+    pub(super) fn kept(&self) -> f64 {
+        if self.test.is_null() { 1.0 } else { kept(self.expected) }
     }
 
     /// Begins anew: what rows were like near one query says nothing of another.
     pub(super) fn reset(&mut self) {
-        (self.tested, self.matched) = (0, 0);
+        (self.tested, self.matched, self.turned) = (0, 0, false);
+    }
+
+    /// How long the search that begins is to go on where few match.
+    pub(super) fn set_patience(&mut self, patience: Option<Patience>) {
+        self.patience = patience;
+    }
+
+    /// Whether the scan is to turn to the table. The search is of no use any more: it was told that all rows match, so that it ends.
+    pub(super) fn has_turned(&self) -> bool {
+        self.turned
+    }
+
+    /// The test, and the slot and the context that it is compiled for.
+    pub(super) fn compiled(&self) -> (*mut ExprState, *mut TupleTableSlot, *mut ExprContext) {
+        (self.test, self.slot, self.context)
     }
 
     /// Whether the search should find this row: all of them as long as many match.
@@ -130,8 +161,13 @@ impl Quals {
     /// The scan is the one that these are of, the row's block is one of the table, and nothing is locked.
     #[inline]
     pub(super) unsafe fn steers(&mut self, scan: IndexScanDesc, row: ItemPointer) -> bool {
+        if self.turned || !self.are_few() {
+            return true;
+        }
         // SAFETY: the caller's promise.
-        !self.are_few() || unsafe { self.count(scan, row) }
+        let matches = unsafe { self.count(scan, row) };
+        self.turned = self.patience.is_some_and(|patience| patience.is_at_end(self.tested, self.matched));
+        matches || self.turned
     }
 
     /// Whether a row that was found is one to hand out.
@@ -149,13 +185,11 @@ impl Quals {
         }
     }
 
-    /// Whether few rows match.
+    /// Whether few rows match. A search that has begun to count matches goes on to: it looks for too few rows else.
     fn are_few(&self) -> bool {
-        let share = match self.tested {
-            0..TELLING => self.expected,
-            tested => f64::from(self.matched) / f64::from(tested),
-        };
-        !self.test.is_null() && share < FEW
+        let seen = || f64::from(self.matched) / f64::from(self.tested);
+        let few = self.expected < FEW || self.tested >= TELLING && seen() < FEW;
+        !self.test.is_null() && few
     }
 
     /// Tests a row, and learns from it.
@@ -184,17 +218,17 @@ impl Quals {
             (*self.context).ecxt_scantuple = self.slot;
             let matches = found && pg_sys::ExecQualAndReset(self.test, self.context);
             if found && !matches {
-                self.count_rejected();
+                self.count_rejected(1);
             }
             matches
         }
     }
 
     /// `EXPLAIN ANALYZE` shows such rows as removed by the filter, wherever it was tested.
-    unsafe fn count_rejected(&self) {
+    pub(super) unsafe fn count_rejected(&self, rows: usize) {
         // SAFETY: the statement runs.
         if let Some(instrument) = unsafe { (*self.node).ss.ps.instrument.as_mut() } {
-            instrument.nfiltered1 += 1.0;
+            instrument.nfiltered1 += rows as f64;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::am::cache::Remembered;
 use crate::am::error::{Failure, OrRaise, damage, name_of};
+use crate::am::exact::{Exact, Patience};
 use crate::am::hook;
 use crate::am::method::Method;
 use crate::am::quals::Quals;
@@ -40,6 +41,16 @@ pub(in crate::am) trait Search: Method {
     /// The limit that has ended the query while there was more to look at.
     fn ended_by(scan: &Self::Scan<'_>) -> Option<Limit>;
 
+    /// How many matches a search begins to look for, if it may go far to find them.
+    fn sought(_: &Asked) -> Option<usize> {
+        None
+    }
+
+    /// Whether rows come in the order of their distances, also where the search goes on.
+    fn keeps_order(_: &Self::Scan<'_>) -> bool {
+        true
+    }
+
     /// What was looked at by then, and the settings that let it look further.
     fn until(scan: &Self::Scan<'_>, limit: Limit) -> (String, &'static str);
 }
@@ -49,10 +60,17 @@ pub(in crate::am) trait Search: Method {
 pub(in crate::am) struct Asked {
     /// Rows beyond this distance are not wanted, in the operator's unit.
     pub(in crate::am) within: f64,
-    /// How many rows to look for at once; 0 where nothing is known.
-    pub(in crate::am) rows: usize,
     /// How many rows that match are wanted; 0 where nothing is known.
     pub(in crate::am) limit: usize,
+    /// Of the rows that a search finds, the share that is expected to match.
+    pub(in crate::am) kept: f64,
+}
+
+impl Asked {
+    /// How many rows are to be found for those that are wanted.
+    pub(in crate::am) fn rows(&self) -> usize {
+        (self.limit as f64 / self.kept) as usize
+    }
 }
 
 /// A row.
@@ -88,6 +106,11 @@ struct State<M: Search> {
     quals: Option<Quals>,
     /// The LIMIT that asks for its rows, if it has been told of one.
     limit: Option<hook::Limited>,
+    /// What the scan goes on with if it has turned to the table.
+    exact: Option<Exact>,
+    /// The rows that were handed out, as long as it may turn, and the bound of the last.
+    handed_out: Vec<ItemPointer>,
+    last: f64,
     /// Blocks that the table has had.
     table_blocks: u32,
     /// Whether it has been told that a limit has ended the search.
@@ -97,14 +120,26 @@ struct State<M: Search> {
 impl<M: Search> State<M> {
     fn new(asked: Option<hook::Told>) -> Self {
         let (quals, limit) = asked.map_or((None, None), |asked| (asked.quals, asked.limit));
-        Self { scan: None, store: None, quals, limit, table_blocks: 0, told: false }
+        let (handed_out, last) = (Vec::new(), f64::NEG_INFINITY);
+        Self {
+            scan: None,
+            store: None,
+            quals,
+            limit,
+            exact: None,
+            handed_out,
+            last,
+            table_blocks: 0,
+            told: false,
+        }
     }
 
     fn reset(&mut self) {
         // Field by field, from the first: the scan goes before what it borrows.
-        let Self { scan, store, quals, limit: _, table_blocks, told } = self;
-        (*scan, *table_blocks, *told) = (None, 0, false);
+        let Self { scan, store, quals, limit: _, exact, handed_out, last, table_blocks, told } = self;
+        (*scan, *exact, *last, *table_blocks, *told) = (None, None, f64::NEG_INFINITY, 0, false);
         *store = None;
+        handed_out.clear();
         if let Some(quals) = quals {
             quals.reset();
         }
@@ -125,6 +160,10 @@ impl<M: Search> State<M> {
             }
             return Ok(row);
         };
+        if let Some(exact) = &mut self.exact {
+            // SAFETY: the caller's promise.
+            return Ok(unsafe { exact.next(desc, quals) });
+        }
         loop {
             let row = M::next_row_if(scan, |tid| {
                 // SAFETY: the caller's promise; nothing is locked while a filter is asked.
@@ -133,17 +172,40 @@ impl<M: Search> State<M> {
                     quals.steers(desc, tid)
                 }
             })?;
+            if quals.has_turned() {
+                let nearest = if M::keeps_order(scan) { self.last } else { f64::NEG_INFINITY };
+                // SAFETY: as above; it is a scan that has begun.
+                unsafe {
+                    let limit = self.limit.as_ref().map_or(0, |limit| limit.rows());
+                    let before = std::mem::take(&mut self.handed_out);
+                    let exact = self.exact.insert(Exact::new(before, nearest, limit));
+                    tell_of_turn((*desc).indexRelation);
+                    return Ok(exact.next(desc, quals));
+                }
+            }
             let Some(row) = row else { return Ok(None) };
             // SAFETY: as above.
             unsafe {
                 refuse_beyond_table(desc, blocks, row.tid);
-                if quals.lets_pass(desc, row.tid) {
-                    return Ok(Some(row));
+                if !quals.lets_pass(desc, row.tid) {
+                    continue;
                 }
             }
+            if let Distance::Exact(distance) | Distance::AtLeast(distance) = row.distance {
+                self.last = distance;
+            }
+            if self.handed_out.len() < MOST_HANDED_OUT {
+                self.handed_out.push(row.tid);
+            } else {
+                quals.set_patience(None);
+            }
+            return Ok(Some(row));
         }
     }
 }
+
+/// Rows that are kept in mind for a scan that may turn to the table: one that has handed out more does not.
+const MOST_HANDED_OUT: usize = 1 << 14;
 
 /// Begins a scan.
 #[pg_guard]
@@ -249,8 +311,12 @@ unsafe fn start<M: Search>(state: &mut State<M>, scan: IndexScanDesc) {
             query.map(|query| query.value(&spec).unwrap_or_else(|error| refuse(&error, &spec, index)));
         let within = state.quals.as_ref().map_or(f64::INFINITY, |quals| quals.within());
         let limit = state.limit.as_ref().map_or(0, |limit| limit.rows());
-        let rows = state.quals.as_ref().map_or(limit, |quals| quals.met_for(limit));
-        let asked = Asked { within, rows, limit };
+        let kept = state.quals.as_ref().map_or(1.0, Quals::kept);
+        let asked = Asked { within, limit, kept };
+        if let Some(quals) = &mut state.quals {
+            let patience = M::sought(&asked).filter(|_| query.is_some());
+            quals.set_patience(patience.and_then(|sought| Patience::of((*scan).heapRelation, sought)));
+        }
         let begun = M::search(&mut opened, query, asked).or_raise(index);
         remembered.keep::<M>(&opened);
         state.scan = Some(begun);
@@ -318,6 +384,19 @@ unsafe fn tell_of_end(index: Relation, limit: Limit, (seen, setting): (String, &
     let message = format!("scan of index \"{name}\" ended by {why} after {seen}");
     ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "pgkite")
         .set_hint(format!("Increase {setting} to scan more."))
+        .report(PgLogLevel::DEBUG1);
+}
+
+/// Counts a search whose scan has turned to the table, and says so to whoever listens at DEBUG1.
+#[cold]
+unsafe fn tell_of_turn(index: Relation) {
+    // SAFETY: the caller passes an open relation.
+    let (name, oid) = unsafe { (name_of(index), (*index).rd_id) };
+    Scans::count_end(oid, Limit::Table);
+    let message =
+        format!("scan of index \"{name}\" found few rows near the query that match, and reads the table");
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "pgkite")
+        .set_hint("An index on what the conditions compare would find them faster.")
         .report(PgLogLevel::DEBUG1);
 }
 

@@ -14,6 +14,8 @@ pub(in crate::am) enum Limit {
     Memory,
     /// `ivfflat.max_probes`, and of `ivf` `kite.ivf_max_probes`
     MaxProbes,
+    /// Reading the table was faster than to go on.
+    Table,
 }
 
 impl Limit {
@@ -23,6 +25,7 @@ impl Limit {
             Self::MaxScanTuples => "max_scan_tuples",
             Self::Memory => "memory",
             Self::MaxProbes => "max_probes",
+            Self::Table => "table",
         }
     }
 }
@@ -33,7 +36,7 @@ pub(in crate::am) struct Scans {
     /// Searches that were begun; each rescan is one.
     pub(in crate::am) started: u64,
     /// Those that a limit has ended, by [`Limit`].
-    ended: [u64; 3],
+    ended: [u64; 4],
 }
 
 thread_local! {

@@ -20,6 +20,10 @@ const READ_PER_EXPANDED: f64 = 0.5;
 const OPERATORS_PER_EXPANDED: f64 = 115.0;
 const OPERATORS_PER_BYTE: f64 = 1.0 / 23.0;
 const OPERATORS_PER_READ: f64 = 70.0;
+/// What a search costs that may turn to the table, at most, as a multiple of reading the whole table.
+const HOPED: f64 = 0.9;
+/// The same of one that its budget will end.
+const ENDED: f64 = 2.0;
 
 /// What the cost of a scan depends on.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +50,7 @@ impl Priced for Hnsw {
             graph.m = options.m as f64;
             graph.has_codes = options.spec.code_bits > 0;
         }
-        cost(&graph, ef_for(scan.wanted) as f64, guc::max_scan_tuples() as f64, scan)
+        cost(&graph, ef_for(scan.limit, scan.kept) as f64, guc::max_scan_tuples() as f64, scan)
     }
 }
 
@@ -94,7 +98,20 @@ fn cost(graph: &Graph, ef: f64, furthest: f64, scan: &Planned<'_>) -> (Cost, Cos
     let total = startup + per_row * (graph.rows - ef).max(0.0);
     // The planner adds a LIMIT's share of the rest, and of the table's rows, though the first search finds what the LIMIT is for and
     // has tested it: that much is taken off beforehand.
-    let found = (scan.wanted as f64 / scan.sought).min(met);
+    let found = (scan.limit as f64 / scan.kept / scan.sought).min(met);
     let twice = per_row * found + tests * found / met.max(1.0);
-    ((startup - twice).max(descent), total)
+    let mut first = startup - twice;
+    if tests_rows && scan.patience() < furthest {
+        // It turns to the table when its patience is at an end. Then it has cost a share more than reading the table at once; but if those near
+        // the query match it costs a fraction, and nothing says beforehand which it will be. Where another index finds them there is a better choice.
+        if scan.limit > 0 && !scan.has_other {
+            first = first.min(HOPED * scan.whole_table() - twice);
+        }
+    } else if tests_rows && graph.beam(ef / scan.sought).expanded > furthest {
+        // Its budget will end it before it has found what it looks for, so that it gives too few rows, or wrong ones. Whatever has all of them is
+        // the better plan; among those that are switched off the index still wins.
+        first = first.max(ENDED * scan.whole_table());
+    }
+    let first = first.max(descent);
+    (first, total.max(first))
 }

@@ -9,7 +9,7 @@ use kite_hnsw::{Index, Info, Level, Options};
 use serde_json::{Value, json};
 
 impl Inspect for Hnsw {
-    const LIMITS: &'static [Limit] = &[Limit::MaxScanTuples, Limit::Memory];
+    const LIMITS: &'static [Limit] = &[Limit::MaxScanTuples, Limit::Memory, Limit::Table];
 
     fn info(store: &PgStore) -> Result<Value, Failure> {
         Ok(info(Index::open(store)?.info()?))

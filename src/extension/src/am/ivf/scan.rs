@@ -54,7 +54,7 @@ impl<const FLAT: bool> Search for Lists<FLAT> {
             order: settings.order,
             memory: work_mem(),
             within: asked.within,
-            rows: asked.rows,
+            rows: asked.rows(),
             limit: asked.limit,
             ..ScanOptions::default()
         };

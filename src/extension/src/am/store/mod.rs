@@ -4,6 +4,7 @@
 
 mod buffer;
 mod bulk;
+mod heap;
 mod raw;
 mod read;
 mod recent;
@@ -12,6 +13,7 @@ mod txn;
 
 use buffer::{Fork, NOT_HERE, Pin};
 pub(crate) use bulk::PgBulk;
+pub(in crate::am) use heap::root_of;
 use kite_pages::{Ahead, BlockNo, Error, ItemPointer, PAGE_SIZE, Page, PageStore, Result, Stamp};
 use pgrx::pg_sys::{self, BufferAccessStrategy, ForkNumber, Relation};
 use read::PINNED;

@@ -23,6 +23,7 @@ unsafe extern "C-unwind" {
         block: BlockNumber,
         recent: Buffer,
     ) -> bool;
+    pub(super) fn heap_get_root_tuples(page: pgrx::pg_sys::Page, roots: *mut pgrx::pg_sys::OffsetNumber);
     pub(super) fn LockBuffer(buffer: Buffer, mode: c_int);
     pub(super) fn ConditionalLockBuffer(buffer: Buffer) -> bool;
     pub(super) fn UnlockReleaseBuffer(buffer: Buffer);
