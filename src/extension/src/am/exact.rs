@@ -8,8 +8,9 @@
 //!
 //! `enable_seqscan = off` is obeyed: it stays with the index then.
 
+use super::error::Failure;
 use super::quals::Quals;
-use super::scan::{Distance, Row};
+use super::scan::{Distance, Row, work_mem};
 use super::store;
 use super::tid;
 use kite_pages::ItemPointer;
@@ -28,11 +29,12 @@ const TESTS_PER_PAGE: f64 = 0.3;
 /// The share of reading the table after which a search asks itself whether it should go on, and what may be missing then.
 const SHARE_SPENT: f64 = 0.25;
 const SHARE_MISSING: f64 = 0.5;
+/// The most keys of an index.
+const KEYS: usize = pg_sys::INDEX_MAX_KEYS as usize;
 /// Rows that are read between looks for a cancel.
 const STRIDE: usize = 1000;
-/// Rows that are kept of a reading, at least and at most.
+/// Rows that are kept of a reading, at least. At most it is what `work_mem` holds twice, since the farthest are dropped now and then only.
 const FEWEST_KEPT: usize = 64;
-const MOST_KEPT: usize = 1 << 16;
 
 unsafe extern "C-unwind" {
     /// Without a jump point of its own.
@@ -125,29 +127,32 @@ impl Exact {
     /// For a scan that has handed these rows out, and may hand out none that is nearer; so many are wanted, 0 where nothing is known.
     pub(super) fn new(mut before: Vec<ItemPointer>, nearest: f64, limit: usize) -> Self {
         before.sort_unstable_by_key(|&row| place(row));
-        let kept = if limit > 0 { limit.saturating_mul(2) } else { MOST_KEPT };
-        let kept = kept.clamp(FEWEST_KEPT, MOST_KEPT);
+        let most = (work_mem() / (2 * size_of::<Match>())).max(FEWEST_KEPT);
+        let kept = if limit > 0 { limit.saturating_mul(2).clamp(FEWEST_KEPT, most) } else { most };
         let start = Match { distance: f64::NEG_INFINITY, row: ItemPointer::NONE };
         Self { matches: Vec::new(), kept, more: Some(start), before, nearest }
     }
 
     /// The next row.
     ///
+    /// # Errors
+    /// No memory.
+    ///
     /// # Safety
     /// The scan is the one that the conditions are of; its relations are open, and its key is not NULL.
-    pub(super) unsafe fn next(&mut self, scan: IndexScanDesc, quals: &Quals) -> Option<Row> {
+    pub(super) unsafe fn next(&mut self, scan: IndexScanDesc, quals: &Quals) -> Result<Option<Row>, Failure> {
         if self.matches.is_empty()
             && let Some(after) = self.more.take()
         {
             // SAFETY: the caller's promise.
-            unsafe { self.read(scan, quals, after) };
+            unsafe { self.read(scan, quals, after)? };
         }
-        let next = self.matches.pop()?;
-        Some(Row { tid: next.row, distance: Distance::Exact(next.distance) })
+        let next = self.matches.pop();
+        Ok(next.map(|next| Row { tid: next.row, distance: Distance::Exact(next.distance) }))
     }
 
     /// Reads the table for matches beyond one.
-    unsafe fn read(&mut self, scan: IndexScanDesc, quals: &Quals, after: Match) {
+    unsafe fn read(&mut self, scan: IndexScanDesc, quals: &Quals, after: Match) -> Result<(), Failure> {
         let kept = self.kept;
         // SAFETY: the caller's promise. The slot and the test are the statement's, what is made here lives in an execution state of its own;
         // after an ERROR the statement's memory and resources go with it.
@@ -163,7 +168,7 @@ impl Exact {
             let predicate = pg_sys::ExecPrepareQual((*info).ii_Predicate, state);
             let reading = Reading::begin(table, (*scan).xs_snapshot, quals);
             (*context).ecxt_scantuple = reading.slot;
-            let (mut values, mut nulls) = ([Datum::null(); pg_sys::INDEX_MAX_KEYS as usize], [true; 32]);
+            let (mut values, mut nulls) = ([Datum::null(); KEYS], [true; KEYS]);
             while reading.next(quals) {
                 if !predicate.is_null() && !pg_sys::ExecQualAndReset(predicate, context) {
                     continue;
@@ -172,7 +177,7 @@ impl Exact {
                 pg_sys::FormIndexDatum(info, reading.slot, state, values.as_mut_ptr(), nulls.as_mut_ptr());
                 if !nulls[0] {
                     let distance = pg_sys::FunctionCall2Coll(function, collation, values[0], query);
-                    self.consider(f64::from_bits(distance.value() as u64), &reading, within, &after);
+                    self.consider(f64::from_bits(distance.value() as u64), &reading, within, &after)?;
                 }
                 pg_sys::MemoryContextSwitchTo(outer);
                 pg_sys::MemoryContextReset((*context).ecxt_per_tuple_memory);
@@ -185,27 +190,39 @@ impl Exact {
         if self.more.is_some() {
             self.more = self.matches.first().copied();
         }
+        Ok(())
     }
 
     /// Adds the match that is read, if it is one to come, and drops the farthest now and then.
     ///
     /// # Safety
     /// The reading is at a row.
-    unsafe fn consider(&mut self, distance: f64, reading: &Reading, within: f64, after: &Match) {
+    unsafe fn consider(
+        &mut self,
+        distance: f64,
+        reading: &Reading,
+        within: f64,
+        after: &Match,
+    ) -> Result<(), Failure> {
         // What is no number comes last, whatever its sign.
         let distance = if distance.is_nan() { f64::NAN } else { distance };
         if distance < self.nearest || distance > within {
-            return;
+            return Ok(());
         }
         // SAFETY: the caller's promise.
         let found = Match { distance, row: unsafe { reading.root() } };
         let is_new = self.before.binary_search_by_key(&place(found.row), |&row| place(row)).is_err();
         if is_new && found.order(after) == Ordering::Greater {
+            self.matches.try_reserve(1).map_err(|_| {
+                let bytes = 2 * self.matches.len() * size_of::<Match>();
+                Failure::Build(kite_build::Error::OutOfMemory { bytes })
+            })?;
             self.matches.push(found);
             if self.matches.len() >= 2 * self.kept {
                 self.cut(self.kept);
             }
         }
+        Ok(())
     }
 
     /// Keeps so many of the nearest. That there were others is noted.

@@ -13,6 +13,7 @@ mod insert;
 mod inspect;
 mod ivf;
 mod method;
+mod notices;
 mod progress;
 mod quals;
 mod reloptions;

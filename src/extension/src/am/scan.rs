@@ -1,10 +1,11 @@
 //! `ambeginscan`, `amrescan`, `amgettuple`, `amendscan`: rows, nearest first.
 
 use crate::am::cache::Remembered;
-use crate::am::error::{Failure, OrRaise, damage, name_of};
+use crate::am::error::{Failure, OrRaise};
 use crate::am::exact::{Exact, Patience};
 use crate::am::hook;
 use crate::am::method::Method;
+use crate::am::notices::{refuse_beyond_table, refuse_unusable, tell_of_end, tell_of_turn};
 use crate::am::quals::Quals;
 use crate::am::scans::{Limit, Scans};
 use crate::am::store::PgStore;
@@ -12,11 +13,9 @@ use crate::am::tid;
 use crate::am::value::{Detoasted, refuse};
 use kite_codecs::Value;
 use kite_pages::ItemPointer;
-use pgrx::pg_sys::{
-    self, Datum, IndexScanDesc, Relation, ScanDirection, ScanKey, SnapshotType, panic::ErrorReport,
-};
+use pgrx::PgMemoryContexts;
+use pgrx::pg_sys::{self, Datum, IndexScanDesc, Relation, ScanDirection, ScanKey};
 use pgrx::prelude::*;
-use pgrx::{PgMemoryContexts, PgSqlErrorCode};
 use std::ffi::c_int;
 use std::ptr;
 
@@ -162,7 +161,7 @@ impl<M: Search> State<M> {
         };
         if let Some(exact) = &mut self.exact {
             // SAFETY: the caller's promise.
-            return Ok(unsafe { exact.next(desc, quals) });
+            return unsafe { exact.next(desc, quals) };
         }
         loop {
             let row = M::next_row_if(scan, |tid| {
@@ -180,7 +179,7 @@ impl<M: Search> State<M> {
                     let before = std::mem::take(&mut self.handed_out);
                     let exact = self.exact.insert(Exact::new(before, nearest, limit));
                     tell_of_turn((*desc).indexRelation);
-                    return Ok(exact.next(desc, quals));
+                    return exact.next(desc, quals);
                 }
             }
             let Some(row) = row else { return Ok(None) };
@@ -263,7 +262,8 @@ pub(in crate::am) unsafe extern "C-unwind" fn next<M: Search>(
             start(state, scan);
         }
         let row = state.next_row(scan).or_raise(index);
-        if let Some(rows) = &state.scan
+        if state.exact.is_none()
+            && let Some(rows) = &state.scan
             && let Some(limit) = M::ended_by(rows)
             && !state.told
         {
@@ -327,77 +327,6 @@ unsafe fn start<M: Search>(state: &mut State<M>, scan: IndexScanDesc) {
 pub(in crate::am) fn work_mem() -> usize {
     // SAFETY: a setting of the server, read by its only thread.
     unsafe { pg_sys::work_mem }.max(0) as usize * 1024
-}
-
-/// Raises an ERROR for scans that cannot be answered.
-unsafe fn refuse_unusable<M: Search>(scan: IndexScanDesc) {
-    // SAFETY: the scan is one of ours; the executor sets the snapshot before the first row.
-    let (order_bys, snapshot) = unsafe { ((*scan).numberOfOrderBys, (*(*scan).xs_snapshot).snapshot_type) };
-    let unsupported = PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED;
-    if order_bys < 1 {
-        let message = format!("cannot scan {} index without order", M::NAME);
-        ErrorReport::new(unsupported, message, "pgkite")
-            .set_hint("The index answers ORDER BY column <operator> value. For other conditions create a btree index.")
-            .report(PgLogLevel::ERROR);
-    }
-    // Rows' places are handed out without a pin, so a snapshot must hide what takes the place of a row that vacuum removed.
-    let mvcc = [SnapshotType::SNAPSHOT_MVCC, SnapshotType::SNAPSHOT_HISTORIC_MVCC];
-    if !mvcc.contains(&snapshot) {
-        let message = format!("non-MVCC snapshots are not supported with {}", M::NAME);
-        ErrorReport::new(unsupported, message, "pgkite").report(PgLogLevel::ERROR);
-    }
-}
-
-/// Raises an ERROR for a row in a block that the table has not; `blocks` is how many it was seen to have.
-#[inline]
-unsafe fn refuse_beyond_table(scan: IndexScanDesc, blocks: &mut u32, row: ItemPointer) {
-    if row.block() >= *blocks {
-        // SAFETY: the caller passes a scan of ours, whose relations are open.
-        unsafe {
-            let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
-            *blocks = pg_sys::RelationGetNumberOfBlocksInFork((*scan).heapRelation, fork);
-            if row.block() >= *blocks {
-                refuse_row((*scan).indexRelation, row.block());
-            }
-        }
-    }
-}
-
-/// Raises an ERROR for a row where the table has none.
-#[cold]
-unsafe fn refuse_row(index: Relation, block: u32) -> ! {
-    // SAFETY: the caller passes an open relation.
-    let name = unsafe { name_of(index) };
-    let message =
-        format!("index \"{name}\" is damaged: it has a row at block {block}, which its table has not");
-    damage(message).report(PgLogLevel::ERROR);
-    unreachable!("an ERROR does not return")
-}
-
-/// Counts a search that a limit has ended, and says so to whoever listens at DEBUG1.
-#[cold]
-unsafe fn tell_of_end(index: Relation, limit: Limit, (seen, setting): (String, &str)) {
-    // SAFETY: the caller passes an open relation.
-    let (name, oid) = unsafe { (name_of(index), (*index).rd_id) };
-    Scans::count_end(oid, limit);
-    let why = if limit == Limit::Memory { "memory" } else { setting };
-    let message = format!("scan of index \"{name}\" ended by {why} after {seen}");
-    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "pgkite")
-        .set_hint(format!("Increase {setting} to scan more."))
-        .report(PgLogLevel::DEBUG1);
-}
-
-/// Counts a search whose scan has turned to the table, and says so to whoever listens at DEBUG1.
-#[cold]
-unsafe fn tell_of_turn(index: Relation) {
-    // SAFETY: the caller passes an open relation.
-    let (name, oid) = unsafe { (name_of(index), (*index).rd_id) };
-    Scans::count_end(oid, Limit::Table);
-    let message =
-        format!("scan of index \"{name}\" found few rows near the query that match, and reads the table");
-    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "pgkite")
-        .set_hint("An index on what the conditions compare would find them faster.")
-        .report(PgLogLevel::DEBUG1);
 }
 
 /// Tells the executor of a row, and what is known of its distance.

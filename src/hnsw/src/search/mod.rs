@@ -7,6 +7,7 @@ mod beam;
 mod descend;
 mod desk;
 mod found;
+mod options;
 mod probe;
 mod ranked;
 mod scan;
@@ -16,9 +17,10 @@ mod sweep;
 pub(crate) use beam::Beam;
 pub(crate) use descend::descend;
 pub(crate) use desk::Desk;
+pub use options::{Distance, Limit, Order, Row, ScanOptions};
 pub(crate) use probe::{Limits, Probe, Sink, damaged, damaged_among};
 pub(crate) use ranked::Ranked;
-pub use scan::{Distance, Limit, Order, Row, Scan, ScanOptions};
+pub use scan::Scan;
 pub(crate) use seen::Seen;
 
 #[cfg(test)]

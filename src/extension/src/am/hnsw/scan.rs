@@ -49,7 +49,7 @@ impl Search for Hnsw {
     }
 
     fn sought(asked: &Asked) -> Option<usize> {
-        (guc::iterative_scan() != Order::Off).then(|| ef_for(asked.limit, asked.kept))
+        (guc::iterative_scan() != Order::Off).then(|| ef_for(asked.limit, asked.kept).max(asked.limit))
     }
 
     fn keeps_order(scan: &Scan<'_, PgStore>) -> bool {

@@ -11,9 +11,9 @@
 mod expand;
 mod lag;
 
+use super::options::Limit;
 use super::probe::{Limits, Probe, Sink};
 use super::ranked::Ranked;
-use super::scan::Limit;
 use super::seen::Seen;
 use crate::Result;
 use crate::format::{Link, Shape};
