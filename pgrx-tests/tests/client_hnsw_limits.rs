@@ -65,3 +65,60 @@ fn a_scan_that_a_limit_has_ended_says_so_once() -> Result<()> {
     );
     Ok(())
 }
+
+/// Two heaps of rows; the far one has those of kind b.
+const HEAPS: &str = "
+    CREATE TABLE far (id int PRIMARY KEY, kind text, touched int DEFAULT 0, v vector(8)) WITH (fillfactor = 60);
+    INSERT INTO far SELECT i, CASE WHEN i > 8000 THEN 'b' ELSE 'a' END, 0,
+        (SELECT array_agg(random() + CASE WHEN i > 8000 THEN 9 * (d > 0)::int ELSE 0 END) FROM generate_series(1, 8) d)::vector
+        FROM generate_series(1, 10000) i;
+    CREATE INDEX far_v ON far USING hnsw (v vector_l2_ops);
+    ANALYZE far;
+    SET log_min_messages = debug1";
+
+#[test]
+fn a_scan_that_turns_to_the_table_keeps_to_its_snapshot() -> Result<()> {
+    let (cluster, mut client) = server::own_database()?;
+    client.batch_execute(HEAPS)?;
+    let mut other = cluster.connect_to("test")?;
+    let near = "SELECT string_agg(id::text, ' ') FROM
+        (SELECT id FROM far WHERE kind = 'b' ORDER BY v <-> array_fill(0.5, array[8])::vector LIMIT 40) near";
+    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM far LIMIT 1")?;
+    // New versions on the same page and on others, rows that go and come, and what a vacuum may do about it.
+    other.batch_execute(
+        "UPDATE far SET touched = 1; DELETE FROM far WHERE id % 2 = 0;
+         UPDATE far SET v = v + array_fill(-8, array[8])::vector WHERE id % 5 = 1;
+         INSERT INTO far SELECT 20000 + i, 'b', 0, array_fill(1, array[8])::vector FROM generate_series(1, 100) i",
+    )?;
+    other.batch_execute("VACUUM far")?;
+    let by_index = text(&mut client, near)?;
+    client.batch_execute("SET LOCAL enable_indexscan = off")?;
+    let by_table = text(&mut client, near)?;
+    ensure!(by_index == by_table, "{by_index}\ninstead of\n{by_table}");
+    client.batch_execute("COMMIT")?;
+    let turns = "scan of index \"far_v\" found few rows near the query that match, and reads the table";
+    ensure!(cluster.log()?.matches(turns).count() == 1, "the scan has not turned to the table");
+    ensure!(text(&mut client, near)? != by_table, "nothing has changed");
+    ensure!(number(&mut client, "SELECT count(*) FROM kite.index_check('far_v')")? == 0);
+    Ok(())
+}
+
+#[test]
+fn reading_the_table_can_be_cancelled() -> Result<()> {
+    let (cluster, mut client) = server::own_database()?;
+    client.batch_execute(HEAPS)?;
+    // Fast for what the search meets; the far rows, which only the table's reading comes to, take a tenth of a second each.
+    client.batch_execute(
+        "CREATE FUNCTION is_b(kind text) RETURNS bool LANGUAGE plpgsql STABLE COST 1 AS
+             $$ BEGIN IF kind = 'b' THEN PERFORM pg_sleep(0.1); END IF; RETURN kind = 'b'; END $$;
+         SET statement_timeout = '1s'",
+    )?;
+    let near = "SELECT id FROM far WHERE is_b(kind) AND kind = 'b' ORDER BY v <-> array_fill(0.5, array[8])::vector LIMIT 5";
+    let error = client.query(near, &[]).err().context("2,000 rows at a tenth of a second each")?;
+    ensure!(error.code() == Some(&postgres::error::SqlState::QUERY_CANCELED), "{error}");
+    ensure!(cluster.log()?.contains("and reads the table"), "the scan has not turned to the table");
+    client.batch_execute("SET statement_timeout = 0")?;
+    let all = "SELECT count(*) FROM (SELECT FROM far WHERE kind = 'b' ORDER BY v <-> array_fill(9.5, array[8])::vector LIMIT 50) t";
+    ensure!(number(&mut client, all)? == 50);
+    Ok(())
+}
