@@ -204,11 +204,13 @@ impl<'s, S: PageStore> Scan<'s, S> {
     /// How many of the first batch wait for the search that goes on.
     ///
     /// But none of twice as many as are wanted (a recheck takes more rows than it gives): they would wait for the sake of rows that nobody asks for.
+    /// Where more are wanted than it finds the scan goes on, and they wait as ever.
     fn held_back(&self) -> usize {
         let codes = self.probe.frame != 0 && self.probe.query.has_code();
         let held = self.ef() * if codes { HELD } else { HELD_WITHOUT_CODES } / 100;
-        let wanted = self.options.wanted.saturating_mul(2);
-        if wanted == 0 || self.resumed { held } else { held.min(self.ef().saturating_sub(wanted)) }
+        let wanted = self.options.wanted;
+        let is_enough = (1..=self.ef()).contains(&wanted);
+        if self.resumed || !is_enough { held } else { held.min(self.ef().saturating_sub(2 * wanted)) }
     }
 
     fn ef(&self) -> usize {
