@@ -3,7 +3,8 @@
 //! No statistics say how a condition goes along with the vectors. A search that tests rows as it meets them is done at once if those near the
 //! query match, and may meet most of an index if they do not. So it is given patience: a share of what reading the table takes. When that is at
 //! an end, and what is missing would take longer than half of the table, the table is read: matches and their exact distances, as the plan
-//! without the index would have it. So a wrong guess costs a share of the time, and no answers. (Trying the cheap way up to a share of the sure one's price
+//! without the index would have it. So a wrong guess costs a share of the time, and of the answers only those that strict order has no place for: nearer than
+//! what was handed out before. (Trying the cheap way up to a share of the sure one's price
 //! is what is known as the ski-rental problem; Karlin, Manasse, Rudolph, Sleator: "Competitive snoopy caching", 1988.)
 //!
 //! `enable_seqscan = off` is obeyed: it stays with the index then.
@@ -23,7 +24,7 @@ use std::cmp::Ordering;
 use std::ptr;
 
 /// Rows are read in the time in which one is met and tested: of 1,000,000 × 128 in the row 124 ms against 4 µs, of 61,440 × 384 in the row
-/// 15 ms against 2 µs, in TOAST 4 ms against 2 µs (an Intel Xeon, everything in memory). In units of such a test, a row and a page.
+/// 15 ms against 2 µs, in TOAST 4 ms against 2 µs (`bench filter` on an Intel Xeon, everything in memory). In units of such a test, a row and a page.
 const TESTS_PER_ROW: f64 = 0.02;
 const TESTS_PER_PAGE: f64 = 0.3;
 /// The share of reading the table after which a search asks itself whether it should go on, and what may be missing then.

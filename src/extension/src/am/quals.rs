@@ -145,6 +145,11 @@ impl Quals {
         self.patience = patience;
     }
 
+    /// Whether the scan may turn to the table.
+    pub(super) fn has_patience(&self) -> bool {
+        self.patience.is_some()
+    }
+
     /// Whether the scan is to turn to the table. The search is of no use any more: it was told that all rows match, so that it ends.
     pub(super) fn has_turned(&self) -> bool {
         self.turned

@@ -193,10 +193,12 @@ impl<M: Search> State<M> {
             if let Distance::Exact(distance) | Distance::AtLeast(distance) = row.distance {
                 self.last = distance;
             }
-            if self.handed_out.len() < MOST_HANDED_OUT {
-                self.handed_out.push(row.tid);
-            } else {
-                quals.set_patience(None);
+            if quals.has_patience() {
+                if self.handed_out.len() < MOST_HANDED_OUT {
+                    self.handed_out.push(row.tid);
+                } else {
+                    quals.set_patience(None);
+                }
             }
             return Ok(Some(row));
         }

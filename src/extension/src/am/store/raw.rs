@@ -1,7 +1,9 @@
 //! Postgres's functions as they are, without the jump point that pgrx's bindings set for every call: an ERROR jumps over the frames
 //! between, so none of them may hold anything to drop.
 
-use pgrx::pg_sys::{BlockNumber, Buffer, BufferAccessStrategy, ForkNumber, ReadBufferMode, Relation};
+use pgrx::pg_sys::{
+    BlockNumber, Buffer, BufferAccessStrategy, ForkNumber, OffsetNumber, Page, ReadBufferMode, Relation,
+};
 use std::ffi::{c_int, c_void};
 
 #[cfg(any(feature = "pg14", feature = "pg15"))]
@@ -23,7 +25,7 @@ unsafe extern "C-unwind" {
         block: BlockNumber,
         recent: Buffer,
     ) -> bool;
-    pub(super) fn heap_get_root_tuples(page: pgrx::pg_sys::Page, roots: *mut pgrx::pg_sys::OffsetNumber);
+    pub(super) fn heap_get_root_tuples(page: Page, roots: *mut OffsetNumber);
     pub(super) fn LockBuffer(buffer: Buffer, mode: c_int);
     pub(super) fn ConditionalLockBuffer(buffer: Buffer) -> bool;
     pub(super) fn UnlockReleaseBuffer(buffer: Buffer);
