@@ -9,9 +9,10 @@
 //! Where a query's conditions let few rows pass, a scan tests rows as it meets them ([`quals`](super::quals)) and looks for as many *matches* as it
 //! otherwise looks for rows. So its first rows cost that much more, and so many rows of the table are read to be tested.
 
-use crate::am::exact::patience;
 use crate::am::method::Method;
-use crate::am::quals::{FEW, kept};
+use crate::am::patience::Table;
+use crate::am::quals::Share;
+use kite_codecs::Spec;
 use pgrx::pg_sys::{self, Cost, Relation, Selectivity};
 
 /// Dearer than any other plan, `enable_seqscan = off` (1e10) included; finite, since the planner subtracts costs from each other.
@@ -51,10 +52,8 @@ pub(in crate::am) struct Planned<'a> {
     pub(in crate::am) random: Cost,
     /// `seq_page_cost` of its table space.
     pub(in crate::am) sequential: Cost,
-    /// The share of rows that a search looks for: what the planner expects to match, if those are few, and else all.
-    pub(in crate::am) sought: f64,
-    /// Of the rows that a search finds, the share that it hands out: 1 where it looks for those that match only.
-    pub(in crate::am) kept: f64,
+    /// The share of rows that the planner expects to match.
+    pub(in crate::am) share: Share,
     /// Rows that a LIMIT asks for; 0 where there is none, or something is between.
     pub(in crate::am) limit: usize,
     /// Whether another index may find the rows that match.
@@ -85,10 +84,9 @@ impl Planned<'_> {
         pages + rows * (self.tuple + OPERATORS_PER_TEST * self.operator)
     }
 
-    /// Tests of rows after which a scan turns to the table, if it may.
-    pub(in crate::am) fn patience(&self) -> f64 {
-        // SAFETY: a setting of the server, read by its only thread.
-        if unsafe { pg_sys::enable_seqscan } { patience(self.table, self.rows) } else { f64::INFINITY }
+    /// Tests of rows after which a scan of an index of such values turns to the table, if it may.
+    pub(in crate::am) fn patience(&self, values: Option<&Spec>) -> f64 {
+        Table::new(self.table, self.rows, values).patience(self.share)
     }
 
     /// What it costs to read the whole table and to test all rows (`cost_seqscan`).
@@ -121,10 +119,10 @@ unsafe fn fetched(
 ///
 /// # Safety
 /// `path` is what `amcostestimate` is given: the planner has estimated its rows by then (`cost_index`).
-unsafe fn share(path: *const pg_sys::IndexPath) -> f64 {
+unsafe fn share(path: *const pg_sys::IndexPath) -> Share {
     // SAFETY: by the caller's promise.
     let (rows, all) = unsafe { ((*path).path.rows, (*(*path).indexinfo).tuples.max(1.0)) };
-    rows.max(1.0) / all
+    Share::new(rows.max(1.0) / all)
 }
 
 /// How many rows a LIMIT asks for, as far as the hook will know of it, too.
@@ -209,8 +207,7 @@ pub(super) unsafe extern "C-unwind" fn estimate<M: Priced>(
             rows: (*index).tuples,
             pages: f64::from((*index).pages),
             operator: pg_sys::cpu_operator_cost,
-            sought: if share < FEW { share } else { 1.0 },
-            kept: kept(share),
+            share,
             limit: limit(root),
             has_other: has_other(path),
             fetched: &|reads| fetched(root, index, (*index).pages, loops, reads),

@@ -65,15 +65,23 @@ pub(super) unsafe fn tell_of_end(index: Relation, limit: Limit, (seen, setting):
         .report(PgLogLevel::DEBUG1);
 }
 
-/// Counts a search whose scan has turned to the table, and says so to whoever listens at DEBUG1.
+/// Counts a search whose scan has turned to the table, or to so many rows of it that another index has found, and says so to whoever listens at
+/// DEBUG1.
 #[cold]
-pub(super) unsafe fn tell_of_turn(index: Relation) {
+pub(super) unsafe fn tell_of_turn(index: Relation, found: Option<usize>) {
     // SAFETY: the caller passes an open relation.
     let (name, oid) = unsafe { (name_of(index), (*index).rd_id) };
     Scans::count_end(oid, Limit::Table);
+    let instead = match found {
+        Some(rows) => format!("{rows} rows that another index finds"),
+        None => "the table".to_owned(),
+    };
     let message =
-        format!("scan of index \"{name}\" found few rows near the query that match, and reads the table");
-    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "pgkite")
-        .set_hint("An index on what the conditions compare would find them faster.")
-        .report(PgLogLevel::DEBUG1);
+        format!("scan of index \"{name}\" found few rows near the query that match, and reads {instead}");
+    let report = ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "pgkite");
+    let report = match found {
+        Some(_) => report,
+        None => report.set_hint("An index on what the conditions compare would find them faster."),
+    };
+    report.report(PgLogLevel::DEBUG1);
 }

@@ -9,7 +9,8 @@
 //! for. The planner's estimate decides how a scan begins, and what is seen of rows how it goes on, since a
 //! condition is often as rare near the query as it is frequent elsewhere.
 
-use super::exact::Patience;
+use super::other::{self, Conditions};
+use super::patience::Patience;
 use super::tid;
 use kite_pages::ItemPointer;
 use pgrx::pg_sys::{
@@ -26,10 +27,44 @@ const MORE: Oid = Oid::from_u32(674);
 const AT_LEAST: Oid = Oid::from_u32(675);
 
 /// Below this share of rows that match, they are tested while they are met.
-pub(super) const FEW: f64 = 0.3;
-/// Of the rows that a search finds, the share that it hands out, where this share of all rows matches. Where few do it finds only those.
-pub(super) fn kept(share: f64) -> f64 {
-    if (FEW..1.0).contains(&share) { share } else { 1.0 }
+const FEW: f64 = 0.3;
+
+/// The share of rows that is expected to match.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share(f64);
+
+impl Share {
+    /// Nothing is asked of them.
+    pub(super) const ALL: Self = Self(1.0);
+
+    pub(super) fn new(share: f64) -> Self {
+        Self(share)
+    }
+
+    /// Whether a search looks for matches only, not for whatever is near.
+    pub(super) fn is_few(self) -> bool {
+        self.0 < FEW
+    }
+
+    /// Whether some rows are refused.
+    pub(super) fn is_part(self) -> bool {
+        self.0 < 1.0
+    }
+
+    /// As a number between 0 and 1.
+    pub(super) fn of_all(self) -> f64 {
+        self.0.clamp(0.0, 1.0)
+    }
+
+    /// Of all rows, the share that a search looks for.
+    pub(super) fn sought(self) -> f64 {
+        if self.is_few() { self.0 } else { 1.0 }
+    }
+
+    /// Of the rows that a search finds, the share that it hands out.
+    pub(super) fn kept(self) -> f64 {
+        if self.is_few() { 1.0 } else { self.0.min(1.0) }
+    }
 }
 
 /// Tests before their outcome says more than the planner's estimate.
@@ -43,15 +78,19 @@ pub(super) struct Quals {
     /// Whether a row matches; NULL if there is nothing to test.
     test: *mut ExprState,
     slot: *mut TupleTableSlot,
+    /// The conditions that it tests, as expressions.
+    conditions: *mut List,
     /// The farthest that a row may be; NULL if that is open.
     within: *mut ExprState,
-    /// The share of rows that the planner expects to match.
-    expected: f64,
+    /// What the planner expects.
+    expected: Share,
     tested: u32,
     matched: u32,
     /// How long few matches are looked for by the index.
     patience: Option<Patience>,
-    /// The scan is to turn to the table.
+    /// Rows that another index has found for the conditions, in order of their place.
+    found: Option<Vec<ItemPointer>>,
+    /// The scan is to turn to these, or to the table.
     turned: bool,
 }
 
@@ -87,26 +126,30 @@ impl Quals {
             }
             let (table, state) = ((*node).ss.ss_currentRelation, (*parent).state);
             let (mut test, mut slot) = (ptr::null_mut(), ptr::null_mut());
-            if !tested.is_empty() {
-                let list: *mut List = tested.into_pg();
-                test = pg_sys::ExecInitQual(list, parent);
+            let is_empty = tested.is_empty();
+            let tested: *mut List = tested.into_pg();
+            if !is_empty {
+                test = pg_sys::ExecInitQual(tested, parent);
                 let kind = pg_sys::table_slot_callbacks(table);
                 slot = pg_sys::ExecInitExtraTupleSlot(state, (*table).rd_att, kind);
             }
             // An index of a part of the table has fewer rows, of which more match.
             let rows = f64::from((*(*(*node).iss_RelationDesc).rd_rel).reltuples);
-            let expected = if rows > 0.0 { (*plan).scan.plan.plan_rows / rows } else { 1.0 };
+            let expected =
+                if rows > 0.0 { Share::new((*plan).scan.plan.plan_rows / rows) } else { Share::ALL };
             let context = pg_sys::CreateExprContext(state);
             Some(Self {
                 node,
                 context,
                 test,
                 slot,
+                conditions: tested,
                 within,
                 expected,
                 tested: 0,
                 matched: 0,
                 patience: None,
+                found: None,
                 turned: false,
             })
         }
@@ -130,14 +173,14 @@ impl Quals {
         }
     }
 
-    /// Of the rows that a search finds, the share that the planner expects it to hand out.
-    pub(super) fn kept(&self) -> f64 {
-        if self.test.is_null() { 1.0 } else { kept(self.expected) }
+    /// The share of rows that the planner expects to match.
+    pub(super) fn share(&self) -> Share {
+        if self.test.is_null() { Share::ALL } else { self.expected }
     }
 
     /// Begins anew: what rows were like near one query says nothing of another.
     pub(super) fn reset(&mut self) {
-        (self.tested, self.matched, self.turned) = (0, 0, false);
+        (self.tested, self.matched, self.turned, self.found) = (0, 0, false, None);
     }
 
     /// How long the search that begins is to go on where few match.
@@ -153,6 +196,11 @@ impl Quals {
     /// Whether the scan is to turn to the table. The search is of no use any more: it was told that all rows match, so that it ends.
     pub(super) fn has_turned(&self) -> bool {
         self.turned
+    }
+
+    /// The rows to turn to; `None` where it is the table.
+    pub(super) fn found(&self) -> Option<&[ItemPointer]> {
+        self.found.as_deref()
     }
 
     /// The test, and the slot and the context that it is compiled for.
@@ -171,8 +219,23 @@ impl Quals {
         }
         // SAFETY: the caller's promise.
         let matches = unsafe { self.count(scan, row) };
-        self.turned = self.patience.is_some_and(|patience| patience.is_at_end(self.tested, self.matched));
+        // SAFETY: the caller's promise.
+        self.turned = unsafe { self.is_at_end(scan) };
         matches || self.turned
+    }
+
+    /// Whether the scan's patience is at an end.
+    unsafe fn is_at_end(&mut self, scan: IndexScanDesc) -> bool {
+        let Some(patience) = &mut self.patience else { return false };
+        if patience.asks_index(self.tested, self.matched) {
+            let conditions = Conditions { node: self.node, context: self.context, list: self.conditions };
+            // SAFETY: the caller's promise.
+            self.found = unsafe { other::rows(scan, conditions, patience.most_found()) };
+            if let Some(found) = &self.found {
+                patience.have_found(found.len());
+            }
+        }
+        patience.is_at_end(self.tested, self.matched)
     }
 
     /// Whether a row that was found is one to hand out.
@@ -192,8 +255,8 @@ impl Quals {
 
     /// Whether few rows match. A search that has begun to count matches goes on to: it looks for too few rows else.
     fn are_few(&self) -> bool {
-        let seen = || f64::from(self.matched) / f64::from(self.tested);
-        let few = self.expected < FEW || self.tested >= TELLING && seen() < FEW;
+        let seen = || Share::new(f64::from(self.matched) / f64::from(self.tested));
+        let few = self.expected.is_few() || self.tested >= TELLING && seen().is_few();
         !self.test.is_null() && few
     }
 
@@ -207,7 +270,10 @@ impl Quals {
     }
 
     /// Whether the version of a row that the scan sees matches.
-    unsafe fn matches(&self, scan: IndexScanDesc, row: ItemPointer) -> bool {
+    ///
+    /// # Safety
+    /// As of [`steers`](Self::steers).
+    pub(super) unsafe fn matches(&self, scan: IndexScanDesc, row: ItemPointer) -> bool {
         // SAFETY: the caller's promise; the slot is one for rows of this table.
         unsafe {
             let mut place = tid::to_server(row);
@@ -259,7 +325,10 @@ unsafe fn limit_of(condition: *mut Expr, order: *mut Expr) -> Option<*mut Expr> 
 }
 
 /// Whether an expression has the same value for all rows of a scan.
-unsafe fn is_fixed(expression: *mut Expr) -> bool {
+///
+/// # Safety
+/// It is one of a plan.
+pub(super) unsafe fn is_fixed(expression: *mut Expr) -> bool {
     let node = expression.cast::<Node>();
     // SAFETY: the caller passes an expression of a plan.
     unsafe { !pg_sys::contain_var_clause(node) && may_be_tested(expression) }

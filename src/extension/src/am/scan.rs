@@ -2,11 +2,12 @@
 
 use crate::am::cache::Remembered;
 use crate::am::error::{Failure, OrRaise};
-use crate::am::exact::{Exact, Patience};
+use crate::am::exact::Exact;
 use crate::am::hook;
 use crate::am::method::Method;
 use crate::am::notices::{refuse_beyond_table, refuse_unusable, tell_of_end, tell_of_turn};
-use crate::am::quals::Quals;
+use crate::am::patience::Patience;
+use crate::am::quals::{Quals, Share};
 use crate::am::scans::{Limit, Scans};
 use crate::am::store::PgStore;
 use crate::am::tid;
@@ -61,14 +62,14 @@ pub(in crate::am) struct Asked {
     pub(in crate::am) within: f64,
     /// How many rows that match are wanted; 0 where nothing is known.
     pub(in crate::am) limit: usize,
-    /// Of the rows that a search finds, the share that is expected to match.
-    pub(in crate::am) kept: f64,
+    /// The share of rows that is expected to match.
+    pub(in crate::am) share: Share,
 }
 
 impl Asked {
     /// How many rows are to be found for those that are wanted.
     pub(in crate::am) fn rows(&self) -> usize {
-        (self.limit as f64 / self.kept) as usize
+        (self.limit as f64 / self.share.kept()) as usize
     }
 }
 
@@ -178,7 +179,7 @@ impl<M: Search> State<M> {
                     let limit = self.limit.as_ref().map_or(0, |limit| limit.rows());
                     let before = std::mem::take(&mut self.handed_out);
                     let exact = self.exact.insert(Exact::new(before, nearest, limit));
-                    tell_of_turn((*desc).indexRelation);
+                    tell_of_turn((*desc).indexRelation, quals.found().map(<[_]>::len));
                     return exact.next(desc, quals);
                 }
             }
@@ -313,11 +314,12 @@ unsafe fn start<M: Search>(state: &mut State<M>, scan: IndexScanDesc) {
             query.map(|query| query.value(&spec).unwrap_or_else(|error| refuse(&error, &spec, index)));
         let within = state.quals.as_ref().map_or(f64::INFINITY, |quals| quals.within());
         let limit = state.limit.as_ref().map_or(0, |limit| limit.rows());
-        let kept = state.quals.as_ref().map_or(1.0, Quals::kept);
-        let asked = Asked { within, limit, kept };
+        let share = state.quals.as_ref().map_or(Share::ALL, Quals::share);
+        let asked = Asked { within, limit, share };
         if let Some(quals) = &mut state.quals {
-            let patience = M::sought(&asked).filter(|_| query.is_some());
-            quals.set_patience(patience.and_then(|sought| Patience::of((*scan).heapRelation, sought)));
+            let sought = M::sought(&asked).filter(|_| query.is_some());
+            let table = (*scan).heapRelation;
+            quals.set_patience(sought.map(|sought| Patience::of(table, &spec, share, sought)));
         }
         let begun = M::search(&mut opened, query, asked).or_raise(index);
         remembered.keep::<M>(&opened);

@@ -46,11 +46,13 @@ impl Priced for Hnsw {
     unsafe fn price(index: Option<Relation>, scan: &Planned<'_>) -> (Cost, Cost) {
         let mut graph = Graph { rows: scan.rows, pages: scan.pages, m: 16.0, has_codes: true };
         // SAFETY: the caller's promise.
-        if let Some(Ok(options)) = index.map(|index| unsafe { Self::resolve(index) }) {
+        let options = index.and_then(|index| unsafe { Self::resolve(index) }.ok());
+        if let Some(options) = &options {
             graph.m = options.m as f64;
             graph.has_codes = options.spec.code_bits > 0;
         }
-        cost(&graph, ef_for(scan.limit, scan.kept) as f64, guc::max_scan_tuples() as f64, scan)
+        let patience = scan.patience(options.as_ref().map(|options| &options.spec));
+        cost(&graph, patience, ef_for(scan.limit, scan.share) as f64, guc::max_scan_tuples() as f64, scan)
     }
 }
 
@@ -83,14 +85,15 @@ impl Graph {
 }
 
 /// Startup and total cost of a scan.
-fn cost(graph: &Graph, ef: f64, furthest: f64, scan: &Planned<'_>) -> (Cost, Cost) {
+fn cost(graph: &Graph, patience: f64, ef: f64, furthest: f64, scan: &Planned<'_>) -> (Cost, Cost) {
     let operator = scan.operator;
     let of = |visits: Visits| graph.operators(visits) * operator + scan.scattered(visits.read, graph.pages);
     // The upper levels are small and every search reads them: they are in the cache.
     let far = furthest.clamp(1.0, graph.rows.max(1.0));
     let descent = graph.operators(graph.descent()) * operator;
-    let tests_rows = scan.sought < 1.0 && guc::iterative_scan() != Order::Off;
-    let met = if tests_rows { (ef / scan.sought).min(far).max(ef) } else { ef };
+    let sought = scan.share.sought();
+    let tests_rows = scan.share.is_few() && guc::iterative_scan() != Order::Off;
+    let met = if tests_rows { (ef / sought).min(far).max(ef) } else { ef };
     let tests = if tests_rows { scan.tests(met) } else { 0.0 };
     let startup = descent + of(graph.beam(met)) + tests;
     // A row's share of what a scan reads that goes as far as it may.
@@ -98,16 +101,16 @@ fn cost(graph: &Graph, ef: f64, furthest: f64, scan: &Planned<'_>) -> (Cost, Cos
     let total = startup + per_row * (graph.rows - ef).max(0.0);
     // The planner adds a LIMIT's share of the rest, and of the table's rows, though the first search finds what the LIMIT is for and
     // has tested it: that much is taken off beforehand.
-    let found = (scan.limit as f64 / scan.kept / scan.sought).min(met);
+    let found = (scan.limit as f64 / scan.share.kept() / sought).min(met);
     let twice = per_row * found + tests * found / met.max(1.0);
     let mut first = startup - twice;
-    if tests_rows && scan.patience() < furthest {
+    if tests_rows && patience < furthest {
         // It turns to the table when its patience is at an end. Then it has cost a share more than reading the table at once; but if those near
         // the query match it costs a fraction, and nothing says beforehand which it will be. Where another index finds them there is a better choice.
         if scan.limit > 0 && !scan.has_other {
             first = first.min(HOPED * scan.whole_table() - twice);
         }
-    } else if tests_rows && graph.beam(ef / scan.sought).expanded > furthest {
+    } else if tests_rows && graph.beam(ef / sought).expanded > furthest {
         // Its budget will end it before it has found what it looks for, so that it gives too few rows, or wrong ones. Whatever has all of them is
         // the better plan; among those that are switched off the index still wins.
         first = first.max(ENDED * scan.whole_table());

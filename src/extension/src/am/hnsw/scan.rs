@@ -2,6 +2,7 @@
 
 use super::Hnsw;
 use crate::am::error::Failure;
+use crate::am::quals::Share;
 use crate::am::scan::{Asked, Distance, Row, Search, work_mem};
 use crate::am::scans::Limit;
 use crate::am::store::PgStore;
@@ -15,8 +16,9 @@ use kite_pages::ItemPointer;
 const MOST_FOR_LIMIT: usize = 1000;
 /// Up to so many rows a search looks for half as many more, and for four times as many of those beyond.
 const FEW_ROWS: usize = 10;
-/// How many times as many rows it looks for where a condition refuses some.
-const DEEPER: f64 = 1.5;
+/// How many times as many rows it looks for where a condition refuses some: of those that it finds, and while it looks for them.
+const DEEPER: f64 = 2.0;
+const DEEPER_OF_MATCHES: f64 = 1.5;
 
 impl Search for Hnsw {
     type Scan<'s> = Scan<'s, PgStore>;
@@ -26,7 +28,7 @@ impl Search for Hnsw {
         query: Option<Value<'_>>,
         asked: Asked,
     ) -> Result<Self::Scan<'s>, Failure> {
-        let ef = ef_for(asked.limit, asked.kept);
+        let ef = ef_for(asked.limit, asked.share);
         let wanted = asked.rows();
         Ok(index.scan(query, ScanOptions { within: asked.within, ef, wanted, ..options() })?)
     }
@@ -49,7 +51,7 @@ impl Search for Hnsw {
     }
 
     fn sought(asked: &Asked) -> Option<usize> {
-        (guc::iterative_scan() != Order::Off).then(|| ef_for(asked.limit, asked.kept).max(asked.limit))
+        (guc::iterative_scan() != Order::Off).then(|| ef_for(asked.limit, asked.share).max(asked.limit))
     }
 
     fn keeps_order(scan: &Scan<'_, PgStore>) -> bool {
@@ -80,17 +82,22 @@ impl From<kite_hnsw::Distance> for Distance {
 /// rows, up to four times as many for many, as 40 are for ten. Of a million vectors of 128 dimensions 100 rows took 1,187 pages by 200 with
 /// recall 0.94, 1,051 by 250, and 1,492 by 400 with 0.97.
 ///
-/// Where a share is handed out the nearest that match are the nearest of more, which a search finds less well: so half as many more.
-pub(super) fn ef_for(limit: usize, kept: f64) -> usize {
+/// Where a share is handed out the nearest that match are the nearest of more, which a search finds less well: so more of them.
+pub(super) fn ef_for(limit: usize, share: Share) -> usize {
     let ef = guc::ef_search();
     if guc::iterative_scan() == Order::Off {
         return ef;
     }
-    let found = |rows: usize| if kept < 1.0 { (DEEPER * rows as f64 / kept) as usize } else { rows };
+    let deeper = match (share.is_part(), share.is_few()) {
+        (_, true) => DEEPER_OF_MATCHES,
+        (true, _) => DEEPER,
+        _ => 1.0,
+    };
+    let found = |rows: f64| (rows / share.kept()) as usize;
     let most = MOST_FOR_LIMIT.min(guc::max_scan_tuples());
-    let begins_wider = found(limit.saturating_mul(2)) <= most;
+    let begins_wider = found(2.0 * limit as f64) <= most;
     let wide = if begins_wider { 4 * limit - 5 * limit.min(FEW_ROWS) / 2 } else { 0 };
-    found(ef.max(wide)).min(most).max(ef)
+    found((deeper * ef as f64).max(wide as f64)).min(most).max(ef)
 }
 
 /// How far a scan goes by the settings of the session.

@@ -69,7 +69,7 @@ impl Sizes {
             0.0
         };
         // Where few rows match they are tested as they are met, in the order of what codes say.
-        let tests = if scan.sought < 1.0 { scan.tests(scan.rows) } else { 0.0 };
+        let tests = if scan.share.is_few() { scan.tests(scan.rows) } else { 0.0 };
         (startup, startup + ranked + tests + (self.lists - self.probes).max(0.0) * list)
     }
 }
