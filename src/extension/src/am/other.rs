@@ -176,12 +176,13 @@ unsafe fn key(
             &raw mut left,
             &raw mut right,
         );
-        let outer = pg_sys::MemoryContextSwitchTo((*(*node).ss.ps.state).es_query_cxt);
-        let value = pg_sys::ExecInitExpr(comparison.value, &raw mut (*node).ss.ps);
-        pg_sys::MemoryContextSwitchTo(outer);
+        // All of this lives until the next row is tested, which is after the index has been read. Without its node an expression that is
+        // evaluated once is not compiled to machine code.
+        let outer = pg_sys::MemoryContextSwitchTo((*conditions.context).ecxt_per_tuple_memory);
+        let value = pg_sys::ExecInitExpr(comparison.value, ptr::null_mut());
         let mut is_null = false;
-        // It lives until the next row is tested, which is after the index has been read.
         let value = pg_sys::ExecEvalExprSwitchContext(value, conditions.context, &raw mut is_null);
+        pg_sys::MemoryContextSwitchTo(outer);
         let mut key = ScanKeyData::default();
         let flags = if is_null { pg_sys::SK_ISNULL } else { 0 }
             | if comparison.is_any { pg_sys::SK_SEARCHARRAY } else { 0 };

@@ -46,11 +46,6 @@ impl Share {
         self.0 < FEW
     }
 
-    /// Whether some rows are refused.
-    pub(super) fn is_part(self) -> bool {
-        self.0 < 1.0
-    }
-
     /// As a number between 0 and 1.
     pub(super) fn of_all(self) -> f64 {
         self.0.clamp(0.0, 1.0)

@@ -16,8 +16,9 @@ use kite_pages::ItemPointer;
 const MOST_FOR_LIMIT: usize = 1000;
 /// Up to so many rows a search looks for half as many more, and for four times as many of those beyond.
 const FEW_ROWS: usize = 10;
-/// How many times as many rows it looks for where a condition refuses some: of those that it finds, and while it looks for them.
+/// How many times as many rows more it looks for where all that it finds would be refused, and a share of that where a share is.
 const DEEPER: f64 = 2.0;
+/// How many times as many matches it looks for where it looks for no other rows.
 const DEEPER_OF_MATCHES: f64 = 1.5;
 
 impl Search for Hnsw {
@@ -82,17 +83,13 @@ impl From<kite_hnsw::Distance> for Distance {
 /// rows, up to four times as many for many, as 40 are for ten. Of a million vectors of 128 dimensions 100 rows took 1,187 pages by 200 with
 /// recall 0.94, 1,051 by 250, and 1,492 by 400 with 0.97.
 ///
-/// Where a share is handed out the nearest that match are the nearest of more, which a search finds less well: so more of them.
+/// Where not all match, the nearest that do are the nearest of more, which a search finds less well: so more of them.
 pub(super) fn ef_for(limit: usize, share: Share) -> usize {
     let ef = guc::ef_search();
     if guc::iterative_scan() == Order::Off {
         return ef;
     }
-    let deeper = match (share.is_part(), share.is_few()) {
-        (_, true) => DEEPER_OF_MATCHES,
-        (true, _) => DEEPER,
-        _ => 1.0,
-    };
+    let deeper = if share.is_few() { DEEPER_OF_MATCHES } else { 1.0 + DEEPER * (1.0 - share.kept()) };
     let found = |rows: f64| (rows / share.kept()) as usize;
     let most = MOST_FOR_LIMIT.min(guc::max_scan_tuples());
     let begins_wider = found(2.0 * limit as f64) <= most;
