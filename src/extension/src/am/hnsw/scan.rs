@@ -94,7 +94,9 @@ pub(super) fn ef_for(limit: usize, share: Share) -> usize {
     let most = MOST_FOR_LIMIT.min(guc::max_scan_tuples());
     let begins_wider = found(2.0 * limit as f64) <= most;
     let wide = if begins_wider { 4 * limit - 2 * limit.min(FEW_ROWS) } else { 0 };
-    found((deeper * ef as f64).max(wide as f64)).min(most).max(ef)
+    // What is found for a LIMIT is wide already.
+    let wider = (1.0 + deeper) / 2.0;
+    found((deeper * ef as f64).max(wider * wide as f64)).min(most).max(ef)
 }
 
 /// How far a scan goes by the settings of the session.
