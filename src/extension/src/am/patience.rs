@@ -15,10 +15,10 @@ use kite_codecs::{Spec, VectorType};
 use pgrx::pg_sys::{self, Relation};
 use std::ptr;
 
-/// What reading takes in the time in which a row is met and tested, 2 to 4 us: of 1,000,000 × 128 in the row 124 ms for all against 4 us, of
-/// 61,440 × 384 in the row 15 ms against 2 us, in TOAST 4 ms against 2 us (`bench filter` on an Intel Xeon, everything in memory).
+/// What reading takes in the time in which a row is met and tested: of 1,000,000 × 128 in the row 124 ms for all against 4 us, of
+/// 61,440 × 384 in the row 10 to 15 ms against 2 to 5 us, in TOAST 4 ms against 2 us (`bench filter` on an Intel Xeon, everything in memory).
 const TESTS_PER_ROW: f64 = 0.02;
-const TESTS_PER_PAGE: f64 = 0.3;
+const TESTS_PER_PAGE: f64 = 0.2;
 /// A match's distance, and that of one whose vector is in TOAST.
 const TESTS_PER_MATCH: f64 = 0.1;
 const TESTS_PER_TOASTED: f64 = 2.0;
