@@ -66,11 +66,13 @@ pub(super) unsafe fn rows(
         let mut best: Option<Vec<ItemPointer>> = None;
         for n in 0..count {
             let other = (*(*indexes).elements.add(n)).oid_value;
-            if other == own {
+            let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+            // One that is being built anew is not waited for. As of an index of a plan the lock is kept until the transaction ends; by then
+            // the lock on the table keeps it from being dropped.
+            if other == own || !pg_sys::ConditionalLockRelationOid(other, lock) {
                 continue;
             }
-            // As of an index of a plan the lock is kept until the transaction ends.
-            let index = pg_sys::index_open(other, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            let index = pg_sys::index_open(other, pg_sys::NoLock as pg_sys::LOCKMODE);
             let mut keys = keys(index, conditions);
             if !keys.is_empty() {
                 let most = best.as_ref().map_or(most, Vec::len);
