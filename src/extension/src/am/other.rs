@@ -67,8 +67,8 @@ pub(super) unsafe fn rows(
         for n in 0..count {
             let other = (*(*indexes).elements.add(n)).oid_value;
             let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-            // One that is being built anew is not waited for. As of an index of a plan the lock is kept until the transaction ends; by then
-            // the lock on the table keeps it from being dropped.
+            // One that is being built anew is not waited for; the lock on the table keeps it from being dropped. As of an index of a plan the
+            // lock is kept until the transaction ends.
             if other == own || !pg_sys::ConditionalLockRelationOid(other, lock) {
                 continue;
             }
