@@ -33,7 +33,7 @@ pub struct Info {
     pub spare_entries: u64,
     /// Blocks that vacuum has replaced, and that are freed once the searches under way have ended.
     pub waiting_blocks: u64,
-    /// Items of rows.
+    /// Items of rows, those of dead ones that are not freed yet among them.
     pub row_items: u64,
     /// Chunks of payloads that are longer than a page.
     pub chunks: u64,

@@ -247,6 +247,13 @@ impl<S: PageStore> Check<'_, '_, S> {
                 self.report.add(link.block(), what);
             }
         }
+        for (row, tid) in &buf.gone {
+            if self.known.rows.get(row) == Some(tid) {
+                self.known.rows.remove(row);
+            } else {
+                self.report.add(link.block(), "a block remembers a row that is not there");
+            }
+        }
         let (mut seen, mut bad) = (0, Vec::new());
         let mut look = |place: usize, payload: &[u8]| {
             seen += 1;

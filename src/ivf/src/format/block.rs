@@ -9,7 +9,7 @@
 //! 40   count      u16
 //! 42   capacity   u16
 //! 44   replaced   u16: how many
-//! 46   reserved   2 bytes, 0
+//! 46   gone       u16: how many rows are gone whose items are not freed
 //! 48   error      f64: the sum of how far entries were from the centroid when they came
 //! 56   bodies     codes or payloads, `capacity` of them
 //!      factors    of the codes
@@ -18,6 +18,9 @@
 //! ```
 //!
 //! Entries are added at the end, to blocks that are not closed. A closed block loses entries, and gets no new ones.
+//!
+//! Of a row that is gone the places of `rows` and `tids` behind those of the entries remember where its item is, until that is freed. Its
+//! TID may be another row's by then.
 
 use super::{BLOCK, Link, Shape};
 use kite_pages::{Defect, ItemHead, ItemPointer, ItemReader, ItemWriter, Stamp};
@@ -37,7 +40,7 @@ struct Header {
     count: little_endian::U16,
     capacity: little_endian::U16,
     replaced_count: little_endian::U16,
-    reserved: [u8; 2],
+    gone: little_endian::U16,
     error: little_endian::F64,
 }
 
@@ -49,6 +52,8 @@ const _: () = assert!(HEADER == 56);
 pub(crate) struct Block<'a> {
     header: &'a Header,
     pub(crate) entries: Entries<'a>,
+    /// Where the items of rows that are gone are, and their TIDs.
+    gone: (&'a [ItemPointer], &'a [ItemPointer]),
 }
 
 /// Entries side by side.
@@ -71,7 +76,8 @@ impl<'a> Block<'a> {
         let mut reader = ItemReader::new(item);
         let header: &Header = reader.one()?;
         let (count, capacity) = (usize::from(header.count.get()), usize::from(header.capacity.get()));
-        if count > capacity {
+        let gone = usize::from(header.gone.get());
+        if count + gone > capacity || (gone > 0 && !shape.rows) {
             return Err(Defect("a block of a list has more entries than room"));
         }
         let bodies = reader.many::<u8>(capacity * shape.body)?;
@@ -84,7 +90,12 @@ impl<'a> Block<'a> {
             rows: if shape.rows { &rows[..count] } else { rows },
             tids: &tids[..count],
         };
-        Ok(Some(Self { header, entries }))
+        let gone = if gone > 0 {
+            (&rows[count..count + gone], &tids[count..count + gone])
+        } else {
+            (&[][..], &[][..])
+        };
+        Ok(Some(Self { header, entries, gone }))
     }
 
     pub(crate) fn generation(&self) -> u32 {
@@ -117,7 +128,12 @@ impl<'a> Block<'a> {
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        !self.is_closed() && self.count() < self.capacity()
+        !self.is_closed() && self.count() + self.gone.0.len() < self.capacity()
+    }
+
+    /// The items of rows that are gone and not freed, with their TIDs.
+    pub(crate) fn gone(&self) -> impl ExactSizeIterator<Item = (ItemPointer, ItemPointer)> + use<'a> {
+        self.gone.0.iter().copied().zip(self.gone.1.iter().copied())
     }
 
     /// The blocks that it took the place of and that are not freed yet: the first, how many, and since when.
@@ -153,6 +169,8 @@ pub(crate) struct BlockBuf {
     pub(crate) factors: Vec<u8>,
     pub(crate) rows: Vec<ItemPointer>,
     pub(crate) tids: Vec<ItemPointer>,
+    /// As of [`Block::gone`].
+    pub(crate) gone: Vec<(ItemPointer, ItemPointer)>,
 }
 
 impl BlockBuf {
@@ -171,6 +189,7 @@ impl BlockBuf {
             factors: Vec::new(),
             rows: Vec::new(),
             tids: Vec::new(),
+            gone: Vec::new(),
         }
     }
 
@@ -182,12 +201,18 @@ impl BlockBuf {
         copy.next = block.header.next;
         copy.replaced = block.replaced();
         copy.add(&block.entries);
+        copy.gone.extend(block.gone());
         copy.error = block.error();
         copy
     }
 
     pub(crate) fn count(&self) -> usize {
         self.tids.len()
+    }
+
+    /// Entries, and rows that are gone: places that are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.tids.len() + self.gone.len()
     }
 
     /// Adds entries, as many as may be.
@@ -207,7 +232,7 @@ impl BlockBuf {
 
     /// Writes it to an item of the right length.
     pub(crate) fn write(&self, shape: &Shape, item: &mut [u8]) -> Result<(), Defect> {
-        if self.count() > self.capacity || self.capacity > usize::from(u16::MAX) {
+        if self.taken() > self.capacity || self.capacity > usize::from(u16::MAX) {
             return Err(Defect("a block of a list has more entries than room"));
         }
         let (replaced, count, stamp) = self.replaced.unwrap_or((Link::NONE, 0, Stamp::from_raw(0)));
@@ -222,7 +247,7 @@ impl BlockBuf {
             count: (self.count() as u16).into(),
             capacity: (self.capacity as u16).into(),
             replaced_count: (count as u16).into(),
-            reserved: [0; 2],
+            gone: (self.gone.len() as u16).into(),
             error: self.error.into(),
         })?;
         let spare = self.capacity - self.count();
@@ -230,10 +255,14 @@ impl BlockBuf {
         skip(&mut writer, spare * shape.body)?;
         writer.put(self.factors.as_slice())?;
         skip(&mut writer, spare * shape.factors)?;
+        let link = size_of::<ItemPointer>();
+        let free = self.capacity - self.taken();
         writer.put(self.rows.as_slice())?;
-        skip(&mut writer, if shape.rows { spare * size_of::<ItemPointer>() } else { 0 })?;
+        self.gone.iter().try_for_each(|(row, _)| writer.put(row))?;
+        skip(&mut writer, if shape.rows { free * link } else { 0 })?;
         writer.put(self.tids.as_slice())?;
-        skip(&mut writer, spare * size_of::<ItemPointer>())
+        self.gone.iter().try_for_each(|(_, tid)| writer.put(tid))?;
+        skip(&mut writer, free * link)
     }
 }
 
@@ -253,7 +282,8 @@ pub(crate) fn append(
     let mut writer = ItemWriter::new(item);
     let header: &mut Header = writer.one()?;
     let (count, capacity) = (usize::from(header.count.get()), usize::from(header.capacity.get()));
-    if count >= capacity || body.len() != shape.body || factors.len() != shape.factors {
+    let gone = usize::from(header.gone.get());
+    if count + gone >= capacity || body.len() != shape.body || factors.len() != shape.factors {
         return Err(Defect("an entry does not fit its block"));
     }
     header.count = (count as u16 + 1).into();
@@ -262,19 +292,26 @@ pub(crate) fn append(
     bodies[count * shape.body..(count + 1) * shape.body].copy_from_slice(body);
     let all = writer.many::<u8>(capacity * shape.factors)?;
     all[count * shape.factors..(count + 1) * shape.factors].copy_from_slice(factors);
+    // The first of those that are gone makes room.
+    let put = |places: &mut [ItemPointer], pointer| {
+        places[count + gone] = places[count];
+        places[count] = pointer;
+    };
     if shape.rows {
-        writer.many::<ItemPointer>(capacity)?[count] = row;
+        put(writer.many(capacity)?, row);
     }
-    writer.many::<ItemPointer>(capacity)?[count] = tid;
+    put(writer.many(capacity)?, tid);
     Ok(())
 }
 
-/// Keeps the entries of an item for which `keep` says so, by place, and answers how many went. The error is taken to fall with their number.
+/// Keeps the entries of an item for which `keep` says so, by place, and answers how many went. Where their rows' items are is remembered. The
+/// error is taken to fall with their number.
 pub(crate) fn retain(item: &mut [u8], shape: &Shape, keep: impl Fn(usize) -> bool) -> Result<usize, Defect> {
     let mut writer = ItemWriter::new(item);
     let header: &mut Header = writer.one()?;
     let (count, capacity) = (usize::from(header.count.get()), usize::from(header.capacity.get()));
-    if count > capacity {
+    let gone = usize::from(header.gone.get());
+    if count + gone > capacity {
         return Err(Defect("a block of a list has more entries than room"));
     }
     // Neighbours move together.
@@ -288,8 +325,7 @@ pub(crate) fn retain(item: &mut [u8], shape: &Shape, keep: impl Fn(usize) -> boo
     let left: usize = runs.iter().map(ExactSizeIterator::len).sum();
     header.count = (left as u16).into();
     header.error = (header.error.get() * left as f64 / count.max(1) as f64).into();
-    let link = size_of::<ItemPointer>();
-    for size in [shape.body, shape.factors, if shape.rows { link } else { 0 }, link] {
+    for size in [shape.body, shape.factors] {
         let entries = writer.many::<u8>(capacity * size)?;
         let mut to = 0;
         for run in &runs {
@@ -301,7 +337,57 @@ pub(crate) fn retain(item: &mut [u8], shape: &Shape, keep: impl Fn(usize) -> boo
         // What nobody reads is zero, as in a block that was never fuller.
         entries[left * size..count * size].fill(0);
     }
+    let mut went = Vec::with_capacity(count - left);
+    let mut part = |places: &mut [ItemPointer]| {
+        went.clear();
+        went.extend((0..count).filter(|&n| !keep(n)).map(|n| places[n]));
+        let mut to = 0;
+        for run in &runs {
+            places.copy_within(run.clone(), to);
+            to += run.len();
+        }
+        places[left..count].copy_from_slice(&went);
+    };
+    if shape.rows {
+        // Those that went before stay behind these.
+        header.gone = ((gone + count - left) as u16).into();
+        part(writer.many(capacity)?);
+        part(writer.many(capacity)?);
+    } else {
+        let tids = writer.many(capacity)?;
+        part(tids);
+        tids[left..count].as_mut_bytes().fill(0);
+    }
     Ok(count - left)
+}
+
+/// Forgets the rows that are gone whose items, by `is_freed`, are freed.
+pub(crate) fn forget(
+    item: &mut [u8],
+    shape: &Shape,
+    is_freed: impl Fn(ItemPointer) -> bool,
+) -> Result<(), Defect> {
+    let mut writer = ItemWriter::new(item);
+    let header: &mut Header = writer.one()?;
+    let (count, capacity) = (usize::from(header.count.get()), usize::from(header.capacity.get()));
+    let end = count + usize::from(header.gone.get());
+    if end > capacity {
+        return Err(Defect("a block of a list has more entries than room"));
+    }
+    let _: &[u8] = writer.many(capacity * (shape.body + shape.factors))?;
+    let rows: &mut [ItemPointer] = writer.many(capacity)?;
+    let tids: &mut [ItemPointer] = writer.many(capacity)?;
+    let mut to = count;
+    for n in count..end {
+        if !is_freed(rows[n]) {
+            (rows[to], tids[to]) = (rows[n], tids[n]);
+            to += 1;
+        }
+    }
+    header.gone = ((to - count) as u16).into();
+    rows[to..end].as_mut_bytes().fill(0);
+    tids[to..end].as_mut_bytes().fill(0);
+    Ok(())
 }
 
 /// Changes what leads on from a block.

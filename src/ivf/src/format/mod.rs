@@ -11,7 +11,7 @@ mod row;
 mod shape;
 
 pub(crate) use anchor::{Anchor, CHAINS};
-pub(crate) use block::{Block, BlockBuf, Entries, append, close, retain, set_next, set_replaced};
+pub(crate) use block::{Block, BlockBuf, Entries, append, close, forget, retain, set_next, set_replaced};
 pub(crate) use directory::{CentreHead, DirectoryShape};
 pub(crate) use meta::Meta;
 pub(crate) use row::{ROW_HEAD, RowItem, row_item};

@@ -47,11 +47,49 @@ fn blocks_come_back() {
         assert_eq!(retain(&mut item, &shape, |n| n % 2 == 1), Ok(2));
         let back = BlockBuf::of(&Block::parse(&item, &shape).unwrap().unwrap());
         assert_eq!((back.count(), back.error), (2, 2.0));
+        if shape.rows {
+            assert_eq!(back.gone, [(buf.rows[0], buf.tids[0]), (buf.rows[2], buf.tids[2])]);
+        } else {
+            assert!(back.gone.is_empty());
+        }
         // As if it had been written so: nothing is left of what has gone.
         assert_eq!(back.to_bytes(&shape).unwrap()[HEADER..], item[HEADER..]);
         assert_eq!(back.tids, [ItemPointer::new(101, 1), ItemPointer::new(500, 1)]);
         assert_eq!(&back.factors[..shape.factors], &buf.factors[shape.factors..2 * shape.factors]);
     }
+}
+
+#[test]
+fn rows_that_are_gone_are_remembered_behind_the_others() {
+    let shape = shape(&options(Metric::L2, Codes::RabitQ { bits: 1 }, Payload::Sq8, 40));
+    let mut buf = filled(&shape, 4, 6);
+    buf.closed = false;
+    let mut item = buf.to_bytes(&shape).unwrap();
+    let gone = |item: &[u8]| -> Vec<_> {
+        let block = Block::parse(item, &shape).unwrap().unwrap();
+        block.gone().map(|(row, tid)| (row.block(), tid.block())).collect()
+    };
+    assert_eq!(retain(&mut item, &shape, |n| n != 1), Ok(1));
+    assert_eq!(retain(&mut item, &shape, |n| n != 0), Ok(1));
+    assert_eq!(gone(&item), [(0, 100), (1, 101)]);
+    let (body, factors) = (vec![1; shape.body], vec![2; shape.factors]);
+    for n in [50, 51] {
+        let pointer = ItemPointer::new(n, 1);
+        append(&mut item, &shape, (&body, &factors), pointer, pointer, 0.0).unwrap();
+    }
+    let back = BlockBuf::of(&Block::parse(&item, &shape).unwrap().unwrap());
+    assert_eq!(back.tids.iter().map(|tid| tid.block()).collect::<Vec<_>>(), [102, 103, 50, 51]);
+    assert_eq!(back.rows.iter().map(|row| row.block()).collect::<Vec<_>>(), [2, 3, 50, 51]);
+    // It is full: four entries, and what is remembered of two.
+    assert!(!Block::parse(&item, &shape).unwrap().unwrap().has_room());
+    assert!(append(&mut item, &shape, (&body, &factors), buf.rows[0], buf.tids[0], 0.0).is_err());
+    assert_eq!(back.to_bytes(&shape).unwrap()[HEADER..], item[HEADER..]);
+    let mut remembered = gone(&item);
+    remembered.sort_unstable();
+    assert_eq!(remembered, [(0, 100), (1, 101)]);
+    forget(&mut item, &shape, |row| row.block() == 0).unwrap();
+    assert_eq!(gone(&item), [(1, 101)]);
+    assert!(Block::parse(&item, &shape).unwrap().unwrap().has_room());
 }
 
 #[test]
@@ -68,6 +106,7 @@ fn a_full_block_takes_no_more() {
 fn hostile_blocks_are_refused_or_read() {
     let mut rng = fastrand::Rng::with_seed(1);
     let shape = shape(&options(Metric::L2, Codes::RabitQ { bits: 1 }, Payload::Sq8, 40));
+    let (body, factors) = (vec![0; shape.body], vec![0; shape.factors]);
     let sound = filled(&shape, 3, 5).to_bytes(&shape).unwrap();
     for _ in 0..2000 {
         let mut item = sound.clone();
@@ -78,6 +117,9 @@ fn hostile_blocks_are_refused_or_read() {
         item.truncate(rng.usize(1..=item.len()));
         let _ = Block::parse(&item, &shape).map(|block| block.map(|block| BlockBuf::of(&block)));
         let _ = retain(&mut item.clone(), &shape, |n| n % 2 == 1);
+        let _ = forget(&mut item.clone(), &shape, |row| row.block() % 2 == 1);
+        let _ =
+            append(&mut item.clone(), &shape, (&body, &factors), ItemPointer::NONE, ItemPointer::NONE, 0.0);
         let _ = Anchor::parse(&item);
         let _ = RowItem::parse(&item);
         let _ = CentreHead::parse(&item, 0);

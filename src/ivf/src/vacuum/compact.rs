@@ -25,7 +25,8 @@ const SMALL: usize = 4;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct State {
     pub(super) link: Link,
-    pub(super) count: usize,
+    /// Places that are taken, by entries or by what is remembered of rows that are gone.
+    pub(super) taken: usize,
     pub(super) capacity: usize,
     /// Whether blocks that it replaced are not freed yet.
     pub(super) waits: bool,
@@ -49,19 +50,19 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             _ => Before::Anchor,
         };
         while at < states.len() {
-            let (mut end, mut count, mut bytes) = (at, 0, 0);
+            let (mut end, mut taken, mut bytes) = (at, 0, 0);
             while let Some(state) = states.get(end)
                 && !state.waits
-                && count + state.count <= shape.most()
+                && taken + state.taken <= shape.most()
                 && end - at < MOST
             {
-                count += state.count;
+                taken += state.taken;
                 bytes += shape.size(state.capacity);
                 end += 1;
             }
             let small = end == at + 1 && states[at].capacity <= SMALL;
             // A quarter of the room is worth it.
-            if end > at && !small && 4 * shape.size(count.max(1)) <= 3 * bytes {
+            if end > at && !small && 4 * shape.size(taken.max(1)) <= 3 * bytes {
                 let group: Vec<Link> = states[at..end].iter().map(|state| state.link).collect();
                 self.store.check_interrupts()?;
                 if let Some(new) = self.replace(anchor, chain, before, &group)? {
@@ -98,13 +99,14 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
                     new.factors.extend_from_slice(&old.factors);
                     new.rows.extend_from_slice(&old.rows);
                     new.tids.extend_from_slice(&old.tids);
+                    new.gone.extend_from_slice(&old.gone);
                     new.error += old.error;
                     new.next = old.next;
                 }
             }
         }
-        let Some(mut new) = new.filter(|new| new.count() <= shape.most()) else { return Ok(None) };
-        new.capacity = new.count().max(1);
+        let Some(mut new) = new.filter(|new| new.taken() <= shape.most()) else { return Ok(None) };
+        new.capacity = new.taken().max(1);
         new.closed = true;
         let leads = match before {
             Before::Anchor => anchor,

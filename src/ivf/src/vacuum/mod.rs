@@ -1,16 +1,17 @@
 //! Taking deleted rows out of the index, and giving back the room.
 //!
-//! 1. Entries of dead rows are removed (see `dead.rs`): first the items of the rows are freed, then the entries go. A crash in between
-//!    leaves entries that lead nowhere; searches pass over them, and the next vacuum removes them.
-//! 2. Blocks that have become sparse are replaced, several by one (see `compact.rs`).
-//! 3. Blocks that were replaced long enough ago are freed.
-//! 4. Chunks that nobody refers to are freed: it is what inserts that failed leave over, of payloads longer than a page.
-//! 5. The free-space map is told of every page, since it may have been lost.
+//! 1. Entries of dead rows are removed (see `dead.rs`); blocks remember where the items of these rows are.
+//! 2. Where a block remembers many, the items are freed (see `gone.rs`).
+//! 3. Blocks that have become sparse are replaced, several by one (see `compact.rs`).
+//! 4. Blocks that were replaced long enough ago are freed.
+//! 5. Chunks that nobody refers to are freed: it is what inserts that failed leave over, of payloads longer than a page.
+//! 6. If there is new room, the free-space map is told of every page, since it may have been lost.
 //!
 //! Every step is a row of records that stand by themselves. Searches and inserts go on meanwhile.
 
 mod compact;
 mod dead;
+mod gone;
 mod noted;
 mod orphans;
 
@@ -46,6 +47,8 @@ pub struct VacuumStats {
     pub rows: u64,
     /// Rows that were removed.
     pub dead_rows: u64,
+    /// Items of rows that were freed, of this vacuum's dead rows or earlier ones'.
+    pub freed_rows: u64,
     /// Sparse blocks that others took the place of.
     pub replaced: u64,
     /// Blocks that were freed.
@@ -150,7 +153,11 @@ impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
         if quantiser.shape.chained() {
             self.free_orphans(options)?;
         }
-        self.note_space()?;
+        // Whoever frees a page tells of it. What may have been lost of the others can wait until there is something to find.
+        let stats = &self.stats;
+        if stats.dead_rows == 0 || stats.freed_rows + stats.freed + stats.orphans > 0 {
+            self.note_space()?;
+        }
         let (rows, untidy) = (self.stats.rows, self.stats.waiting > 0);
         self.index.change_meta(|meta| {
             let changed = (meta.rows, meta.untidy) != (rows, untidy);
@@ -169,14 +176,14 @@ impl<'i, 's, S: PageStore> Vacuum<'i, 's, S> {
                 self.store.check_interrupts()?;
                 steps.take(&[link.block()])?;
                 let waits = self.free_replaced(link)?;
+                self.free_gone(link)?;
                 let state = |block: &Block<'_>| {
-                    Ok((
-                        State { link, count: block.count(), capacity: block.capacity(), waits },
-                        block.next(),
-                    ))
+                    let taken = block.count() + block.gone().len();
+                    let state = State { link, taken, capacity: block.capacity(), waits };
+                    Ok((state, block.count(), block.next()))
                 };
-                let Some((state, next)) = self.with_block(link, state)? else { break };
-                self.stats.rows += state.count as u64;
+                let Some((state, count, next)) = self.with_block(link, state)? else { break };
+                self.stats.rows += count as u64;
                 states.push(state);
                 at = next;
             }

@@ -105,6 +105,68 @@ fn without_dead_rows_nothing_is_written_and_all_are_asked_about() {
     assert_eq!((store.records(), stats.rows, stats.dead_rows), (records, 1000, 0));
 }
 
+/// A fifth of the rows, in every list.
+fn fifth(n: usize) -> usize {
+    n / 20 % 5
+}
+
+/// Rows with codes, a fifth of which is dead, and then another fifth; in between the TIDs of the first belong to other rows.
+#[test]
+fn room_of_rows_is_given_back_when_many_are_gone() {
+    let data = values(VectorType::Vector, 2400, DIMS, 15);
+    let store = MemStore::new();
+    let options = options(Metric::L2, Codes::RabitQ { bits: 1 }, Payload::Sq8, DIMS);
+    let mut index = built(&store, &options, &data[..2000]);
+    let first = vacuum(&mut index, |n| fifth(n) == 0);
+    assert_eq!(first.dead_rows, 400);
+    assert!(first.freed_rows < 100, "{first:?}");
+    assert_eq!(index.info().unwrap().row_items, 2000 - first.freed_rows);
+    assert_eq!(found(&mut index, &data[3]), (0..2000).filter(|&n| fifth(n) != 0).collect::<Vec<_>>());
+    store.tick();
+    for (n, value) in (0..2000).filter(|&n| fifth(n) == 0).zip(&data[2000..]) {
+        index.insert(tid(n), value.as_ref()).unwrap();
+    }
+    assert!(index.check().unwrap().is_clean());
+    store.tick();
+    let second = vacuum(&mut index, |n| fifth(n) == 1);
+    assert!(second.dead_rows == 400 && second.freed_rows > 500, "{second:?}");
+    let report = index.check().unwrap();
+    assert!(report.is_clean() && report.gone == 0, "{report:?}");
+    let info = index.info().unwrap();
+    assert_eq!((info.rows, info.row_items), (2000 - 400, 2400 - first.freed_rows - second.freed_rows));
+    assert_eq!(found(&mut index, &data[3]), (0..2000).filter(|&n| fifth(n) != 1).collect::<Vec<_>>());
+}
+
+/// The same with a fault in the second vacuum. Rows then get TIDs of the first fifth, and items that have been freed: nothing that a
+/// block still remembers may mean one of them.
+#[test]
+fn what_is_remembered_of_rows_never_means_others() {
+    let data = values(VectorType::Vector, 400, DIMS, 17);
+    let options = options(Metric::L2, Codes::RabitQ { bits: 1 }, Payload::Sq8, DIMS);
+    let mut failed = 0;
+    for operation in 0..200 {
+        let store = FaultStore::new(MemStore::new());
+        built(store.inner(), &options, &data);
+        let mut index = Index::open(&store).unwrap();
+        vacuum(&mut index, |n| fifth(n) == 0);
+        store.fail_at(Some(operation));
+        let outcome = index.vacuum(&VacuumOptions::default(), &mut |tid| fifth(number(tid)) == 1);
+        store.fail_at(None);
+        failed += usize::from(outcome.is_err());
+        assert!(index.check().unwrap().is_clean());
+        store.inner().tick();
+        for n in (0..400).filter(|&n| fifth(n) == 0) {
+            index.insert(tid(n), data[n].as_ref()).unwrap();
+        }
+        store.inner().tick();
+        vacuum(&mut index, |n| fifth(n) == 1);
+        let report = index.check().unwrap();
+        assert!(report.is_clean() && report.gone == 0, "{operation} {report:?}");
+        assert_eq!(found(&mut index, &data[1]), (0..400).filter(|&n| fifth(n) != 1).collect::<Vec<_>>());
+    }
+    assert!(failed > 50, "{failed}");
+}
+
 #[test]
 fn space_is_used_again() {
     let data = values(VectorType::Vector, 3000, DIMS, 7);
