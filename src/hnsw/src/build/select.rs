@@ -13,10 +13,9 @@ use std::convert::Infallible;
 /// which gains at most half of that again, but indexes that grow by inserts would be larger than pgvector's.
 const ALPHA: f32 = 1.025;
 
-/// The part that stays free, of the slots beyond [`SMALL`], where candidates in all directions would fill them: with none, each further
-/// link back to a list has all of it looked at again, for hardly better links. Small lists need all of theirs.
-const FREE: usize = 4;
-const SMALL: usize = 16;
+/// The part of the slots that stays free where candidates in all directions would fill them: with none, each further link back to a
+/// list has all of it looked at again, which finds no better links.
+const FREE: usize = 8;
 
 /// The part of the slots below which links are few. A row in the middle of a dense cluster is nearer to each of the others than these
 /// are to each other, so that the heuristic would leave them a link to that row and no other, and that row has no slots for all of
@@ -155,7 +154,7 @@ fn spread<E>(
     chosen: &mut Vec<Candidate>,
     mut each: impl FnMut(u32, &[Candidate], &mut Vec<f32>) -> Result<(), E>,
 ) -> Result<usize, E> {
-    let most = most - most.saturating_sub(SMALL) / FREE;
+    let most = most - most / FREE;
     let crowd = std::mem::take(chosen);
     let (mut near, mut keys) = (Vec::new(), Vec::with_capacity(FAN));
     // The chosen ones are nearer than the rest.
@@ -315,11 +314,9 @@ mod tests {
             let Ok(apart) = select_known((&candidates, &[]), (most, choice), &mut chosen, each);
             (chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>(), apart)
         };
-        // The far one has been compared with only the first of the crowd.
+        // An eighth of the slots stays free; the far one has been compared with only the first of the crowd.
+        assert_eq!(choose(8, 1.1), (vec![0, 1, 2, 3, 4, 5, far], 6));
         assert_eq!(choose(4, 1.1), (vec![0, 1, 2, far], 3));
-        assert_eq!(choose(16, 1.1), ((0..15).chain([far]).collect(), 15));
-        // Of slots beyond sixteen a quarter stays free.
-        assert_eq!(choose(20, 1.1), ((0..18).chain([far]).collect(), 18));
         assert_eq!(choose(1, 1.1), (vec![0], 1));
         // All have a slot, or the paper's rule leaves no more than two.
         assert_eq!(choose(21, 1.1), ((0..=far).collect(), 21));
