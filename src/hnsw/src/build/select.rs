@@ -4,7 +4,6 @@ use super::Distances;
 use crate::pool::Candidate;
 use kite_codecs::Metric;
 use kite_kernels::FAN;
-use std::cmp::Ordering;
 use std::convert::Infallible;
 
 /// How many times nearer a neighbour has to be to a candidate than the node itself is, if the node is to do without a link of its
@@ -12,10 +11,6 @@ use std::convert::Infallible;
 /// 1.025 a list has a quarter to a third more links, and a search finds more while it reads as many pages. At 1.05 it has half more,
 /// which gains at most half of that again, but indexes that grow by inserts would be larger than pgvector's.
 const ALPHA: f32 = 1.025;
-
-/// The part of the slots that stays free where candidates in all directions would fill them: with none, each further link back to a
-/// list has all of it looked at again, which finds no better links.
-const FREE: usize = 8;
 
 /// The part of the slots below which links are few. A row in the middle of a dense cluster is nearer to each of the others than these
 /// are to each other, so that the heuristic would leave them a link to that row and no other, and that row has no slots for all of
@@ -106,26 +101,31 @@ fn select_known<E>(
     let mut keys = Vec::with_capacity(FAN);
     // Of the chosen ones those that are not apart.
     let mut unknown = Vec::new();
-    let mut rest: &[Candidate] = &[];
     for (n, &candidate) in candidates.iter().enumerate() {
         if chosen.len() == most {
-            rest = &candidates[n..];
             break;
         }
         let is_apart = apart.get(n) == Some(&true);
         let rivals: &[Candidate] = if is_apart { &unknown } else { chosen };
-        if !hidden(candidate, rivals, choice.alpha, &mut keys, &mut each)? {
+        let mut hidden = false;
+        for others in rivals.chunks(FAN) {
+            each(candidate.node, others, &mut keys)?;
+            hidden = keys.iter().any(|key| choice.alpha * key < candidate.distance);
+            if hidden {
+                break;
+            }
+        }
+        if !hidden {
             chosen.push(candidate);
             if !is_apart && !apart.is_empty() {
                 unknown.push(candidate);
             }
         }
     }
-    if !rest.is_empty() && choice.alpha > 1.0 {
-        return spread(rest, most, chosen, each);
-    }
     let mut compared = chosen.len();
     if chosen.len() < candidates.len().min((most / choice.few).max(2)) {
+        let by_distance =
+            |a: &Candidate, b: &Candidate| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node));
         let most = (most / choice.enough).max(ENOUGH_LINKS).min(most);
         // Those chosen so far are in the order of the candidates.
         let selected = chosen.len();
@@ -141,63 +141,6 @@ fn select_known<E>(
         compared = 0;
     }
     Ok(compared)
-}
-
-/// Chooses again where α > 1 has filled all slots before the last candidates, `rest`, were looked at.
-///
-/// Where the data has many dimensions, distances hardly differ and α hides little: the nearest take all slots, and those in other
-/// directions get none, which searches would need most. So of the chosen and the rest first come those that the paper's rule leaves,
-/// then the nearest of the other chosen ones. Answers how many, from the first on, are apart by α.
-fn spread<E>(
-    rest: &[Candidate],
-    most: usize,
-    chosen: &mut Vec<Candidate>,
-    mut each: impl FnMut(u32, &[Candidate], &mut Vec<f32>) -> Result<(), E>,
-) -> Result<usize, E> {
-    let most = most - most / FREE;
-    let crowd = std::mem::take(chosen);
-    let (mut near, mut keys) = (Vec::new(), Vec::with_capacity(FAN));
-    // The chosen ones are nearer than the rest.
-    let mut apart = 0;
-    for (n, &candidate) in crowd.iter().chain(rest).enumerate() {
-        if chosen.len() == most {
-            break;
-        }
-        let was_chosen = n < crowd.len();
-        if !hidden(candidate, chosen, 1.0, &mut keys, &mut each)? {
-            chosen.push(candidate);
-            apart += usize::from(was_chosen);
-        } else if was_chosen {
-            near.push(candidate);
-        }
-    }
-    near.truncate(most - chosen.len());
-    apart += near.len();
-    chosen.append(&mut near);
-    chosen.sort_unstable_by(by_distance);
-    Ok(apart)
-}
-
-/// Whether one of the rivals is nearer to a candidate, `alpha` times, than the node itself is.
-#[inline]
-fn hidden<E>(
-    candidate: Candidate,
-    rivals: &[Candidate],
-    alpha: f32,
-    keys: &mut Vec<f32>,
-    each: &mut impl FnMut(u32, &[Candidate], &mut Vec<f32>) -> Result<(), E>,
-) -> Result<bool, E> {
-    for others in rivals.chunks(FAN) {
-        each(candidate.node, others, keys)?;
-        if keys.iter().any(|key| alpha * key < candidate.distance) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn by_distance(a: &Candidate, b: &Candidate) -> Ordering {
-    a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node))
 }
 
 #[cfg(test)]
@@ -279,7 +222,7 @@ mod tests {
             let choice = Choice { alpha: 1.5, few: FEW, enough: ENOUGH };
             let (mut before, mut chosen, mut again) = (Vec::new(), Vec::new(), Vec::new());
             let apart = select(&plane, (&of((1..40).collect()), &[]), (8 + round % 8, choice), &mut before);
-            assert!(apart <= before.len());
+            assert!(apart == before.len() || apart == 0);
             let nodes: Vec<u32> = before.iter().map(|candidate| candidate.node).collect();
             let candidates = of(nodes.iter().copied().chain(40..61).collect());
             let known: Vec<bool> =
@@ -294,33 +237,6 @@ mod tests {
             (asked, less) = (asked + plain.1, less + with.1);
         }
         assert!(less < asked, "{less} of {asked}");
-    }
-
-    /// Candidates that lie close together but for α, and one far off in another direction.
-    #[test]
-    fn a_crowd_leaves_slots_for_other_directions() {
-        let far = 20;
-        let candidates: Vec<Candidate> = (0..=far)
-            .map(|node| Candidate { distance: if node == far { 2.0 } else { 1.0 + node as f32 / 1e4 }, node })
-            .collect();
-        let mut chosen = Vec::new();
-        let mut choose = |most, alpha| {
-            let each = |node, others: &[Candidate], keys: &mut Vec<f32>| {
-                keys.clear();
-                keys.extend(others.iter().map(|_| if node == far { 2.5 } else { 0.99 }));
-                Ok::<_, Infallible>(())
-            };
-            let choice = Choice { alpha, few: FEW, enough: 8 };
-            let Ok(apart) = select_known((&candidates, &[]), (most, choice), &mut chosen, each);
-            (chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>(), apart)
-        };
-        // An eighth of the slots stays free; the far one has been compared with only the first of the crowd.
-        assert_eq!(choose(8, 1.1), (vec![0, 1, 2, 3, 4, 5, far], 6));
-        assert_eq!(choose(4, 1.1), (vec![0, 1, 2, far], 3));
-        assert_eq!(choose(1, 1.1), (vec![0], 1));
-        // All have a slot, or the paper's rule leaves no more than two.
-        assert_eq!(choose(21, 1.1), ((0..=far).collect(), 21));
-        assert_eq!(choose(16, 1.0), (vec![0, far], 2));
     }
 
     #[test]

@@ -337,9 +337,8 @@ mod tests {
                     assert_eq!(code, (code_bits > 0).then(|| index.shape.beside()));
                 }
             }
-            // Distances between noise hardly differ, and so short codes say little: of 234 they keep 102 to 120 with one bit of 128
-            // dimensions and 157 to 180 with two of 64 (vectors from six seeds). By chance it would be one in five.
-            assert!(near > 100 && near_kept * 5 > near * 2, "{near_kept} of {near}");
+            // Distances between noise hardly differ, and so short codes say little; by chance it would be one in six.
+            assert!(near > 100 && near_kept * 2 > near, "{near_kept} of {near}");
             assert!((forgotten > 500) == is_coded, "{forgotten}");
         }
     }

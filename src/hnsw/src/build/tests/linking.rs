@@ -131,8 +131,7 @@ fn alpha_fills_lists_and_more_is_found() {
         ((0..3000).map(links).sum::<usize>(), recall(&vectors, &graph))
     };
     let (paper, denser) = (built(1.0), built(1.1));
-    // 20,389 links after 18,825, of the 24,000 slots; recall 0.895 after 0.872. Where the nearest may take all slots it is 20,748 and 0.878.
-    assert!(denser.0 * 100 > paper.0 * 107 && denser.1 > paper.1 + 0.015, "{paper:?} {denser:?}");
+    assert!(denser.0 * 10 > paper.0 * 11 && denser.1 > paper.1, "{paper:?} {denser:?}");
 }
 
 #[test]
