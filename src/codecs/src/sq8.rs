@@ -18,7 +18,7 @@ use crate::bytes::{CONTENT, float, integer, key, split};
 use crate::codec::Codec;
 use crate::value::{Dense, norm};
 use crate::{Error, Metric, OwnedValue, Result, Value};
-use kite_kernels::{FAN, Kernels, Steps};
+use kite_kernels::{Affine, Affines, FAN, KEYS, Kernels, KeyForm, Steps};
 
 const HEADER: usize = 24;
 /// Elements that are decoded at a time, on the stack.
@@ -175,13 +175,31 @@ impl Sq8 {
         products.lower_bound(self.metric, self.slack, query.norm, stored_norm_range(x.norm))
     }
 
-    /// The key of one stored vector as seen from another, from the product of their codes; not for l1.
-    #[inline(always)]
-    fn between_parsed(&self, a: &Stored<'_>, b: &Stored<'_>, integers: u32) -> f32 {
-        // What depends on `a` alone is taken out of loops.
-        let dot = b.offset * (self.dims as f64 * a.offset + a.step * f64::from(a.sum))
-            + b.step * (a.offset * f64::from(b.sum) + a.step * f64::from(integers));
-        self.key(dot, a.squared() + b.squared(), a.error * a.error + b.error * b.error)
+    /// What the keys of others are computed from; not for l1.
+    #[inline]
+    fn affine(&self, of: &Stored<'_>) -> Affine {
+        let numbers = (of.offset as f32, of.step as f32, of.error as f32);
+        Affine::new(self.dims, numbers, of.sum, of.squares)
+    }
+
+    /// Enters a payload as one of several, and answers its codes.
+    #[inline]
+    fn enter<'a>(&self, payload: &'a [u8], into: &mut Affines, place: usize) -> Result<&'a [u8]> {
+        let (header, codes) = split::<HEADER>(payload, self.dims)?;
+        into.offsets[place] = float(header, 0);
+        into.steps[place] = float(header, 4);
+        into.errors[place] = float(header, 8);
+        into.sums[place] = integer(header, 16);
+        into.squares[place] = integer(header, 20);
+        Ok(codes)
+    }
+
+    fn form(&self) -> KeyForm {
+        match self.metric {
+            Metric::InnerProduct => KeyForm::Product,
+            Metric::Cosine => KeyForm::HalfSquared,
+            _ => KeyForm::Squared,
+        }
     }
 
     fn encode_dense<E: Dense>(&self, values: &[E], out: &mut Vec<u8>) -> Result<()> {
@@ -333,13 +351,15 @@ impl Codec for Sq8 {
         Ok(None)
     }
 
-    #[inline]
     fn between(&self, a: &[u8], b: &[u8]) -> Result<f32> {
-        let (a, b) = (self.parse(a)?, self.parse(b)?);
+        let a = self.parse(a)?;
         if self.metric == Metric::L1 {
-            return Ok(key(self.l1(&self.values(&a), &b)));
+            return Ok(key(self.l1(&self.values(&a), &self.parse(b)?)));
         }
-        Ok(self.between_parsed(&a, &b, (self.kernels.u8.dot)(a.codes, b.codes)))
+        let mut one = Affines::default();
+        let codes = self.enter(b, &mut one, 0)?;
+        one.products[0] = (self.kernels.u8.dot)(a.codes, codes);
+        Ok((self.kernels.affine_keys)(self.form(), &self.affine(&a), &one)[0])
     }
 
     #[inline]
@@ -357,24 +377,29 @@ impl Codec for Sq8 {
             }
             return Ok(());
         }
-        while let Some(b) = others.next() {
+        let (one, form) = (self.affine(&a), self.form());
+        loop {
+            let (mut several, mut count) = (Affines::default(), 0_usize);
             // `a` stands for those that are missing in the last turn.
-            let (mut fan, mut count) = ([a; FAN], 1);
-            fan[0] = self.parse(b)?;
-            for (place, b) in fan[1..].iter_mut().zip(&mut others) {
-                *place = self.parse(b)?;
+            let mut codes = [a.codes; KEYS];
+            for (n, b) in others.by_ref().take(KEYS).enumerate() {
+                codes[n] = self.enter(b, &mut several, n)?;
                 count += 1;
             }
             if count == 1 {
-                keys.push(self.between_parsed(&a, &fan[0], (self.kernels.u8.dot)(a.codes, fan[0].codes)));
-                continue;
+                several.products[0] = (self.kernels.u8.dot)(a.codes, codes[0]);
+            } else {
+                let (fans, _) = codes.as_chunks::<FAN>();
+                let (products, _) = several.products.as_chunks_mut::<FAN>();
+                for (products, &codes) in products.iter_mut().zip(fans).take(count.div_ceil(FAN)) {
+                    *products = (self.kernels.u8.dots)(a.codes, codes);
+                }
             }
-            let integers = (self.kernels.u8.dots)(a.codes, fan.map(|b| b.codes));
-            for (b, integers) in fan.iter().zip(integers).take(count) {
-                keys.push(self.between_parsed(&a, b, integers));
+            keys.extend_from_slice(&(self.kernels.affine_keys)(form, &one, &several)[..count]);
+            if count < KEYS {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     fn decode(&self, payload: &[u8]) -> Result<OwnedValue> {

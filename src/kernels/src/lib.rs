@@ -3,6 +3,7 @@
 //! [`kernels`] answers the fastest set of functions for the CPU it runs on. Resolve it once per scan or build and keep the
 //! reference: a call is then one indirect call, with no feature test in it.
 
+mod affine;
 mod codes;
 mod convert;
 mod dispatch;
@@ -32,6 +33,7 @@ pub fn arrange_two_bits(query: &[i8]) -> Vec<i8> {
     codes::arrange::<2>(query)
 }
 
+pub use affine::{Affine, Affines, KEYS, KeyForm};
 pub use dispatch::{available, kernels};
 pub use half::f16;
 pub use panels::{Nearest, Panels};
@@ -154,6 +156,8 @@ pub struct Kernels {
     pub range: fn(&[f32]) -> (f32, f32),
     /// Rounds each element to a byte in a slice of equal length (panics otherwise). The same on every CPU, to the last bit.
     pub quantise: fn(&[f32], &Steps, &mut [u8]) -> Quantised,
+    /// The keys of several quantised vectors as seen from one. The same on every CPU, to the last bit.
+    pub affine_keys: fn(KeyForm, &Affine, &Affines) -> [f32; KEYS],
     /// Widens each element, exactly, into a slice of equal length (panics otherwise).
     pub f16_to_f32: fn(&[f16], &mut [f32]),
     /// Rounds each element to nearest, ties to even, into a slice of equal length (panics otherwise). What is too large

@@ -9,9 +9,15 @@ const LINE: usize = 64;
 /// there is no such memory, so any address will do.
 #[inline]
 pub fn prefetch(start: *const u8, bytes: usize) {
-    for at in (0..bytes).step_by(LINE) {
-        line(start.wrapping_add(at));
-    }
+    lines(start, bytes).for_each(line);
+}
+
+/// An address in each line that the bytes lie in: one more than their number asks for where they begin late in a line.
+#[inline]
+fn lines(start: *const u8, bytes: usize) -> impl Iterator<Item = *const u8> {
+    let before = start.addr() % LINE;
+    let end = if bytes == 0 { 0 } else { before.saturating_add(bytes) };
+    (0..end).step_by(LINE).map(move |at| start.wrapping_sub(before).wrapping_add(at))
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -37,7 +43,8 @@ fn line(_address: *const u8) {}
 
 #[cfg(test)]
 mod tests {
-    use super::prefetch;
+    use super::{LINE, lines, prefetch};
+    use std::ptr::without_provenance;
 
     #[test]
     fn any_address_will_do() {
@@ -47,5 +54,18 @@ mod tests {
         prefetch(usize::MAX as *const u8, 10_000);
         prefetch(bytes.as_ptr(), 0);
         assert_eq!(bytes, [1; 200]);
+    }
+
+    #[test]
+    fn every_line_is_asked_for_once() {
+        for start in [1 << 20, (1 << 20) + 8, (1 << 20) + 63] {
+            for bytes in [0, 1, 2, 63, 64, 65, 408, 640] {
+                let asked: Vec<usize> =
+                    lines(without_provenance(start), bytes).map(|address| address.addr() / LINE).collect();
+                let mut touched: Vec<usize> = (start..start + bytes).map(|address| address / LINE).collect();
+                touched.dedup();
+                assert_eq!(asked, touched, "{bytes} bytes from {start}");
+            }
+        }
     }
 }

@@ -80,6 +80,10 @@ pub(crate) trait Eights: Token {
     fn squares(self, a: Self::Whole) -> Self::Whole;
     /// Numbers from 0 to 255.
     fn bytes(self, a: Self::Whole) -> [u8; LANES];
+    fn whole(self, chunk: &[i32; LANES]) -> Self::Whole;
+    /// What is below 0, or no number, becomes 0.
+    fn above_zero(self, a: Self::Wide) -> Self::Wide;
+    fn narrow(self, a: Self::Wide) -> [f32; LANES];
     fn lanes(self, a: Self::Wide) -> [f64; LANES];
     fn whole_lanes(self, a: Self::Whole) -> [i32; LANES];
 }
@@ -262,6 +266,25 @@ macro_rules! eights_of_arrays {
                     bytes[i] = a[i] as u8;
                 }
                 bytes
+            }
+            #[inline(always)]
+            fn whole(self, chunk: &[i32; 8]) -> [i32; 8] {
+                *chunk
+            }
+            #[inline(always)]
+            fn above_zero(self, mut a: [f64; 8]) -> [f64; 8] {
+                for i in 0..8 {
+                    a[i] = if a[i] > 0.0 { a[i] } else { 0.0 };
+                }
+                a
+            }
+            #[inline(always)]
+            fn narrow(self, a: [f64; 8]) -> [f32; 8] {
+                let mut narrow = [0.0; 8];
+                for i in 0..8 {
+                    narrow[i] = a[i] as f32;
+                }
+                narrow
             }
             #[inline(always)]
             fn lanes(self, a: [f64; 8]) -> [f64; 8] {

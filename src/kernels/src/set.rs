@@ -129,6 +129,9 @@ macro_rules! kernel_set {
             quantise: $crate::set::entry!($features $token, |isa, values: &[f32], steps: &$crate::Steps, codes: &mut [u8]| -> $crate::Quantised {
                 $crate::quantise::quantise(isa, values, steps, codes)
             }),
+            affine_keys: $crate::set::entry!($features $token, |isa, form: $crate::KeyForm, a: &$crate::Affine, others: &$crate::Affines| -> [f32; $crate::KEYS] {
+                $crate::affine::keys(isa, form, a, others)
+            }),
             f16_to_f32: $crate::set::entry!($features $token, |isa, from: &[half::f16], to: &mut [f32]| -> () {
                 $crate::convert::widen(isa, from, to)
             }),

@@ -14,7 +14,7 @@ use super::write::{Plan, write, write_beside};
 use super::{Choice, Graph, Host, Parameters, Phase, Resources, Scratch};
 use crate::format::{Meta, Shape, VertexBuf};
 use crate::index::highest;
-use crate::{Options, Result};
+use crate::{Error, Options, Result};
 use kite_codecs::{Scorer, Spec, Value};
 use kite_pages::{BlockNo, ItemPointer, MAX_ITEM, PageStore};
 
@@ -108,17 +108,17 @@ impl<T: Scratch> Builder<T> {
     /// A value of another type or other dimensions than the index's, one that is not finite, too many rows, and temporary
     /// files that fail.
     pub fn push(&mut self, tid: ItemPointer, value: Value<'_>) -> Result<bool> {
+        if let Some(sample) = &mut self.sample {
+            match sample.push(tid, value) {
+                Err(Error::Codecs(kite_codecs::Error::Zero)) => return Ok(false),
+                Ok(false) => self.choose_payload()?,
+                other => return other,
+            }
+        }
         self.payload.clear();
         match self.scorer.encode(value, &mut self.payload) {
             Err(kite_codecs::Error::Zero) => return Ok(false),
             other => other?,
-        }
-        if let Some(sample) = &mut self.sample {
-            if sample.push(tid, value)? {
-                return Ok(true);
-            }
-            self.choose_payload()?;
-            return self.push(tid, value);
         }
         if self.spilled.is_none() && !self.fits() {
             self.spill()?;

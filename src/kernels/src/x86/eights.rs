@@ -1,4 +1,4 @@
-//! Rounding to bytes, in registers of each width.
+//! Eight numbers at a time, in registers of each width.
 
 use super::avx2::Avx2;
 use super::avx512::Avx512;
@@ -98,6 +98,25 @@ impl Eights for Sse2 {
         })
     }
     #[inline(always)]
+    fn whole(self, chunk: &[i32; 8]) -> [__m128i; 2] {
+        // SAFETY: the 32 bytes read are those of `chunk`; the loads need no alignment, and the token `self` proves the CPU feature.
+        unsafe { [_mm_loadu_si128(chunk.as_ptr().cast()), _mm_loadu_si128(chunk[4..].as_ptr().cast())] }
+    }
+    #[inline(always)]
+    fn above_zero(self, a: [__m128d; 4]) -> [__m128d; 4] {
+        // Of a pair with what is no number the instruction answers the second.
+        a.map(|a| op!(_mm_max_pd(a, _mm_setzero_pd())))
+    }
+    #[inline(always)]
+    fn narrow(self, a: [__m128d; 4]) -> [f32; 8] {
+        let mut lanes = [0.0; 8];
+        for (to, a) in lanes.as_chunks_mut::<4>().0.iter_mut().zip(a.as_chunks::<2>().0) {
+            // SAFETY: the 16 bytes written are those of `to`; the store needs no alignment, and the token `self` proves the CPU feature.
+            unsafe { _mm_storeu_ps(to.as_mut_ptr(), _mm_movelh_ps(_mm_cvtpd_ps(a[0]), _mm_cvtpd_ps(a[1]))) };
+        }
+        lanes
+    }
+    #[inline(always)]
     fn lanes(self, a: [__m128d; 4]) -> [f64; 8] {
         let mut lanes = [0.0; 8];
         for (to, a) in lanes.as_chunks_mut::<2>().0.iter_mut().zip(a) {
@@ -194,6 +213,26 @@ impl Eights for Avx2 {
         })
     }
     #[inline(always)]
+    fn whole(self, chunk: &[i32; 8]) -> __m256i {
+        // SAFETY: the 32 bytes read are those of `chunk`; the load needs no alignment, and the token `self` proves the CPU feature.
+        unsafe { _mm256_loadu_si256(chunk.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn above_zero(self, [a, b]: [__m256d; 2]) -> [__m256d; 2] {
+        // Of a pair with what is no number the instruction answers the second.
+        op!([_mm256_max_pd(a, _mm256_setzero_pd()), _mm256_max_pd(b, _mm256_setzero_pd())])
+    }
+    #[inline(always)]
+    fn narrow(self, [a, b]: [__m256d; 2]) -> [f32; 8] {
+        let mut lanes = [0.0; 8];
+        // SAFETY: the 32 bytes written are those of `lanes`; the stores need no alignment, and the token `self` proves the CPU feature.
+        unsafe {
+            _mm_storeu_ps(lanes.as_mut_ptr(), _mm256_cvtpd_ps(a));
+            _mm_storeu_ps(lanes[4..].as_mut_ptr(), _mm256_cvtpd_ps(b));
+        }
+        lanes
+    }
+    #[inline(always)]
     fn lanes(self, [a, b]: [__m256d; 2]) -> [f64; 8] {
         let mut lanes = [0.0; 8];
         // SAFETY: the 64 bytes written are those of `lanes`; the stores need no alignment, and the token `self` proves the CPU feature.
@@ -278,6 +317,23 @@ impl Eights for Avx512 {
     #[inline(always)]
     fn bytes(self, a: __m256i) -> [u8; 8] {
         op!(_mm_cvtsi128_si64(_mm256_cvtepi32_epi8(a)).to_ne_bytes())
+    }
+    #[inline(always)]
+    fn whole(self, chunk: &[i32; 8]) -> __m256i {
+        // SAFETY: the 32 bytes read are those of `chunk`; the load needs no alignment, and the token `self` proves the CPU feature.
+        unsafe { _mm256_loadu_si256(chunk.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn above_zero(self, a: __m512d) -> __m512d {
+        // Of a pair with what is no number the instruction answers the second.
+        op!(_mm512_max_pd(a, _mm512_setzero_pd()))
+    }
+    #[inline(always)]
+    fn narrow(self, a: __m512d) -> [f32; 8] {
+        let mut lanes = [0.0; 8];
+        // SAFETY: the 32 bytes written are those of `lanes`; the store needs no alignment, and the token `self` proves the CPU feature.
+        unsafe { _mm256_storeu_ps(lanes.as_mut_ptr(), _mm512_cvtpd_ps(a)) };
+        lanes
     }
     #[inline(always)]
     fn lanes(self, a: __m512d) -> [f64; 8] {

@@ -1,5 +1,6 @@
 //! One battery for every set of kernels that this CPU runs, against plain loops in `f64` and `u64`.
 
+mod affine;
 mod bits;
 mod bytes;
 mod codes;
