@@ -21,7 +21,7 @@ const TESTS_PER_ROW: f64 = 0.02;
 const TESTS_PER_PAGE: f64 = 0.2;
 /// A match's distance, and that of one whose vector is in TOAST.
 const TESTS_PER_MATCH: f64 = 0.1;
-const TESTS_PER_TOASTED: f64 = 2.0;
+const TESTS_PER_TOASTED: f64 = 1.2;
 /// A row that another index has found, besides: 1 to 1.6 us.
 const TESTS_PER_FOUND: f64 = 0.4;
 /// The share of the other way after which a search asks itself whether it should go on, and what may be missing then.

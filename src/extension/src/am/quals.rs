@@ -188,7 +188,7 @@ impl Quals {
         self.patience.is_some()
     }
 
-    /// Whether the scan is to turn to the table. The search is of no use any more: it was told that all rows match, so that it ends.
+    /// Whether the scan is to turn to the table. The search is of no use any more.
     pub(super) fn has_turned(&self) -> bool {
         self.turned
     }
@@ -203,20 +203,20 @@ impl Quals {
         (self.test, self.slot, self.context)
     }
 
-    /// Whether the search should find this row: all of them as long as many match.
+    /// Whether the search should find this row: all of them as long as many match. `None`: the scan is to turn, so that the search ends.
     ///
     /// # Safety
     /// The scan is the one that these are of, the row's block is one of the table, and nothing is locked.
     #[inline]
-    pub(super) unsafe fn steers(&mut self, scan: IndexScanDesc, row: ItemPointer) -> bool {
-        if self.turned || !self.are_few() {
-            return true;
+    pub(super) unsafe fn steers(&mut self, scan: IndexScanDesc, row: ItemPointer) -> Option<bool> {
+        if !self.are_few() {
+            return Some(true);
         }
         // SAFETY: the caller's promise.
         let matches = unsafe { self.count(scan, row) };
         // SAFETY: the caller's promise.
         self.turned = unsafe { self.is_at_end(scan) };
-        matches || self.turned
+        (!self.turned).then_some(matches)
     }
 
     /// Whether the scan's patience is at an end.

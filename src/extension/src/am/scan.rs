@@ -32,10 +32,10 @@ pub(in crate::am) trait Search: Method {
         asked: Asked,
     ) -> Result<Self::Scan<'s>, Failure>;
 
-    /// The next row that the filter lets pass.
+    /// The next row that the filter lets pass. Where it answers `None` the search ends at once, and is of no more use.
     fn next_row_if(
         scan: &mut Self::Scan<'_>,
-        filter: impl FnMut(ItemPointer) -> bool,
+        filter: impl FnMut(ItemPointer) -> Option<bool>,
     ) -> Result<Option<Row>, Failure>;
 
     /// The limit that has ended the query while there was more to look at.
@@ -153,7 +153,7 @@ impl<M: Search> State<M> {
         let Some(scan) = &mut self.scan else { return Ok(None) };
         let blocks = &mut self.table_blocks;
         let Some(quals) = &mut self.quals else {
-            let row = M::next_row_if(scan, |_| true)?;
+            let row = M::next_row_if(scan, |_| Some(true))?;
             if let Some(row) = row {
                 // SAFETY: the caller's promise.
                 unsafe { refuse_beyond_table(desc, blocks, row.tid) };
@@ -171,7 +171,7 @@ impl<M: Search> State<M> {
                     refuse_beyond_table(desc, blocks, tid);
                     quals.steers(desc, tid)
                 }
-            })?;
+            });
             if quals.has_turned() {
                 let nearest = if M::keeps_order(scan) { self.last } else { f64::NEG_INFINITY };
                 // SAFETY: as above; it is a scan that has begun.
@@ -183,7 +183,7 @@ impl<M: Search> State<M> {
                     return exact.next(desc, quals);
                 }
             }
-            let Some(row) = row else { return Ok(None) };
+            let Some(row) = row? else { return Ok(None) };
             // SAFETY: as above.
             unsafe {
                 refuse_beyond_table(desc, blocks, row.tid);

@@ -67,6 +67,11 @@ impl Graph {
         self.visits(EXPANDED_PER_ROW * rows.min(self.rows))
     }
 
+    /// Of as many rows, each of which is tested: those that a search has met are what it has expanded.
+    fn tested(&self, rows: f64) -> Visits {
+        self.visits(rows.min(self.rows))
+    }
+
     fn visits(&self, expanded: f64) -> Visits {
         let read = if self.has_codes { 1.0 } else { (READ_PER_EXPANDED * self.m).max(1.0) };
         // There are no more vertices than rows, and each is read once.
@@ -95,7 +100,8 @@ fn cost(graph: &Graph, patience: f64, ef: f64, furthest: f64, scan: &Planned<'_>
     let tests_rows = scan.share.is_few() && guc::iterative_scan() != Order::Off;
     let met = if tests_rows { (ef / sought).min(far).max(ef) } else { ef };
     let tests = if tests_rows { scan.tests(met) } else { 0.0 };
-    let startup = descent + of(graph.beam(met)) + tests;
+    let search = if tests_rows { graph.tested(met) } else { graph.beam(met) };
+    let startup = descent + of(search) + tests;
     // A row's share of what a scan reads that goes as far as it may.
     let per_row = of(graph.beam(far)) / far;
     let total = startup + per_row * (graph.rows - ef).max(0.0);

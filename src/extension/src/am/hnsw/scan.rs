@@ -36,11 +36,13 @@ impl Search for Hnsw {
 
     fn next_row_if(
         scan: &mut Scan<'_, PgStore>,
-        mut filter: impl FnMut(ItemPointer) -> bool,
+        mut filter: impl FnMut(ItemPointer) -> Option<bool>,
     ) -> Result<Option<Row>, Failure> {
         // Where nothing is to come after the first rows a filter leaves some of these, as in pgvector.
         let goes_on = scan.order() != Order::Off;
-        let row = scan.next_row_if(|tid| Ok(!goes_on || filter(tid)))?;
+        let mut filter =
+            |tid| if goes_on { filter(tid).ok_or(kite_hnsw::Error::Interrupted) } else { Ok(true) };
+        let row = scan.next_row_if(&mut filter)?;
         Ok(row.map(|row| Row { tid: row.tid, distance: row.distance.into() }))
     }
 

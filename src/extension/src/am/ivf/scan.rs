@@ -63,9 +63,10 @@ impl<const FLAT: bool> Search for Lists<FLAT> {
 
     fn next_row_if(
         scan: &mut Scan<'_, PgStore>,
-        mut filter: impl FnMut(ItemPointer) -> bool,
+        mut filter: impl FnMut(ItemPointer) -> Option<bool>,
     ) -> Result<Option<Row>, Failure> {
-        let row = scan.next_row_if(|tid| Ok(filter(tid)))?;
+        let row = scan
+            .next_row_if(|tid| filter(tid).ok_or(kite_ivf::Error::Build(kite_build::Error::Interrupted)))?;
         Ok(row.map(|row| Row { tid: row.tid, distance: row.distance.into() }))
     }
 
