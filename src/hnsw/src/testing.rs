@@ -111,8 +111,7 @@ pub(crate) fn built<'s>(store: &'s MemStore, options: &Options, vectors: &[Vec<f
     let payloads = encode(vectors, |value, out| scorer.encode(value, out).unwrap());
     let codes = encode(vectors, |value, out| scorer.encode_code(value, out).unwrap());
     let Options { m, ef_construction, seed, .. } = options;
-    let parameters =
-        Parameters { m, ef_construction, choice: Choice::of(options.spec.metric), seed, threads: 1 };
+    let parameters = Parameters { m, ef_construction, choice: Choice::of(&options.spec), seed, threads: 1 };
     let graph = link(&Payloads(&scorer, &payloads), &parameters, &Alone).unwrap();
     let nodes = 0..vectors.len() as u32;
     let capacity = |level| if level == 0 { 2 * m } else { m };

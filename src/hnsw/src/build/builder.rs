@@ -73,7 +73,7 @@ impl<T: Scratch> Builder<T> {
             parameters: Parameters {
                 m,
                 ef_construction,
-                choice: Choice::of(options.spec.metric),
+                choice: Choice::of(&options.spec),
                 seed,
                 threads: resources.threads,
             },

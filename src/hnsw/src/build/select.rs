@@ -2,8 +2,9 @@
 
 use super::Distances;
 use crate::pool::Candidate;
-use kite_codecs::Metric;
+use kite_codecs::{Metric, Spec, VectorType};
 use kite_kernels::FAN;
+use std::cmp::Ordering;
 use std::convert::Infallible;
 
 /// How many times nearer a neighbour has to be to a candidate than the node itself is, if the node is to do without a link of its
@@ -11,6 +12,11 @@ use std::convert::Infallible;
 /// 1.025 a list has a quarter to a third more links, and a search finds more while it reads as many pages. At 1.05 it has half more,
 /// which gains at most half of that again, but indexes that grow by inserts would be larger than pgvector's.
 const ALPHA: f32 = 1.025;
+
+/// The part that stays free, of the slots beyond [`SMALL`], where candidates in all directions would fill them: with none, each further
+/// link back to a list has all of it looked at again, for hardly better links. Small lists need all of theirs.
+const FREE: usize = 4;
+const SMALL: usize = 16;
 
 /// The part of the slots below which links are few. A row in the middle of a dense cluster is nearer to each of the others than these
 /// are to each other, so that the heuristic would leave them a link to that row and no other, and that row has no slots for all of
@@ -35,24 +41,30 @@ pub struct Choice {
     pub few: usize,
     /// up to this part of the slots, or eight.
     pub enough: usize,
+    /// Whether slots that α would fill before the last candidates go to those in other directions first.
+    pub spread: bool,
 }
 
 impl Choice {
     /// The paper's, but for short lists.
-    pub const PLAIN: Self = Self { alpha: 1.0, few: FEW, enough: ENOUGH };
+    pub const PLAIN: Self = Self { alpha: 1.0, few: FEW, enough: ENOUGH, spread: false };
 
-    /// What is best for a metric.
+    /// What is best for values and a metric.
     ///
     /// The keys of L2 and cosine distance grow with the square of the length. A negative inner product is no length at all: a long
     /// vector is nearer to all others than these are to each other, so that the heuristic would leave each with a link to
     /// the longest around and no other, and searches with nowhere to go from there.
     #[must_use]
-    pub fn of(metric: Metric) -> Self {
-        match metric {
-            Metric::L2 | Metric::Cosine => Self { alpha: ALPHA * ALPHA, few: FEW, enough: ENOUGH },
-            Metric::L1 | Metric::Hamming | Metric::Jaccard => Self { alpha: ALPHA, few: FEW, enough: ENOUGH },
-            Metric::InnerProduct => Self { alpha: 1.0, few: FEW_PRODUCTS, enough: ENOUGH_PRODUCTS },
-        }
+    pub fn of(spec: &Spec) -> Self {
+        let alpha = match spec.metric {
+            Metric::L2 | Metric::Cosine => ALPHA * ALPHA,
+            Metric::L1 | Metric::Hamming | Metric::Jaccard => ALPHA,
+            Metric::InnerProduct => {
+                return Self { few: FEW_PRODUCTS, enough: ENOUGH_PRODUCTS, ..Self::PLAIN };
+            }
+        };
+        // Of the sets that were measured (see the README) only sparse ones gain.
+        Self { alpha, spread: spec.vector_type == VectorType::Sparsevec, ..Self::PLAIN }
     }
 }
 
@@ -101,31 +113,26 @@ fn select_known<E>(
     let mut keys = Vec::with_capacity(FAN);
     // Of the chosen ones those that are not apart.
     let mut unknown = Vec::new();
+    let mut rest: &[Candidate] = &[];
     for (n, &candidate) in candidates.iter().enumerate() {
         if chosen.len() == most {
+            rest = &candidates[n..];
             break;
         }
         let is_apart = apart.get(n) == Some(&true);
         let rivals: &[Candidate] = if is_apart { &unknown } else { chosen };
-        let mut hidden = false;
-        for others in rivals.chunks(FAN) {
-            each(candidate.node, others, &mut keys)?;
-            hidden = keys.iter().any(|key| choice.alpha * key < candidate.distance);
-            if hidden {
-                break;
-            }
-        }
-        if !hidden {
+        if !hidden(candidate, rivals, choice.alpha, &mut keys, &mut each)? {
             chosen.push(candidate);
             if !is_apart && !apart.is_empty() {
                 unknown.push(candidate);
             }
         }
     }
+    if !rest.is_empty() && choice.spread && choice.alpha > 1.0 {
+        return spread(rest, most, chosen, each);
+    }
     let mut compared = chosen.len();
     if chosen.len() < candidates.len().min((most / choice.few).max(2)) {
-        let by_distance =
-            |a: &Candidate, b: &Candidate| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node));
         let most = (most / choice.enough).max(ENOUGH_LINKS).min(most);
         // Those chosen so far are in the order of the candidates.
         let selected = chosen.len();
@@ -143,9 +150,67 @@ fn select_known<E>(
     Ok(compared)
 }
 
+/// Chooses again where α > 1 has filled all slots before the last candidates, `rest`, were looked at.
+///
+/// Where the data has many dimensions, distances hardly differ and α hides little: the nearest take all slots, and those in other
+/// directions get none, which searches would need most. So of the chosen and the rest first come those that the paper's rule leaves,
+/// then the nearest of the other chosen ones. Answers how many, from the first on, are apart by α.
+fn spread<E>(
+    rest: &[Candidate],
+    most: usize,
+    chosen: &mut Vec<Candidate>,
+    mut each: impl FnMut(u32, &[Candidate], &mut Vec<f32>) -> Result<(), E>,
+) -> Result<usize, E> {
+    let most = most - most.saturating_sub(SMALL) / FREE;
+    let crowd = std::mem::take(chosen);
+    let (mut near, mut keys) = (Vec::new(), Vec::with_capacity(FAN));
+    // The chosen ones are nearer than the rest.
+    let mut apart = 0;
+    for (n, &candidate) in crowd.iter().chain(rest).enumerate() {
+        if chosen.len() == most {
+            break;
+        }
+        let was_chosen = n < crowd.len();
+        if !hidden(candidate, chosen, 1.0, &mut keys, &mut each)? {
+            chosen.push(candidate);
+            apart += usize::from(was_chosen);
+        } else if was_chosen {
+            near.push(candidate);
+        }
+    }
+    near.truncate(most - chosen.len());
+    apart += near.len();
+    chosen.append(&mut near);
+    chosen.sort_unstable_by(by_distance);
+    Ok(apart)
+}
+
+/// Whether one of the rivals is nearer to a candidate, `alpha` times, than the node itself is.
+#[inline]
+fn hidden<E>(
+    candidate: Candidate,
+    rivals: &[Candidate],
+    alpha: f32,
+    keys: &mut Vec<f32>,
+    each: &mut impl FnMut(u32, &[Candidate], &mut Vec<f32>) -> Result<(), E>,
+) -> Result<bool, E> {
+    for others in rivals.chunks(FAN) {
+        each(candidate.node, others, keys)?;
+        if keys.iter().any(|key| alpha * key < candidate.distance) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn by_distance(a: &Candidate, b: &Candidate) -> Ordering {
+    a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kite_codecs::PayloadKind;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     /// Points on a line.
@@ -168,12 +233,7 @@ mod tests {
             (1..5).map(|node| Candidate { distance: line.between(0, node), node }).collect();
         let mut chosen = Vec::new();
         let mut nodes = |most, alpha| {
-            select(
-                &line,
-                (&candidates, &[]),
-                (most, Choice { alpha, few: FEW, enough: ENOUGH }),
-                &mut chosen,
-            );
+            select(&line, (&candidates, &[]), (most, Choice { alpha, ..Choice::PLAIN }), &mut chosen);
             chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>()
         };
         assert_eq!(nodes(8, 1.0), [1, 3]);
@@ -181,13 +241,18 @@ mod tests {
         // The second point is at a distance of 2, and of 1 from the first.
         assert_eq!(nodes(8, 1.9), [1, 3]);
         assert_eq!(nodes(8, 2.0), [1, 2, 3]);
-        let few = Choice { alpha: 1.0, few: 4, enough: 1 };
+        let few = Choice { few: 4, enough: 1, ..Choice::PLAIN };
         for (most, filled) in [(12, vec![1, 2, 3, 4]), (8, vec![1, 3]), (2, vec![1, 3])] {
             select(&line, (&candidates, &[]), (most, few), &mut chosen);
             assert_eq!(chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>(), filled);
         }
         // One link is few, whatever the number of slots.
-        select(&line, (&candidates[2..], &[]), (4, Choice { alpha: 1.0, few: 4, enough: 1 }), &mut chosen);
+        select(
+            &line,
+            (&candidates[2..], &[]),
+            (4, Choice { few: 4, enough: 1, ..Choice::PLAIN }),
+            &mut chosen,
+        );
         assert_eq!(chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>(), [3, 4]);
     }
 
@@ -219,10 +284,10 @@ mod tests {
                 candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance));
                 candidates
             };
-            let choice = Choice { alpha: 1.5, few: FEW, enough: ENOUGH };
+            let choice = Choice { alpha: 1.5, spread: round % 2 == 0, ..Choice::PLAIN };
             let (mut before, mut chosen, mut again) = (Vec::new(), Vec::new(), Vec::new());
             let apart = select(&plane, (&of((1..40).collect()), &[]), (8 + round % 8, choice), &mut before);
-            assert!(apart == before.len() || apart == 0);
+            assert!(apart <= before.len());
             let nodes: Vec<u32> = before.iter().map(|candidate| candidate.node).collect();
             let candidates = of(nodes.iter().copied().chain(40..61).collect());
             let known: Vec<bool> =
@@ -239,16 +304,50 @@ mod tests {
         assert!(less < asked, "{less} of {asked}");
     }
 
+    /// Candidates that lie close together but for α, and one far off in another direction.
+    #[test]
+    fn a_crowd_leaves_slots_for_other_directions() {
+        let far = 20;
+        let candidates: Vec<Candidate> = (0..=far)
+            .map(|node| Candidate { distance: if node == far { 2.0 } else { 1.0 + node as f32 / 1e4 }, node })
+            .collect();
+        let mut chosen = Vec::new();
+        let mut choose = |most, alpha| {
+            let each = |node, others: &[Candidate], keys: &mut Vec<f32>| {
+                keys.clear();
+                keys.extend(others.iter().map(|_| if node == far { 2.5 } else { 0.99 }));
+                Ok::<_, Infallible>(())
+            };
+            let choice = Choice { alpha, enough: 8, spread: true, ..Choice::PLAIN };
+            let Ok(apart) = select_known((&candidates, &[]), (most, choice), &mut chosen, each);
+            (chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>(), apart)
+        };
+        // The far one has been compared with only the first of the crowd.
+        assert_eq!(choose(4, 1.1), (vec![0, 1, 2, far], 3));
+        assert_eq!(choose(16, 1.1), ((0..15).chain([far]).collect(), 15));
+        // Of slots beyond sixteen a quarter stays free.
+        assert_eq!(choose(20, 1.1), ((0..18).chain([far]).collect(), 18));
+        assert_eq!(choose(1, 1.1), (vec![0], 1));
+        // All have a slot, or the paper's rule leaves no more than two.
+        assert_eq!(choose(21, 1.1), ((0..=far).collect(), 21));
+        assert_eq!(choose(16, 1.0), (vec![0, far], 2));
+    }
+
     #[test]
     fn alpha_is_squared_where_keys_are() {
+        let of = |metric, vector_type| {
+            let payload = PayloadKind::Full;
+            Choice::of(&Spec { vector_type, metric, payload, code_bits: 0, dims: 8 })
+        };
         for metric in [Metric::L2, Metric::Cosine] {
-            assert_eq!(Choice::of(metric).alpha, ALPHA * ALPHA);
+            assert_eq!(of(metric, VectorType::Vector).alpha, ALPHA * ALPHA);
+            assert!(!of(metric, VectorType::Vector).spread && of(metric, VectorType::Sparsevec).spread);
         }
-        assert_eq!(Choice::of(Metric::L1).alpha, ALPHA);
+        assert_eq!(of(Metric::L1, VectorType::Vector).alpha, ALPHA);
         // Where keys are negative, a factor above 1 would prune more.
-        assert_eq!(
-            Choice::of(Metric::InnerProduct),
-            Choice { alpha: 1.0, few: FEW_PRODUCTS, enough: ENOUGH_PRODUCTS }
-        );
+        for vector_type in [VectorType::Vector, VectorType::Sparsevec] {
+            let products = Choice { few: FEW_PRODUCTS, enough: ENOUGH_PRODUCTS, ..Choice::PLAIN };
+            assert_eq!(of(Metric::InnerProduct, vector_type), products);
+        }
     }
 }

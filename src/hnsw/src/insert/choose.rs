@@ -25,7 +25,7 @@ pub(super) fn choose<'p>(
 ) -> Result<Vec<Candidate>> {
     candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
     let mut chosen = Vec::new();
-    let choice = Choice::of(scorer.spec().metric);
+    let choice = Choice::of(scorer.spec());
     select_by(candidates, (slots, choice), &mut chosen, |node, others, keys| {
         keys.clear();
         scorer.between_each(payload(node), others.iter().map(|other| payload(other.node)), keys)
