@@ -32,7 +32,7 @@ impl Kind {
 
     pub(super) fn options(self, set: &Set<'_>, building: &Building) -> Options {
         let spec = spec(set, self.payload, self.codes);
-        let parameters = building.parameters(spec.metric);
+        let parameters = building.parameters(&spec);
         Options { spec, m: parameters.m, ef_construction: parameters.ef_construction, seed: parameters.seed }
     }
 

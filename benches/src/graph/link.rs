@@ -26,9 +26,9 @@ pub(super) struct Building {
 }
 
 impl Building {
-    pub(super) fn parameters(&self, metric: Metric) -> Parameters {
+    pub(super) fn parameters(&self, spec: &Spec) -> Parameters {
         let Self { m, ef_construction, threads } = *self;
-        Parameters { m, ef_construction, choice: Choice::of(metric), threads, ..Parameters::default() }
+        Parameters { m, ef_construction, choice: Choice::of(spec), threads, ..Parameters::default() }
     }
 }
 
@@ -50,7 +50,7 @@ pub(super) fn linked(set: &Set<'_>, building: &Building) -> Result<(Graph, f64)>
     let begin = Instant::now();
     let payloads = Payloads::encode(set)?;
     let host = Watch::new("linking the graph", set.rows.len());
-    let parameters = building.parameters(payloads.scorer.spec().metric);
+    let parameters = building.parameters(payloads.scorer.spec());
     let graph = link(&payloads, &parameters, &host).map_err(kite_hnsw::Error::from)?;
     Ok((graph, begin.elapsed().as_secs_f64()))
 }
