@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testing::{Exact, built, crowd, number, spec, tid, vectors};
-use crate::{Index, Options};
+use crate::{Error, Index, Options};
 use kite_codecs::{Metric, PayloadKind, Spec, Value};
 use kite_pages::{ItemPointer, MemStore};
 
@@ -169,6 +169,28 @@ fn a_scan_goes_on_to_the_last_row_in_order_and_gives_each_once() {
         // What a scan that goes on may change is the farther half.
         assert_eq!((off.len(), &off[..10]), (20, &strict[..10]));
     }
+}
+
+#[test]
+fn a_filter_that_refuses_ends_the_search_at_once() {
+    let data = vectors(1000, DIMS, 3);
+    let store = MemStore::new();
+    let mut index = built(&store, &options(spec(Metric::L2, PayloadKind::Sq8, 1, DIMS)), &data);
+    let query = &vectors(1, DIMS, 6)[0];
+    let mut visits = |refusing: bool| {
+        let (mut asked, options) = (0, ScanOptions { ef: 200, ..ScanOptions::default() });
+        let mut scan = index.scan(Some(Value::F32(query)), options).unwrap();
+        let answer = scan.next_row_if(|_| {
+            asked += 1;
+            if refusing && asked == 20 { Err(Error::Interrupted) } else { Ok(asked > 20) }
+        });
+        assert_eq!(answer.err(), refusing.then_some(Error::Interrupted));
+        scan.visits()
+    };
+    let (ended, whole) = (visits(true), visits(false));
+    assert!(ended < 60 && whole > 200, "{ended} of {whole}");
+    // The next one works with what it has left.
+    assert_eq!(visits(false), whole);
 }
 
 #[test]
