@@ -386,6 +386,9 @@ impl Codec for Sq8 {
                 codes[n] = self.enter(b, &mut several, n)?;
                 count += 1;
             }
+            if count == 0 {
+                return Ok(());
+            }
             if count == 1 {
                 several.products[0] = (self.kernels.u8.dot)(a.codes, codes[0]);
             } else {
