@@ -178,8 +178,15 @@ impl Sq8 {
     /// What the keys of others are computed from; not for l1.
     #[inline]
     fn affine(&self, of: &Stored<'_>) -> Affine {
-        let numbers = (of.offset as f32, of.step as f32, of.error as f32);
-        Affine::new(self.dims, numbers, of.sum, of.squares)
+        let dims = self.dims as f64;
+        Affine {
+            dims,
+            offset: of.offset,
+            step: of.step,
+            total: dims * of.offset + of.step * f64::from(of.sum),
+            squared: of.squared(),
+            error_squared: of.error * of.error,
+        }
     }
 
     /// Enters a payload as one of several, and answers its codes.

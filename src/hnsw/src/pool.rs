@@ -4,12 +4,21 @@
 //! cache lines, and the next node to expand is found by going on from the last one.
 
 use crate::search::Ranked;
+use std::cmp::Ordering;
 
 /// A node and its distance from what is searched for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Candidate {
     pub(crate) distance: f32,
     pub(crate) node: u32,
+}
+
+impl Candidate {
+    /// Nearest first; of equally near ones the lower number.
+    #[inline]
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        self.distance.total_cmp(&other.distance).then(self.node.cmp(&other.node))
+    }
 }
 
 /// At most `capacity` nodes with their distances, each expanded or not. Of equally near ones the lower number comes first, so

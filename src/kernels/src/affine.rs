@@ -57,35 +57,17 @@ pub struct Affines {
     pub products: [u32; KEYS],
 }
 
-impl Affine {
-    /// Its sums from those of its codes.
-    #[inline]
-    #[must_use]
-    pub fn new(dims: usize, (offset, step, error): (f32, f32, f32), sum: u32, squares: u32) -> Self {
-        let (dims, offset, step, error) = (dims as f64, f64::from(offset), f64::from(step), f64::from(error));
-        Self {
-            dims,
-            offset,
-            step,
-            total: dims * offset + step * f64::from(sum),
-            squared: squared(dims, offset, step, (sum, squares)),
-            error_squared: error * error,
-        }
-    }
-}
-
-/// Σ (offset + step·code)²
+/// Whole numbers below 2³¹ as `f64`.
 #[inline(always)]
-fn squared(dims: f64, offset: f64, step: f64, (sum, squares): (u32, u32)) -> f64 {
-    dims * offset * offset + step * (2.0 * offset * f64::from(sum) + step * f64::from(squares))
+fn wide<S: Eights>(isa: S, of: &[u32; KEYS]) -> S::Wide {
+    isa.to_wide(isa.whole(&of.map(u32::cast_signed)))
 }
 
 /// The keys of all of them. What is no number is farthest.
 #[inline(always)]
 pub(crate) fn keys<S: Eights>(isa: S, form: KeyForm, a: &Affine, others: &Affines) -> [f32; KEYS] {
     let (offset, step) = (isa.widen(&others.offsets), isa.widen(&others.steps));
-    let wide = |of: &[u32; KEYS]| isa.to_wide(isa.whole(&of.map(u32::cast_signed)));
-    let (sum, product) = (wide(&others.sums), wide(&others.products));
+    let (sum, product) = (wide(isa, &others.sums), wide(isa, &others.products));
     let terms = isa.plus(isa.times(isa.all(a.offset), sum), isa.times(isa.all(a.step), product));
     let dot = isa.plus(isa.times(offset, isa.all(a.total)), isa.times(step, terms));
     let (part, times) = match form {
@@ -99,10 +81,10 @@ pub(crate) fn keys<S: Eights>(isa: S, form: KeyForm, a: &Affine, others: &Affine
         KeyForm::Squared => (1.0, 2.0),
         KeyForm::HalfSquared => (0.5, 1.0),
     };
-    // As `squared` has it.
+    // Σ (offset + step·code)²
     let level = isa.times(isa.times(isa.all(a.dims), offset), offset);
     let mixed = isa.times(isa.times(isa.all(2.0), offset), sum);
-    let slope = isa.times(step, isa.plus(mixed, isa.times(step, wide(&others.squares))));
+    let slope = isa.times(step, isa.plus(mixed, isa.times(step, wide(isa, &others.squares))));
     let squared = isa.plus(isa.all(a.squared), isa.plus(level, slope));
     let error = isa.widen(&others.errors);
     let errors = isa.plus(isa.all(a.error_squared), isa.times(error, error));

@@ -314,9 +314,7 @@ impl Worker {
             let known = self.links.iter().zip(&self.keys).enumerate();
             self.marked
                 .extend(known.map(|(n, (&node, &distance))| (Candidate { distance, node }, n < apart)));
-            self.marked.sort_unstable_by(|(a, _), (b, _)| {
-                a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node))
-            });
+            self.marked.sort_unstable_by(|(a, _), (b, _)| a.order(b));
             self.entries.clear();
             self.entries.extend(self.marked.iter().map(|&(candidate, _)| candidate));
             self.apart.clear();

@@ -4,7 +4,6 @@ use super::Distances;
 use crate::pool::Candidate;
 use kite_codecs::{Metric, Spec, VectorType};
 use kite_kernels::FAN;
-use std::cmp::Ordering;
 use std::convert::Infallible;
 
 /// How many times nearer a neighbour has to be to a candidate than the node itself is, if the node is to do without a link of its
@@ -144,7 +143,7 @@ fn select_known<E>(
                 chosen.push(*candidate);
             }
         }
-        chosen.sort_unstable_by(by_distance);
+        chosen.sort_unstable_by(Candidate::order);
         compared = 0;
     }
     Ok(compared)
@@ -181,7 +180,7 @@ fn spread<E>(
     near.truncate(most - chosen.len());
     apart += near.len();
     chosen.append(&mut near);
-    chosen.sort_unstable_by(by_distance);
+    chosen.sort_unstable_by(Candidate::order);
     Ok(apart)
 }
 
@@ -201,10 +200,6 @@ fn hidden<E>(
         }
     }
     Ok(false)
-}
-
-fn by_distance(a: &Candidate, b: &Candidate) -> Ordering {
-    a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node))
 }
 
 #[cfg(test)]

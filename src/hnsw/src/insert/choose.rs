@@ -23,7 +23,7 @@ pub(super) fn choose<'p>(
     slots: usize,
     payload: impl Fn(u32) -> &'p [u8],
 ) -> Result<Vec<Candidate>> {
-    candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
+    candidates.sort_unstable_by(Candidate::order);
     let mut chosen = Vec::new();
     let choice = Choice::of(scorer.spec());
     select_by(candidates, (slots, choice), &mut chosen, |node, others, keys| {

@@ -68,8 +68,7 @@ impl<'a> Pruning<'a> {
             longest = longest.max(norm);
             candidates.push((Candidate { distance, node }, norm));
         }
-        candidates
-            .sort_unstable_by(|(a, _), (b, _)| a.distance.total_cmp(&b.distance).then(a.node.cmp(&b.node)));
+        candidates.sort_unstable_by(|(a, _), (b, _)| a.order(b));
         let all = candidates.into_iter().map(|(node, norm)| Waiting::new(node, -longest * norm)).collect();
         let mut contest = Contest { scorer: self.scorer, payload, all, chosen: Vec::new(), keys: Vec::new() };
         contest.by_columns(most)?;

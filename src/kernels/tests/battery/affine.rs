@@ -16,6 +16,20 @@ struct Other {
     product: u32,
 }
 
+/// The one that others are seen from, by its numbers and the sums of its codes.
+fn affine(dims: usize, numbers: (f32, f32, f32), sum: u32, squares: u32) -> Affine {
+    let (dims, sum, squares) = (dims as f64, f64::from(sum), f64::from(squares));
+    let (offset, step, error) = (f64::from(numbers.0), f64::from(numbers.1), f64::from(numbers.2));
+    Affine {
+        dims,
+        offset,
+        step,
+        total: dims * offset + step * sum,
+        squared: dims * offset * offset + step * (2.0 * offset * sum + step * squares),
+        error_squared: error * error,
+    }
+}
+
 fn several(others: &[Other; KEYS]) -> Affines {
     Affines {
         offsets: others.map(|other| other.offset),
@@ -75,7 +89,7 @@ fn keys_are_the_distances_of_what_the_bytes_stand_for() {
         };
         let one = vector();
         let (sum, squares) = sums(&one.0);
-        let a = Affine::new(dims, (one.1, one.2, 0.0), sum, squares);
+        let a = affine(dims, (one.1, one.2, 0.0), sum, squares);
         let vectors: [_; KEYS] = std::array::from_fn(|_| vector());
         let others = std::array::from_fn(|n| {
             let (codes, offset, step) = &vectors[n];
@@ -111,7 +125,7 @@ fn odd_numbers() {
             product: [0, 1, 1_040_400_000][number(3)],
         };
         let one = other();
-        let a = Affine::new(16_000, (one.offset, one.step, one.error), one.sum, one.squares);
+        let a = affine(16_000, (one.offset, one.step, one.error), one.sum, one.squares);
         check(&a, &std::array::from_fn(|_| other()));
     }
 }
