@@ -35,6 +35,7 @@ struct World {
     table: Mutex<Table>,
     over: AtomicBool,
     inserts: AtomicU64,
+    /// Those that had rows to find.
     searches: AtomicU64,
     vacuums: AtomicU64,
 }
@@ -129,7 +130,7 @@ impl World {
             let must: Vec<u32> = near.iter().take(10).map(|&(_, row)| row).collect();
             let judged = judge(&found, &query, |row| visible.get(&row).cloned(), &must);
             recall[usize::from(!all)].add(judged);
-            self.searches.fetch_add(1, Relaxed);
+            self.searches.fetch_add(u64::from(!must.is_empty()), Relaxed);
         }
         recall
     }
@@ -175,9 +176,15 @@ fn run(kind: Kind, seconds: u64) {
         others.push(scope.spawn(|| world.delete_and_vacuum(20)));
         let done = |world: &World| {
             let (inserts, vacuums) = (world.inserts.load(Relaxed), world.vacuums.load(Relaxed));
-            inserts > 1500 && vacuums > 3 && begin.elapsed() >= Duration::from_secs(seconds)
+            let searches = world.searches.load(Relaxed);
+            inserts > 1500 && vacuums > 3 && searches > 200 && begin.elapsed() >= Duration::from_secs(seconds)
         };
-        while !done(&world) && !others.iter().any(thread::ScopedJoinHandle::is_finished) {
+        // One that ends by itself has failed: `join` says how.
+        let failed = || {
+            searchers.iter().any(thread::ScopedJoinHandle::is_finished)
+                || others.iter().any(thread::ScopedJoinHandle::is_finished)
+        };
+        while !done(&world) && !failed() {
             thread::sleep(Duration::from_millis(20));
         }
         world.over.store(true, Relaxed);
