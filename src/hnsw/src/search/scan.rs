@@ -41,6 +41,10 @@ pub struct Scan<'s, S> {
     short: bool,
     /// Where it looks for more once no way leads any further.
     sweep: Option<Sweep>,
+    /// From where it has sown.
+    sown: Option<Sweep>,
+    /// Vertices that were handed out.
+    handed_out: usize,
     /// What has ended it, if vertices were left to look at.
     ended_by: Option<Limit>,
 }
@@ -81,6 +85,11 @@ const HELD: usize = 35;
 /// The same without codes. There a search has not looked as far beyond its results, and more rows would come too late.
 const HELD_WITHOUT_CODES: usize = 50;
 
+/// Pages that a scan which goes on under strict order sows from, at least; and that share of the vertices that it has read. Of 4,000 rows
+/// in clusters much narrower than their distances it lost 1,889 without, 397 with 64 and 399 with 256; with a quarter of what it has read as many.
+const SOWN: usize = 64;
+const SHARE_SOWN: usize = 16;
+
 /// How often a search that meets a vanished entry point asks the meta page for another.
 const ATTEMPTS: usize = 100;
 
@@ -110,6 +119,8 @@ impl<'s, S: PageStore> Scan<'s, S> {
             gap: 0.0,
             short: false,
             sweep: None,
+            sown: None,
+            handed_out: 0,
             ended_by: None,
         }
     }
@@ -143,6 +154,7 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 let beyond = ready.bound > self.options.within;
                 if !late && !beyond {
                     self.last = ready.bound;
+                    self.handed_out += 1;
                     self.rows = self.found.rows(ready.ranked.node());
                 }
             } else {
@@ -246,6 +258,10 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 let ef = held + self.ef().max(held / 2);
                 self.resumed = true;
                 self.short = false;
+                // Few rows of a filter take a scan far, too, but are not lost by it.
+                if self.options.order == Order::Strict && self.handed_out >= self.ef() / 2 {
+                    self.sow()?;
+                }
                 best.extend(self.batch.drain(..).map(|ready| ready.ranked));
                 loop {
                     self.beam.give_back(best.drain(..));
@@ -285,6 +301,13 @@ impl<'s, S: PageStore> Scan<'s, S> {
     fn sweep(&mut self) -> Result<bool> {
         let store = self.probe.store;
         self.sweep.get_or_insert_with(|| Sweep::new(store.len())).seed(store, &mut self.beam)
+    }
+
+    /// Has the search look into vertices from all over the index: some, and more as it goes far.
+    fn sow(&mut self) -> Result<()> {
+        let store = self.probe.store;
+        let pages = SOWN.max(self.beam.visits() / SHARE_SOWN);
+        self.sown.get_or_insert_with(|| Sweep::new(store.len())).sow(store, &mut self.beam, pages)
     }
 
     /// Notes the limit that ends the search, if one does.
