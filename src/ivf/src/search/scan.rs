@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 /// How many payloads are read together.
 const TOGETHER: usize = 24;
+/// How many rows a filter is asked about for them. Where few pass, those that are wanted may be known long before so many are found.
+const ASKED: usize = 4 * TOGETHER;
 
 /// A query in progress. It holds no lock and no page between calls.
 #[derive(Debug)]
@@ -352,13 +354,15 @@ impl<S: PageStore> Scan<'_, S> {
     /// Looks at the payloads of the nearest rows that the filter lets pass.
     fn rank(&mut self, filter: &mut impl FnMut(ItemPointer) -> Result<bool>) -> Result<()> {
         let mut rows = Vec::with_capacity(TOGETHER);
-        while rows.len() < TOGETHER {
+        let mut asked = 0;
+        while rows.len() < TOGETHER && (rows.is_empty() || asked < ASKED) {
             let Some(nearest) = self.candidates.peek() else { break };
             // What is known by now may be nearer than all the others.
             if self.first_of(Some(nearest.value)).is_some() {
                 break;
             }
             self.candidates.pop();
+            asked += 1;
             if filter(nearest.tid)? {
                 rows.push((nearest.row, nearest.tid, nearest.value));
             } else {

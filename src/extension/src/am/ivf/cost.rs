@@ -69,7 +69,14 @@ impl Sizes {
             0.0
         };
         // Where few rows match they are tested as they are met, in the order of what codes say.
-        let tests = if scan.share.is_few() { scan.tests(scan.rows) } else { 0.0 };
+        let (mut tests, mut scattered) = (0.0, 0.0);
+        if scan.share.is_few() {
+            tests = scan.tests(scan.rows);
+            // Those that a LIMIT is for meet a page each, at first; all of them together meet the same pages over and over.
+            let few = (scan.limit as f64 / scan.share.sought()).min(scan.rows);
+            scattered = (scan.tests(few) - few / scan.rows.max(1.0) * tests).max(0.0);
+        }
+        let startup = startup + scattered;
         (startup, startup + ranked + tests + (self.lists - self.probes).max(0.0) * list)
     }
 }
