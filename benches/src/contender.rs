@@ -25,12 +25,9 @@ impl Contender {
         queries: usize,
         clients: usize,
     ) -> Result<Self> {
-        let order = act.arm.order(data.column());
-        let statement = format!("SELECT id FROM {} ORDER BY {order} LIMIT {k}", act.table);
+        let (statement, queries) = questions(act, data, k, queries);
         let sessions = Sessions::open(server, clients, &act.arm.set_up(), &statement)
             .with_context(|| format!("cannot open sessions for {}", act.name))?;
-        let element = act.arm.method.searched(data.element());
-        let queries = data.queries().take(queries).map(|query| vec![element.bind(query)]).collect();
         let settings = act.arm.swept.clone();
         Ok(Self::Server { sessions, statement, queries, settings })
     }
@@ -86,4 +83,13 @@ impl Contender {
             Self::Library { .. } => Ok(None),
         }
     }
+}
+
+/// What an arm on a server is asked: a statement, and the parameters of each query.
+pub(crate) fn questions(act: &Act, data: &Dataset, k: usize, queries: usize) -> (String, Vec<Parameters>) {
+    let order = act.arm.order(data.column());
+    let statement = format!("SELECT id FROM {} ORDER BY {order} LIMIT {k}", act.table);
+    let element = act.arm.method.searched(data.element());
+    let queries = data.queries().take(queries).map(|query| vec![element.bind(query)]).collect();
+    (statement, queries)
 }

@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::record::{self, Record};
 use crate::stage::{Stage, on_all_data};
 use crate::steady;
-use crate::writers::{Written, together};
+use crate::writers::{Warming, Written, together};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use postgres::types::ToSql;
@@ -67,9 +67,14 @@ fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
             for n in turns(stage.arms.len(), repeat + step) {
                 interrupt::check()?;
                 let act = &stage.arms[n];
-                let Written { seconds, wal_bytes } =
-                    insert(stage.server(act)?, &act.table, data, rows.clone(), (writers, batch))
-                        .with_context(|| format!("{writers} writers into {}", act.name))?;
+                let Written { seconds, wal_bytes } = insert(
+                    stage.server(act)?,
+                    &act.table,
+                    data,
+                    rows.clone(),
+                    (writers, batch, &Warming::of(stage, n)),
+                )
+                .with_context(|| format!("{writers} writers into {}", act.name))?;
                 let after = if last { Some(steady::recall(stage, n, None)?) } else { None };
                 stage.journal.write(&Record::Insert(record::Insert {
                     run: stage.journal.run_id().into(),
@@ -98,14 +103,14 @@ fn insert(
     table: &str,
     data: &Dataset,
     rows: Range<usize>,
-    (writers, batch): (usize, usize),
+    (writers, batch, warming): (usize, usize, &Warming),
 ) -> Result<Written> {
     let mut vectors = Vec::with_capacity(rows.len());
     data.for_each_row(rows.clone(), |row, values| {
         vectors.push((i32::try_from(row)?, data.element().bind(values)));
         Ok(())
     })?;
-    together(server, (table, &insertion(table, batch)), &vectors, writers, |client, statement, own| {
+    together(server, (&insertion(table, batch), warming), &vectors, writers, |client, statement, own| {
         for rows in own.chunks(batch) {
             let parameters: Vec<&(dyn ToSql + Sync)> =
                 rows.iter().flat_map(|(id, vector)| [id as &(dyn ToSql + Sync), vector.as_ref()]).collect();

@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::record::{self, Record};
 use crate::stage::{Stage, on_all_data};
 use crate::steady;
-use crate::writers::{Written, together};
+use crate::writers::{Warming, Written, together};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use postgres::Client;
@@ -67,8 +67,9 @@ fn measure(stage: &mut Stage<'_>, options: &Options) -> Result<()> {
             for n in turns(stage.arms.len(), repeat + step) {
                 interrupt::check()?;
                 let act = &stage.arms[n];
-                let updated = update(stage.server(act)?, &act.table, &rows, writers)
-                    .with_context(|| format!("{writers} writers on {}", act.name))?;
+                let updated =
+                    update(stage.server(act)?, &act.table, &rows, (writers, &Warming::of(stage, n)))
+                        .with_context(|| format!("{writers} writers on {}", act.name))?;
                 let last = done == measurements;
                 let after = if last { Some(steady::recall(stage, n, None)?) } else { None };
                 stage.journal.write(&Record::Update(record::Update {
@@ -102,12 +103,17 @@ struct Updated {
 }
 
 /// Updates rows by several sessions, each its share, a row a statement and a statement a transaction.
-fn update(server: &Server, table: &str, rows: &[i32], writers: usize) -> Result<Updated> {
+fn update(
+    server: &Server,
+    table: &str,
+    rows: &[i32],
+    (writers, warming): (usize, &Warming),
+) -> Result<Updated> {
     // The column is NULL where no attributes were loaded.
     let statement = format!("UPDATE {table} SET spread = coalesce(spread, 0) + 1 WHERE id = $1");
     let mut observer = server.connect()?;
     let before = (sizes(&mut observer, table)?.index, Counts::of(&mut observer, table)?);
-    let written = together(server, (table, &statement), rows, writers, |client, statement, own| {
+    let written = together(server, (&statement, warming), rows, writers, |client, statement, own| {
         for row in own {
             let updated = client.execute(statement, &[row])?;
             ensure!(updated == 1, "{updated} rows have the number {row}");

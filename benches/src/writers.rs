@@ -1,12 +1,15 @@
 //! Sessions that write at the same time.
 
 use crate::building::wal_position;
-use crate::engine::Server;
+use crate::contender::questions;
+use crate::engine::{DEFAULT, Server};
 use crate::pin;
+use crate::sessions::Parameters;
+use crate::stage::Stage;
 use anyhow::{Context, Result, ensure};
 use postgres::{Client, Statement};
 use std::sync::Barrier;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What all writers together took.
 #[derive(Debug, Clone, Copy)]
@@ -16,11 +19,45 @@ pub(crate) struct Written {
     pub(crate) wal_bytes: u64,
 }
 
-/// Divides `work` among sessions, which prepare the statement and look at the table once, so that their caches are filled as in
-/// sessions that have worked for a while. Then all of them begin at the same time.
+/// How long a session asks questions before it writes, at most.
+const WARMED: Duration = Duration::from_secs(2);
+
+/// What every writer does before it writes, untimed: it asks all queries. So it has touched the pages of table and index, which a new process
+/// pays for one by one, and has filled its caches as a session has that has worked for a while.
+pub(crate) struct Warming {
+    commands: Vec<String>,
+    statement: String,
+    queries: Vec<Parameters>,
+}
+
+impl Warming {
+    /// By an arm's index, at its steady value.
+    pub(crate) fn of(stage: &Stage<'_>, n: usize) -> Self {
+        let act = &stage.arms[n];
+        let (statement, queries) = questions(act, stage.data, stage.common.k, stage.common.queries);
+        let mut commands = act.arm.set_up();
+        commands.push("SET enable_seqscan = off".into());
+        let value = act.arm.steady();
+        let value = if value == DEFAULT { "DEFAULT".into() } else { format!("'{value}'") };
+        commands.extend(act.arm.swept.iter().map(|name| format!("SET {name} TO {value}")));
+        Self { commands, statement, queries }
+    }
+
+    fn warm(&self, client: &mut Client) -> Result<()> {
+        self.commands.iter().try_for_each(|command| client.batch_execute(command))?;
+        let (statement, begin) = (client.prepare(&self.statement)?, Instant::now());
+        for query in self.queries.iter().take_while(|_| begin.elapsed() < WARMED) {
+            let parameters: Vec<_> = query.iter().map(AsRef::as_ref).collect();
+            client.query(&statement, &parameters)?;
+        }
+        Ok(())
+    }
+}
+
+/// Divides `work` among sessions, which prepare the statement and warm up. Then all of them begin at the same time.
 pub(crate) fn together<T: Sync>(
     server: &Server,
-    (table, statement): (&str, &str),
+    (statement, warming): (&str, &Warming),
     work: &[T],
     writers: usize,
     write: impl Fn(&mut Client, &Statement, &[T]) -> Result<()> + Sync,
@@ -31,7 +68,7 @@ pub(crate) fn together<T: Sync>(
     let ready = Barrier::new(writers);
     let share = work.len().div_ceil(writers).max(1);
     let one = |n: usize, own: &[T]| {
-        let prepared = open(server, n, table, statement);
+        let prepared = open(server, n, statement, warming);
         // Reached by every writer, whatever happened to it.
         ready.wait();
         let (mut client, statement) = prepared?;
@@ -65,7 +102,7 @@ pub(crate) fn together<T: Sync>(
 }
 
 /// The n-th session, on the same processor as its writer where servers are pinned.
-fn open(server: &Server, n: usize, table: &str, statement: &str) -> Result<(Client, Statement)> {
+fn open(server: &Server, n: usize, statement: &str, warming: &Warming) -> Result<(Client, Statement)> {
     let mut client = server.connect()?;
     if server.pinned {
         let core = pin::core(n)?;
@@ -75,6 +112,6 @@ fn open(server: &Server, n: usize, table: &str, statement: &str) -> Result<(Clie
             .context("cannot pin a writer (--pin)")?;
     }
     let statement = client.prepare(statement)?;
-    client.query(&format!("SELECT 1 FROM {table} WHERE id < 0 LIMIT 0"), &[])?;
+    warming.warm(&mut client)?;
     Ok((client, statement))
 }
