@@ -42,41 +42,40 @@ impl Sweep {
     /// Lets vertices that the search has not met wait to be expanded. `false` when there are none.
     pub(super) fn seed<S: PageStore>(&mut self, store: &S, beam: &mut Beam) -> Result<bool> {
         let mut seeds = 0;
-        while seeds < SEEDS {
-            let Some(block) = self.next_block() else { break };
-            store.check_interrupts()?;
-            let page = store.read(block)?;
-            if page.is_new() {
-                continue;
-            }
-            for vertex in vertices(page.view(NODES).at(block)?, block) {
-                let (link, vertex) = vertex.at(block)?;
-                // What was taken out of the graph has no rows.
-                if vertex.unlinked().is_none() && beam.seed(link)? {
-                    seeds += 1;
-                }
-            }
+        while seeds < SEEDS
+            && let Some(more) = self.seed_page(store, beam, usize::MAX)?
+        {
+            seeds += more;
         }
         Ok(seeds > 0)
     }
 
-    /// Lets a vertex of each of the next pages wait to be expanded, until so many pages were looked at in all.
+    /// Lets one of each of the next pages wait, until so many pages were looked at in all.
     pub(super) fn sow<S: PageStore>(&mut self, store: &S, beam: &mut Beam, pages: usize) -> Result<()> {
-        while self.pages - self.left < pages as u64 {
-            let Some(block) = self.next_block() else { break };
-            store.check_interrupts()?;
-            let page = store.read(block)?;
-            if page.is_new() {
-                continue;
-            }
-            for vertex in vertices(page.view(NODES).at(block)?, block) {
-                let (link, vertex) = vertex.at(block)?;
-                if vertex.unlinked().is_none() && beam.seed(link)? {
+        while self.pages - self.left < pages as u64 && self.seed_page(store, beam, 1)?.is_some() {}
+        Ok(())
+    }
+
+    /// Lets vertices of the next page wait, so many at most. How many those are, or `None` when there is no page left.
+    fn seed_page<S: PageStore>(&mut self, store: &S, beam: &mut Beam, most: usize) -> Result<Option<usize>> {
+        let Some(block) = self.next_block() else { return Ok(None) };
+        store.check_interrupts()?;
+        let page = store.read(block)?;
+        let mut seeds = 0;
+        if page.is_new() {
+            return Ok(Some(seeds));
+        }
+        for vertex in vertices(page.view(NODES).at(block)?, block) {
+            let (link, vertex) = vertex.at(block)?;
+            // What was taken out of the graph has no rows.
+            if vertex.unlinked().is_none() && beam.seed(link)? {
+                seeds += 1;
+                if seeds == most {
                     break;
                 }
             }
         }
-        Ok(())
+        Ok(Some(seeds))
     }
 
     fn next_block(&mut self) -> Option<u32> {
