@@ -221,9 +221,19 @@ impl<'s, S: PageStore> Scan<'s, S> {
     fn held_back(&self) -> usize {
         let codes = self.probe.frame != 0 && self.probe.query.has_code();
         let held = self.ef() * if codes { HELD } else { HELD_WITHOUT_CODES } / 100;
-        let wanted = self.options.wanted;
-        let is_enough = (1..=self.ef()).contains(&wanted);
-        if self.resumed || !is_enough { held } else { held.min(self.ef().saturating_sub(2 * wanted)) }
+        let spare = self.ef().saturating_sub(2 * self.options.wanted);
+        if self.resumed || !self.is_enough() { held } else { held.min(spare) }
+    }
+
+    /// Whether as many are wanted, by what is known, as the first search finds.
+    fn is_enough(&self) -> bool {
+        (1..=self.ef()).contains(&self.options.wanted)
+    }
+
+    /// Whether so many rows will be handed out in strict order that whole clusters may come too late. Others go on for few matches of a filter, or
+    /// for a recheck.
+    fn goes_far(&self) -> bool {
+        self.options.order == Order::Strict && !self.is_enough() && self.handed_out >= self.ef() / 2
     }
 
     fn ef(&self) -> usize {
@@ -259,8 +269,7 @@ impl<'s, S: PageStore> Scan<'s, S> {
                 let ef = held + self.ef().max(held / 2);
                 self.resumed = true;
                 self.short = false;
-                // Few rows of a filter take a scan far, too, but are not lost by it.
-                if self.options.order == Order::Strict && self.handed_out >= self.ef() / 2 {
+                if self.goes_far() {
                     self.sow()?;
                 }
                 best.extend(self.batch.drain(..).map(|ready| ready.ranked));
