@@ -116,6 +116,22 @@ fn strict_order_is_kept_on_odd_data() {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
+/// Where rows are nearly equal a recheck asks for many more than are wanted. It is not to cost a look into all of the index, which took three times as long.
+#[test]
+fn only_a_scan_for_many_looks_into_all_of_the_index() {
+    let set = sets().into_iter().find(|set| set.name == "narrow clusters").unwrap();
+    let store = built(Metric::L2, &set);
+    let mut index = crate::Index::open(&store).unwrap();
+    let mut visits = |wanted| {
+        let options = ScanOptions { order: Order::Strict, wanted, ..ScanOptions::default() };
+        let mut scan = index.scan(Some(Value::F32(&set.values[..set.dims])), options).unwrap();
+        (0..60).for_each(|_| assert!(scan.next_row().unwrap().is_some()));
+        scan.visits()
+    };
+    let (few, many) = (visits(10), visits(0));
+    assert!(few + 64 <= many, "{few} and {many}");
+}
+
 /// The share of the ten nearest rows, among those for which `alive` holds, that scans at the default width find for `queries`.
 fn recall_of(store: &MemStore, set: &Odd, queries: &[f32], alive: impl Fn(usize) -> bool) -> f64 {
     let mut index = crate::Index::open(store).unwrap();
