@@ -3,11 +3,16 @@
 //! The survey collects lists that do not lie beside their vertices, postings, and chunks whose stamp is past. All of them had
 //! been referred to by then, if their writers have not failed. The pass after it marks what vertices, postings and chunks
 //! refer to. What has no mark was given up before the survey, and nothing can come to refer to it again.
+//!
+//! But for postings: an insert puts a new one in front of a chain. If that is on a page that the pass has behind it, and the vertex is on one
+//! that it has before it, then it hears neither from the vertex nor from the new posting of the one that was first. So the chain of its
+//! vertex is looked through before a posting is freed. Vacuum alone takes postings out of a chain, so that one which is in it is found.
 
 use super::Vacuum;
+use super::chain::Steps;
 use super::survey::Survey;
 use crate::Result;
-use crate::format::{CHUNK, CHUNKS, Item, LIST, Link, List, NODES, POSTING, Posting};
+use crate::format::{CHUNK, CHUNKS, Item, LIST, Link, List, NODES, POSTING, Posting, VERTEX, Vertex};
 use crate::index::read_meta;
 use kite_pages::payload::{self, Chunk};
 use kite_pages::{At, ItemPointer, ItemRef, PageStore, PageTxn};
@@ -15,7 +20,7 @@ use kite_pages::{At, ItemPointer, ItemRef, PageStore, PageTxn};
 /// An orphan.
 enum Orphan {
     ListOf(ItemPointer),
-    Posting,
+    PostingOf(ItemPointer),
     Chunk(ItemRef),
 }
 
@@ -33,7 +38,9 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             let freed = match self.read_orphan(link)? {
                 None => false,
                 Some(Orphan::ListOf(owner)) => self.free_list(link, owner)?,
-                Some(Orphan::Posting) => self.unlink_orphan(link)?,
+                Some(Orphan::PostingOf(owner)) => {
+                    !self.is_chained(owner, link)? && self.free_posting(link)?
+                }
                 Some(Orphan::Chunk(chunk)) => {
                     payload::free(self.store, CHUNKS, chunk)?;
                     true
@@ -58,7 +65,8 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
             }
             Some(&POSTING) => {
                 let posting = Posting::parse(item, ()).at(block)?;
-                (link.fits(posting.generation()) && posting.unlinked().is_none()).then_some(Orphan::Posting)
+                (link.fits(posting.generation()) && posting.unlinked().is_none())
+                    .then(|| Orphan::PostingOf(posting.owner()))
             }
             Some(&CHUNK) => Chunk::parse(item, CHUNK)
                 .at(block)?
@@ -68,8 +76,29 @@ impl<S: PageStore> Vacuum<'_, '_, S> {
         })
     }
 
+    /// Whether a posting is in the chain of what stands at its vertex's place.
+    fn is_chained(&self, owner: ItemPointer, posting: Link) -> Result<bool> {
+        let block = owner.block();
+        let mut at = {
+            let page = self.store.read(block)?;
+            match page.view(NODES).and_then(|view| view.find(owner.no())).at(block)? {
+                Some(item) if item.first() == Some(&VERTEX) => Vertex::parse(item, ()).at(block)?.postings(),
+                _ => Link::NONE,
+            }
+        };
+        let mut steps = Steps::default();
+        while !at.is_none() && at != posting {
+            self.store.check_interrupts()?;
+            steps.take(at)?;
+            let page = self.store.read(at.block())?;
+            let found = at.find::<Posting<'_>>(page.view(NODES).at(at.block())?, ()).at(at.block())?;
+            at = found.map_or(Link::NONE, |found| found.next());
+        }
+        Ok(at == posting)
+    }
+
     /// Frees a posting that is in no chain.
-    fn unlink_orphan(&self, link: Link) -> Result<bool> {
+    fn free_posting(&self, link: Link) -> Result<bool> {
         let block = link.block();
         let mut txn = self.store.begin();
         let slot = txn.lock(block)?;

@@ -1,7 +1,9 @@
 //! What a crash or a failure at any moment leaves.
 
-use super::mixed::add_orphans;
+use super::super::survey::Survey;
+use super::mixed::{add_orphans, items};
 use super::*;
+use crate::format::{Item, POSTING, Posting};
 use kite_pages::FaultStore;
 
 /// What must hold whenever a vacuum ends too early: no damage, and every row that is not dead is found once.
@@ -89,6 +91,27 @@ fn an_interrupted_vacuum_goes_on() {
     assert_eq!(outcome, Err(kite_pages::Error::Interrupted.into()));
     assert!(clean(&mut index).dead > 0);
     finished(&mut index, &mixed, || mixed.store.tick(), "interrupted");
+}
+
+/// An insert may put a posting in front of a chain where the pass that marks has been, so that nobody marks the one behind. It has rows all the same.
+#[test]
+fn a_posting_that_nobody_has_marked_stays_in_its_chain() {
+    let mixed = Mixed::new();
+    let mut index = Index::open(&mixed.store).unwrap();
+    let mut vacuum = Vacuum::new(&mut index, VacuumOptions::default());
+    let mut survey = Survey::new(1 << 20, 1);
+    let postings = items(&mixed.store, POSTING, |at, item| {
+        Link::new(at, Posting::parse(item, ()).unwrap().generation())
+    });
+    postings.iter().for_each(|&posting| survey.foreign.push(posting).unwrap());
+    vacuum.free_orphans(&survey).unwrap();
+    assert!(
+        postings.len() > 30 && vacuum.stats.orphans == 0,
+        "{} of {}",
+        vacuum.stats.orphans,
+        postings.len()
+    );
+    holds(&mut index, &mixed, "afterwards");
 }
 
 #[test]
