@@ -283,6 +283,8 @@ fn searches_go_on_meanwhile_and_find_every_row_of_a_vertex_once() {
         let mut searches = 0;
         while searches < 20 || !done.load(std::sync::atomic::Ordering::Relaxed) {
             let vector = (7 * searches + turn) % data.len();
+            // As every scan of the server has one: without it what the search is on its way to may be freed.
+            let _snapshot = store.snapshot();
             let mut found: Vec<usize> = found(&mut index, &data[vector], 10);
             found.retain(|&n| vector_of(n) == vector);
             found.sort_unstable();
