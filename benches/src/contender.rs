@@ -49,8 +49,7 @@ impl Contender {
     pub(crate) fn set(&mut self, to: &str) -> Result<()> {
         match self {
             Self::Server { sessions, settings, .. } => settings.iter().try_for_each(|name| {
-                let value = if to == DEFAULT { "DEFAULT".into() } else { format!("'{to}'") };
-                sessions.all(&format!("SET {name} TO {value}")).with_context(|| format!("{name} = {to}"))
+                sessions.all(&setting(name, to)).with_context(|| format!("{name} = {to}"))
             }),
             Self::Library { value, .. } => {
                 to.clone_into(value);
@@ -83,6 +82,12 @@ impl Contender {
             Self::Library { .. } => Ok(None),
         }
     }
+}
+
+/// The command that sets a parameter; `default` leaves it to the engine.
+pub(crate) fn setting(name: &str, to: &str) -> String {
+    let value = if to == DEFAULT { "DEFAULT".into() } else { format!("'{to}'") };
+    format!("SET {name} TO {value}")
 }
 
 /// What an arm on a server is asked: a statement, and the parameters of each query.

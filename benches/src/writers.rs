@@ -1,8 +1,8 @@
 //! Sessions that write at the same time.
 
 use crate::building::wal_position;
-use crate::contender::questions;
-use crate::engine::{DEFAULT, Server};
+use crate::contender::{questions, setting};
+use crate::engine::Server;
 use crate::pin;
 use crate::sessions::Parameters;
 use crate::stage::Stage;
@@ -37,9 +37,7 @@ impl Warming {
         let (statement, queries) = questions(act, stage.data, stage.common.k, stage.common.queries);
         let mut commands = act.arm.set_up();
         commands.push("SET enable_seqscan = off".into());
-        let value = act.arm.steady();
-        let value = if value == DEFAULT { "DEFAULT".into() } else { format!("'{value}'") };
-        commands.extend(act.arm.swept.iter().map(|name| format!("SET {name} TO {value}")));
+        commands.extend(act.arm.swept.iter().map(|name| setting(name, act.arm.steady())));
         Self { commands, statement, queries }
     }
 

@@ -180,7 +180,7 @@ fn run((codes, payload): (Codes, Payload), built: bool, seconds: u64) {
         let done = |world: &World| {
             let (inserts, vacuums) = (world.inserts.load(Relaxed), world.vacuums.load(Relaxed));
             let searches = world.searches.load(Relaxed);
-            inserts > 1500 && vacuums > 3 && searches > 100 && begin.elapsed() >= Duration::from_secs(seconds)
+            inserts > 1500 && vacuums > 3 && searches > 200 && begin.elapsed() >= Duration::from_secs(seconds)
         };
         // One that ends by itself has failed: `join` says how.
         let failed = || {

@@ -5,7 +5,7 @@
 //! for others on the pages themselves, and goes on from those. So it comes by every row, whatever the graph, as far as its limits let it.
 //!
 //! Few links between clusters are enough to come to the end of them all, but not to come to the nearest next: under strict order those that come
-//! too late are lost. So a scan that goes on under strict order also *sows*: it looks into some vertices from all over the index, and the
+//! too late are lost. So a scan under strict order that will hand out more than its first search finds also *sows*: it looks into some vertices from all over the index, and the
 //! way to a cluster need not lead through one that is farther.
 
 use super::beam::Beam;
