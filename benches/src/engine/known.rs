@@ -70,7 +70,8 @@ const PLAIN: &[Element] = &[Vector];
 const ALL: &[Metric] = &[L2, Ip, Cosine, L1, Hamming, Jaccard];
 const LISTS: &[Metric] = &[L2, Ip, Cosine, Hamming];
 const COMMON: &[Metric] = &[L2, Ip, Cosine];
-const EF: &[&str] = &["10", "16", "24", "40", "64", "100", "160", "250", "400", "600", "1000"];
+const EF: &[&str] =
+    &["10", "12", "14", "16", "20", "24", "32", "40", "64", "100", "160", "250", "400", "600", "1000"];
 const PROBES: &[&str] = &["1", "2", "4", "6", "8", "12", "16", "24", "40", "64", "100", "160"];
 /// VectorChord's graph searches wider than its setting says.
 const VCHORDG: &[&str] = &["1", "2", "4", "8", "16", "32", "64", "96", "128", "200", "400"];

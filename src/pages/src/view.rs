@@ -88,6 +88,13 @@ impl Page {
         let at = Line(line).offset().min(SPECIAL);
         at.saturating_sub(ahead.before)..at.saturating_add(ahead.after).min(SPECIAL)
     }
+
+    /// The bytes of the item of a line pointer, up to so many, whatever that holds; also of a heap's. For stores that fetch ahead.
+    #[inline]
+    #[must_use]
+    pub fn extent(line: u32, most: usize) -> Range<usize> {
+        Self::span(line, Ahead { before: 0, after: Line(line).len().min(most) })
+    }
 }
 
 impl<'a> View<'a> {

@@ -4,7 +4,7 @@
 use super::error::Failure;
 use super::method::Method;
 use super::store::{PgStore, Recent, Targets};
-use kite_pages::PageStore;
+use kite_pages::{BlockNo, PageStore};
 use pgrx::pg_sys::{Oid, Relation};
 use std::any::Any;
 use std::cell::RefCell;
@@ -21,6 +21,8 @@ type File = (Oid, Oid, Oid);
 pub(in crate::am) struct Remembered {
     file: File,
     recent: RefCell<Rc<Recent>>,
+    /// The same of its table.
+    recent_of_table: RefCell<Rc<Recent>>,
     targets: Rc<Targets>,
     /// A [`Method::Kept`].
     known: RefCell<Option<Box<dyn Any>>>,
@@ -52,7 +54,13 @@ impl Remembered {
     }
 
     fn new(file: File) -> Self {
-        Self { file, recent: RefCell::default(), targets: Rc::default(), known: RefCell::default() }
+        Self {
+            file,
+            recent: RefCell::default(),
+            recent_of_table: RefCell::default(),
+            targets: Rc::default(),
+            known: RefCell::default(),
+        }
     }
 
     /// A store for the index, which uses what is known and adds to it.
@@ -68,6 +76,15 @@ impl Remembered {
             *recent = Rc::new(Recent::for_pages(pages));
         }
         store.remembering(Rc::clone(&recent), Rc::clone(&self.targets))
+    }
+
+    /// In which buffers pages of the table were, which has so many, about.
+    pub(in crate::am) fn recent_of_table(&self, pages: BlockNo) -> Rc<Recent> {
+        let mut recent = self.recent_of_table.borrow_mut();
+        if recent.is_small_for(pages) {
+            *recent = Rc::new(Recent::for_pages(pages));
+        }
+        Rc::clone(&recent)
     }
 
     /// The index, opened in a store of its pages.

@@ -9,7 +9,7 @@ use crate::am::notices::{refuse_beyond_table, refuse_unusable, tell_of_end, tell
 use crate::am::patience::Patience;
 use crate::am::quals::{Quals, Share};
 use crate::am::scans::{Limit, Scans};
-use crate::am::store::PgStore;
+use crate::am::store::{Near, PgStore};
 use crate::am::tid;
 use crate::am::value::{Detoasted, refuse};
 use kite_codecs::Value;
@@ -50,6 +50,9 @@ pub(in crate::am) trait Search: Method {
     fn keeps_order(_: &Self::Scan<'_>) -> bool {
         true
     }
+
+    /// The row that comes after so many others, if that is known and nothing comes between.
+    fn coming(scan: &Self::Scan<'_>, after: usize) -> Option<ItemPointer>;
 
     /// What was looked at by then, and the settings that let it look further.
     fn until(scan: &Self::Scan<'_>, limit: Limit) -> (String, &'static str);
@@ -102,6 +105,8 @@ struct State<M: Search> {
     /// Begun by the first call for a row. It borrows the store, and so is dropped before it.
     scan: Option<M::Scan<'static>>,
     store: Option<Box<PgStore>>,
+    /// Brings the next rows near, where no filter has fetched them.
+    near: Option<Near>,
     /// What the query asks of rows besides the order, if the scan has been told.
     quals: Option<Quals>,
     /// The LIMIT that asks for its rows, if it has been told of one.
@@ -124,6 +129,7 @@ impl<M: Search> State<M> {
         Self {
             scan: None,
             store: None,
+            near: None,
             quals,
             limit,
             exact: None,
@@ -136,8 +142,8 @@ impl<M: Search> State<M> {
 
     fn reset(&mut self) {
         // Field by field, from the first: the scan goes before what it borrows.
-        let Self { scan, store, quals, limit: _, exact, handed_out, last, table_blocks, told } = self;
-        (*scan, *exact, *last, *table_blocks, *told) = (None, None, f64::NEG_INFINITY, 0, false);
+        let Self { scan, store, near, quals, limit: _, exact, handed_out, last, table_blocks, told } = self;
+        (*scan, *near, *exact, *last, *table_blocks, *told) = (None, None, None, f64::NEG_INFINITY, 0, false);
         *store = None;
         handed_out.clear();
         if let Some(quals) = quals {
@@ -153,10 +159,19 @@ impl<M: Search> State<M> {
         let Some(scan) = &mut self.scan else { return Ok(None) };
         let blocks = &mut self.table_blocks;
         let Some(quals) = &mut self.quals else {
+            if let Some(near) = &self.near {
+                // SAFETY: the caller's promise.
+                unsafe { near.learn(desc) };
+            }
             let row = M::next_row_if(scan, |_| Some(true))?;
             if let Some(row) = row {
                 // SAFETY: the caller's promise.
-                unsafe { refuse_beyond_table(desc, blocks, row.tid) };
+                unsafe {
+                    refuse_beyond_table(desc, blocks, row.tid);
+                    if let Some(near) = &mut self.near {
+                        near.hand_out(desc, row.tid, [0, 1].map(|after| M::coming(scan, after)));
+                    }
+                }
             }
             return Ok(row);
         };
@@ -323,6 +338,10 @@ unsafe fn start<M: Search>(state: &mut State<M>, scan: IndexScanDesc) {
         }
         let begun = M::search(&mut opened, query, asked).or_raise(index);
         remembered.keep::<M>(&opened);
+        if state.quals.is_none() {
+            let pages = (*(*(*scan).heapRelation).rd_rel).relpages.max(0) as u32;
+            state.near = Near::of(scan, remembered.recent_of_table(pages));
+        }
         state.scan = Some(begun);
     }
 }

@@ -82,6 +82,11 @@ impl Found {
         Rows { tids, postings: hit.postings, steps: Steps::default(), passed: hit.passed }
     }
 
+    /// The first row of a vertex that was read, if it has any of its own.
+    pub(super) fn first_row(&self, node: u32) -> Option<ItemPointer> {
+        self.of(self.hit(node)?).first().copied()
+    }
+
     fn of(&self, hit: &Hit) -> &[ItemPointer] {
         &self.tids[hit.first as usize..][..usize::from(hit.count)]
     }

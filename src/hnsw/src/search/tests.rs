@@ -57,7 +57,7 @@ fn a_scan_does_not_go_on_for_rows_that_nobody_wants() {
     let data = vectors(1500, DIMS, 1);
     let store = MemStore::new();
     let mut index = built(&store, &options(spec(Metric::L2, PayloadKind::Sq8, 1, DIMS)), &data);
-    let mut first = |wanted, order| {
+    let first = |index: &mut Index<'_, MemStore>, wanted, order| {
         let mut scan = index
             .scan(Some(Value::F32(&data[7])), ScanOptions { ef: 20, wanted, order, ..ScanOptions::default() })
             .unwrap();
@@ -65,19 +65,37 @@ fn a_scan_does_not_go_on_for_rows_that_nobody_wants() {
         let visits = scan.visits();
         (rows, visits, std::iter::from_fn(|| scan.next_row().unwrap()).count())
     };
-    let (batch, visits, rest) = first(0, Order::Off);
+    let (batch, visits, rest) = first(&mut index, 0, Order::Off);
     assert_eq!((batch.len(), rest), (20, 0));
     // The whole batch is no more than what a recheck of ten rows may ask for.
-    let (rows, seen, rest) = first(10, Order::Strict);
+    let (rows, seen, rest) = first(&mut index, 10, Order::Strict);
     assert_eq!((&rows, seen), (&batch, visits));
     // Who asks for more all the same gets it.
     assert!(rest >= 1200, "{rest}");
+    // What a recheck asks for beyond that was read, too.
+    let mut recheck = |order| {
+        let options = ScanOptions { ef: 12, wanted: 10, order, ..ScanOptions::default() };
+        let mut scan = index.scan(Some(Value::F32(&data[7])), options).unwrap();
+        let batch: Vec<Row> = (0..12).map_while(|_| scan.next_row().unwrap()).collect();
+        let visits = scan.visits();
+        let more: Vec<Row> = (0..12).map_while(|_| scan.next_row().unwrap()).collect();
+        (batch, more, visits, scan.visits(), std::iter::from_fn(|| scan.next_row().unwrap()).count())
+    };
+    let (batch, more, before, after, rest) = recheck(Order::Strict);
+    assert_eq!((batch.len(), more.len(), before), (12, 12, after));
+    assert_eq!(recheck(Order::Off).0, batch);
+    assert!(rest >= 1200, "{rest}");
+    let bound = |row: &Row| match row.distance {
+        Distance::AtLeast(bound) => bound,
+        other => panic!("{other:?}"),
+    };
+    assert!(batch.iter().chain(&more).map(bound).is_sorted());
     // Where fifteen are wanted nothing is held back, either; where nothing is known, or few are, some is.
-    assert_eq!(first(15, Order::Strict).1, visits);
-    assert!(first(0, Order::Strict).1 > visits);
-    assert!(first(5, Order::Strict).1 > visits);
+    assert_eq!(first(&mut index, 15, Order::Strict).1, visits);
+    assert!(first(&mut index, 0, Order::Strict).1 > visits);
+    assert!(first(&mut index, 5, Order::Strict).1 > visits);
     // A scan that goes on anyway holds back as much as one of which nothing is known: rows would come too late else.
-    assert_eq!(first(1500, Order::Strict).1, first(0, Order::Strict).1);
+    assert_eq!(first(&mut index, 1500, Order::Strict).1, first(&mut index, 0, Order::Strict).1);
 }
 
 #[test]

@@ -160,6 +160,11 @@ impl<S: PageStore> Scan<'_, S> {
         }
     }
 
+    /// The row that comes next, if nothing comes between.
+    pub fn coming(&self) -> Option<ItemPointer> {
+        self.ready.peek().map(|row| row.tid)
+    }
+
     /// Rows that were scanned so far.
     pub fn scanned(&self) -> u64 {
         self.counts.scanned

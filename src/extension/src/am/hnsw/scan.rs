@@ -14,7 +14,7 @@ use kite_pages::ItemPointer;
 /// What is looked for at once for the sake of a LIMIT, at most: the highest `hnsw.ef_search`. A scan that has to go on all the same begins as it is
 /// set to: of what it finds first it hands out half before it knows how far bounds are off, so that strict order would lose more.
 const MOST_FOR_LIMIT: usize = 1000;
-/// Up to so many rows a search looks for twice as many, and for four times as many of those beyond.
+/// So many rows are looked for as set; of more a search looks for twice as many, and for four times as many of those beyond.
 const FEW_ROWS: usize = 10;
 /// How many times as many rows more it looks for where all that it finds would be refused, and a share of that where a share is.
 const DEEPER: f64 = 2.0;
@@ -61,6 +61,10 @@ impl Search for Hnsw {
         scan.order() == Order::Strict
     }
 
+    fn coming(scan: &Scan<'_, PgStore>, after: usize) -> Option<ItemPointer> {
+        scan.coming(after)
+    }
+
     fn until(scan: &Scan<'_, PgStore>, limit: Limit) -> (String, &'static str) {
         let setting = match limit {
             Limit::Memory => "hnsw.scan_mem_multiplier or work_mem",
@@ -81,8 +85,8 @@ impl From<kite_hnsw::Distance> for Distance {
 }
 
 /// How many rows a search looks for at once, of which it hands out this share, for so many that are wanted: `hnsw.ef_search` that match,
-/// and where a scan may go on more than it will be asked for, since going on costs more than beginning wider: twice as many for a few
-/// rows, up to four times as many for many, as 40 are for ten. Of a million vectors of 128 dimensions 100 rows took 1,187 pages by 200 with
+/// and where a scan may go on more than it will be asked for, since going on costs more than beginning wider: up to four times as many for
+/// many, as 40 are for ten. Of a million vectors of 128 dimensions 100 rows took 1,187 pages by 200 with
 /// recall 0.94, 1,051 by 250, and 1,492 by 400 with 0.97.
 ///
 /// Where not all match, the nearest that do are the nearest of more, which a search finds less well: so more of them.
@@ -95,7 +99,11 @@ pub(super) fn ef_for(limit: usize, share: Share) -> usize {
     let found = |rows: f64| (rows / share.kept()) as usize;
     let most = MOST_FOR_LIMIT.min(guc::max_scan_tuples());
     let begins_wider = found(2.0 * limit as f64) <= most;
-    let wide = if begins_wider { 4 * limit - 2 * limit.min(FEW_ROWS) } else { 0 };
+    let wide = match limit {
+        _ if !begins_wider => 0,
+        ..=FEW_ROWS => limit,
+        _ => 4 * limit - 2 * FEW_ROWS,
+    };
     // What is found for a LIMIT is wide already.
     let wider = (1.0 + deeper) / 2.0;
     found((deeper * ef as f64).max(wider * wide as f64)).min(most).max(ef)

@@ -75,6 +75,10 @@ impl<const FLAT: bool> Search for Lists<FLAT> {
         Some(Limit::MaxProbes)
     }
 
+    fn coming(scan: &Scan<'_, PgStore>, after: usize) -> Option<ItemPointer> {
+        if after == 0 { scan.coming() } else { None }
+    }
+
     fn until(scan: &Scan<'_, PgStore>, _: Limit) -> (String, &'static str) {
         let setting = if FLAT { "ivfflat.max_probes" } else { "kite.ivf_max_probes" };
         (format!("{} lists", scan.probed()), setting)

@@ -95,10 +95,8 @@ impl Pin {
     /// The line pointer of an item as it stands now, which may be changing: good enough to fetch ahead by, 0 for what cannot be.
     #[inline]
     pub(super) fn peek(self, item: ItemNo) -> u32 {
-        // SAFETY: the place lies in the page, which is pinned, at a multiple of four; the read is volatile since another process may
-        // write there meanwhile, and any value will do.
-        Page::line_at(item)
-            .map_or(0, |at| unsafe { self.address().cast::<u8>().add(at).cast::<u32>().read_volatile() })
+        // SAFETY: the page is pinned.
+        unsafe { peek(self.address(), item) }
     }
 }
 
@@ -213,6 +211,27 @@ pub(super) unsafe fn page_of(buffer: Buffer) -> *mut Page {
             pg_sys::BufferBlocks.add((buffer - 1) as usize * SIZE).cast()
         }
     }
+}
+
+/// What stands for the line pointer of an item, which may be changing: good enough to fetch ahead by, 0 for what cannot be.
+///
+/// # Safety
+/// A page in the array of buffers. It need not be pinned, if it is shared.
+#[inline]
+pub(super) unsafe fn peek(page: *const Page, item: ItemNo) -> u32 {
+    // SAFETY: the place lies in the page, at a multiple of four; the read is volatile since another process may write there meanwhile,
+    // and any value will do.
+    Page::line_at(item).map_or(0, |at| unsafe { page.cast::<u8>().add(at).cast::<u32>().read_volatile() })
+}
+
+/// `GetBufferDescriptor`, to be brought close to the processor.
+///
+/// # Safety
+/// The buffer is a shared one.
+#[inline]
+pub(super) unsafe fn head_of(buffer: Buffer) -> *const u8 {
+    // SAFETY: the array stands for the life of the process and has one for each buffer, counted from 1.
+    unsafe { pg_sys::BufferDescriptors.add((buffer - 1) as usize).cast() }
 }
 
 const _: () = assert!(size_of::<Page>() == pg_sys::BLCKSZ as usize);

@@ -5,6 +5,7 @@
 mod buffer;
 mod bulk;
 mod heap;
+mod near;
 mod raw;
 mod read;
 mod recent;
@@ -15,6 +16,7 @@ use buffer::{Fork, NOT_HERE, Pin};
 pub(crate) use bulk::PgBulk;
 pub(in crate::am) use heap::root_of;
 use kite_pages::{Ahead, BlockNo, Error, ItemPointer, PAGE_SIZE, Page, PageStore, Result, Stamp};
+pub(in crate::am) use near::Near;
 use pgrx::pg_sys::{self, BufferAccessStrategy, ForkNumber, Relation};
 use read::PINNED;
 pub(crate) use read::PgRead;

@@ -26,6 +26,8 @@ unsafe extern "C-unwind" {
         recent: Buffer,
     ) -> bool;
     pub(super) fn heap_get_root_tuples(page: Page, roots: *mut OffsetNumber);
+    /// The page is pinned and not locked.
+    pub(super) fn heap_page_prune_opt(relation: Relation, buffer: Buffer);
     pub(super) fn LockBuffer(buffer: Buffer, mode: c_int);
     pub(super) fn ConditionalLockBuffer(buffer: Buffer) -> bool;
     pub(super) fn UnlockReleaseBuffer(buffer: Buffer);

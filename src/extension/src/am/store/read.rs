@@ -119,7 +119,7 @@ impl PgStore {
 
 /// Counts a page found in a remembered buffer, which `ReadRecentBuffer` does for EXPLAIN but not for `pg_statio`.
 #[inline]
-unsafe fn count_hit(relation: Relation) {
+pub(super) unsafe fn count_hit(relation: Relation) {
     // SAFETY: the caller passes an open relation, whose counters are there or NULL.
     unsafe {
         if let Some(info) = (*relation).pgstat_info.as_mut() {

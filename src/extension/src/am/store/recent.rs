@@ -11,7 +11,7 @@ use std::cell::Cell;
 const MOST: usize = 1 << 18;
 
 /// Each how many reads a page is looked up the long way: only that tells the clock that evicts buffers of the page's use.
-const REMIND: u8 = 16;
+const REMIND: u8 = 32;
 
 /// A table from block to buffer, in which a page takes the place of another 2ⁿ blocks away.
 #[derive(Debug, Default)]
@@ -51,6 +51,13 @@ impl Recent {
         self.turn.set(turn);
         let place = self.places.get(block as usize & self.places.len().wrapping_sub(1))?.get();
         (place.block == block && !turn.is_multiple_of(REMIND)).then_some(place.buffer)
+    }
+
+    /// Where the page was, for who takes that for a hint.
+    #[inline]
+    pub(super) fn last(&self, block: BlockNo) -> Option<Buffer> {
+        let place = self.places.get(block as usize & self.places.len().wrapping_sub(1))?.get();
+        (place.block == block).then_some(place.buffer)
     }
 
     /// Remembers a shared buffer.

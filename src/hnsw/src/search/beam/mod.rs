@@ -293,11 +293,12 @@ impl Beam {
         }
     }
 
-    /// What an estimate must be below for its node to be looked into.
+    /// What an estimate must be below for its node to be looked into. Where one vertex is sought it is only the way to a level below, which need
+    /// not be the best.
     #[inline]
     fn reach(&self) -> f32 {
         let worst = self.worst();
-        if worst.is_finite() && self.in_vain <= PATIENCE * self.limits.ef {
+        if worst.is_finite() && self.limits.ef > 1 && self.in_vain <= PATIENCE * self.limits.ef {
             worst + self.lag.slack(worst - self.least)
         } else {
             worst
