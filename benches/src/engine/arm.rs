@@ -297,7 +297,7 @@ mod tests {
             (Some("vchordrq.epsilon"), &["0.5".into(), "1".into()][..])
         );
         assert_eq!(other.steady(), "1");
-        assert_eq!(arm("pgvector:hnsw").steady(), "100");
+        assert_eq!(arm("pgvector:hnsw").steady(), "40");
         assert_eq!(arm("pgvector:hnsw,sweep=33").steady(), "33");
     }
 
