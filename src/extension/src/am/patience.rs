@@ -11,9 +11,9 @@
 //! `enable_seqscan = off` and `enable_bitmapscan = off` are obeyed: the scan stays with its index then.
 
 use super::quals::Share;
+use super::store::is_heap;
 use kite_codecs::{Spec, VectorType};
 use pgrx::pg_sys::{self, Relation};
-use std::ptr;
 
 /// What reading takes in the time in which a row is met and tested: of 1,000,000 × 128 in the row 124 ms for all against 4 us, of
 /// 61,440 × 384 in the row 10 to 15 ms against 2 to 5 us, in TOAST 4 to 6 ms against 2 to 3 us (`bench filter` on an Intel Xeon, everything in memory).
@@ -98,8 +98,7 @@ impl Patience {
     pub(super) unsafe fn of(table: Relation, values: &Spec, share: Share, sought: usize) -> Self {
         // SAFETY: the caller's promise; settings are read by the server's only thread.
         unsafe {
-            let is_heap = ptr::eq((*table).rd_tableam, pg_sys::GetHeapamTableAmRoutine());
-            let may_read = pg_sys::enable_seqscan && is_heap;
+            let may_read = pg_sys::enable_seqscan && is_heap(table);
             let pages = pg_sys::RelationGetNumberOfBlocksInFork(table, pg_sys::ForkNumber::MAIN_FORKNUM);
             let (known, rows) = ((*(*table).rd_rel).relpages, (*(*table).rd_rel).reltuples);
             let rows = if known > 0 && rows >= 0.0 { f64::from(rows) / f64::from(known) } else { 0.0 };

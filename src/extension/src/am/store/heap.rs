@@ -1,11 +1,21 @@
-//! Pages of a table: only where an index would have a row.
+//! Pages of a table: whether they are a heap's, and where an index would have a row.
 
 use super::raw;
-use pgrx::pg_sys::{self, Buffer, OffsetNumber};
+use pgrx::pg_sys::{self, Buffer, OffsetNumber, Relation};
 use std::ffi::c_int;
+use std::ptr;
 
 /// Line pointers that fit on a page, whatever they point to.
 const MOST: usize = pg_sys::BLCKSZ as usize / size_of::<pg_sys::ItemIdData>();
+
+/// Whether a table is of the access method `heap`.
+///
+/// # Safety
+/// The table is open.
+pub(in crate::am) unsafe fn is_heap(table: Relation) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { ptr::eq((*table).rd_tableam, pg_sys::GetHeapamTableAmRoutine()) }
+}
 
 /// The head of a row version's chain on its page, as an index has it (`heap_get_root_tuples` in pruneheap.c); 0 where it has none.
 ///

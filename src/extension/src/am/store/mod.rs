@@ -14,7 +14,7 @@ mod txn;
 
 use buffer::{Fork, NOT_HERE, Pin};
 pub(crate) use bulk::PgBulk;
-pub(in crate::am) use heap::root_of;
+pub(in crate::am) use heap::{is_heap, root_of};
 use kite_pages::{Ahead, BlockNo, Error, ItemPointer, PAGE_SIZE, Page, PageStore, Result, Stamp};
 pub(in crate::am) use near::Near;
 use pgrx::pg_sys::{self, BufferAccessStrategy, ForkNumber, Relation};

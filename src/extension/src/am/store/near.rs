@@ -8,11 +8,11 @@
 //! pinned after the server has verified it.
 
 use super::buffer::{Fork, Pin, head_of, page_of, peek};
+use super::heap::is_heap;
 use super::read::count_hit;
 use super::{Recent, raw};
 use kite_pages::{ItemPointer, Page};
 use pgrx::pg_sys::{self, Buffer, ForkNumber, IndexScanDesc};
-use std::ptr;
 use std::rc::Rc;
 
 /// Bytes of a row that are asked for: a vector of 512 dimensions. A processor that sees so many read in order asks for the rest itself.
@@ -34,9 +34,7 @@ impl Near {
     /// The table of the scan is open.
     pub(in crate::am) unsafe fn of(scan: IndexScanDesc, recent: Rc<Recent>) -> Option<Self> {
         // SAFETY: the caller's promise.
-        let is_heap =
-            unsafe { ptr::eq((*(*scan).heapRelation).rd_tableam, pg_sys::GetHeapamTableAmRoutine()) };
-        is_heap.then_some(Self { recent, last: None })
+        unsafe { is_heap((*scan).heapRelation) }.then_some(Self { recent, last: None })
     }
 
     /// Notes where the row is that was handed out last, as the executor has fetched it by now.
