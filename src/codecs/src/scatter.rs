@@ -3,6 +3,7 @@
 //! Merging two lists of indices takes a step for each index of either, with a branch that nobody can foresee. Here each element of
 //! the other vector is one load. The sum has the same terms in the same order, and zeros, so it is the same to the bit.
 
+use kite_kernels::FAN;
 use kite_vectors::Sparse;
 use std::cell::RefCell;
 
@@ -48,10 +49,39 @@ impl Scattered {
     #[inline]
     pub(crate) fn dot(&self, other: Sparse<'_>) -> f32 {
         let mut sum = 0.0;
-        for (&index, &value) in other.indices.iter().zip(other.values) {
-            sum += self.0.get(index as usize).copied().unwrap_or(0.0) * value;
-        }
+        self.add(&mut sum, other.indices, other.values);
         sum
+    }
+
+    /// [`Scattered::dot`] of several, taking steps together: an addition waits for the one before it in its sum, and not for those
+    /// of other sums.
+    #[inline]
+    pub(crate) fn dots(&self, others: [Sparse<'_>; FAN]) -> [f32; FAN] {
+        let together =
+            others.iter().map(|other| other.indices.len().min(other.values.len())).min().unwrap_or(0);
+        let heads = others.map(|other| (&other.indices[..together], &other.values[..together]));
+        let mut sums = [0.0; FAN];
+        for n in 0..together {
+            for (sum, (indices, values)) in sums.iter_mut().zip(heads) {
+                *sum += self.at(indices[n]) * values[n];
+            }
+        }
+        for (sum, other) in sums.iter_mut().zip(others) {
+            self.add(sum, &other.indices[together..], &other.values[together..]);
+        }
+        sums
+    }
+
+    #[inline]
+    fn add(&self, sum: &mut f32, indices: &[i32], values: &[f32]) {
+        for (&index, &value) in indices.iter().zip(values) {
+            *sum += self.at(index) * value;
+        }
+    }
+
+    #[inline]
+    fn at(&self, index: i32) -> f32 {
+        self.0.get(index as usize).copied().unwrap_or(0.0)
     }
 }
 
@@ -85,15 +115,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_sum_is_that_of_merged_lists(a in sparse(), b in sparse()) {
+        fn the_sum_is_that_of_merged_lists(a in sparse(), b in sparse(), more in prop::array::uniform3(sparse())) {
             let of = |(indices, values): &(Vec<i32>, Vec<f32>)| kite_vectors::sparse::SparseBuf {
                 dims: 200, indices: indices.clone(), values: values.clone(),
             };
-            let (a, b) = (of(&a), of(&b));
+            let (a, b, more) = (of(&a), of(&b), more.each_ref().map(of));
             let (a, b) = (a.as_ref(), b.as_ref());
             let expected = a.dot(b);
             let same = |dot: f32| dot == expected || dot.is_nan() && expected.is_nan();
             prop_assert!(same(Scattered::of(a).unwrap().dot(b)));
+            let others = [b, more[0].as_ref(), more[1].as_ref(), more[2].as_ref()];
+            for (dot, other) in Scattered::of(a).unwrap().dots(others).into_iter().zip(others) {
+                let expected = a.dot(other);
+                prop_assert!(dot == expected || dot.is_nan() && expected.is_nan());
+            }
             // Twice: what the first time has left would be found.
             for _ in 0..2 {
                 prop_assert!(scattered(a, |a| assert!(same(a.dot(b)))));

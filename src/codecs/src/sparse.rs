@@ -14,7 +14,7 @@ use crate::codec::Codec;
 use crate::scatter::{Scattered, scattered};
 use crate::value::all_finite;
 use crate::{Error, Metric, OwnedValue, Result, Value};
-use kite_kernels::Kernels;
+use kite_kernels::{FAN, Kernels};
 use kite_vectors::{Sparse, sparse::SparseBuf};
 use zerocopy::IntoBytes;
 
@@ -67,6 +67,29 @@ impl Sparsely {
             Metric::Cosine => 1.0 - (f64::from(dot) / norms).clamp(-1.0, 1.0),
             _ => -f64::from(dot),
         })
+    }
+
+    /// Appends the keys of others, in their order, by their products with a vector of this norm.
+    #[inline]
+    fn keys_of_dots<'b>(
+        &self,
+        (norm, vector): (f64, &Scattered),
+        others: &mut impl Iterator<Item = Result<(f64, Sparse<'b>)>>,
+        keys: &mut Vec<f32>,
+    ) -> Result<()> {
+        loop {
+            let mut fan = [(0.0, Sparse { dims: 0, indices: &[], values: &[] }); FAN];
+            let mut count = 0;
+            for other in others.by_ref().take(FAN) {
+                fan[count] = other?;
+                count += 1;
+            }
+            if count == 0 {
+                return Ok(());
+            }
+            let dots = vector.dots(fan.map(|(_, b)| b));
+            keys.extend(dots.iter().zip(fan).take(count).map(|(&dot, b)| self.key_of_dot(dot, norm * b.0)));
+        }
     }
 
     /// What the operator computes, squared for l2.
@@ -163,9 +186,7 @@ impl Codec for Sparsely {
         let mut outcome = Ok(());
         if matches!(self.metric, Metric::InnerProduct | Metric::Cosine) {
             scattered(a.1, |laid_out| {
-                outcome = others.try_for_each(|b| {
-                    b.map(|(norm, b)| keys.push(self.key_of_dot(laid_out.dot(b), a.0 * norm)))
-                });
+                outcome = self.keys_of_dots((a.0, laid_out), &mut others, keys);
             });
         }
         // Those that could not be taken that way.

@@ -12,8 +12,8 @@ use std::convert::Infallible;
 /// which gains at most half of that again, but indexes that grow by inserts would be larger than pgvector's.
 const ALPHA: f32 = 1.025;
 
-/// The part that stays free, of the slots beyond [`SMALL`], where candidates in all directions would fill them: with none, each further
-/// link back to a list has all of it looked at again, for hardly better links. Small lists need all of theirs.
+/// The part that stays free, of the slots beyond [`SMALL`], where `spread` candidates would fill them: with none, each further link back
+/// to a list has all of it looked at again, for hardly better links. Small lists need all of theirs.
 const FREE: usize = 4;
 const SMALL: usize = 16;
 
@@ -40,7 +40,8 @@ pub struct Choice {
     pub few: usize,
     /// up to this part of the slots, or eight.
     pub enough: usize,
-    /// Whether slots that α would fill before the last candidates go to those in other directions first.
+    /// Whether slots go to those in directions of their own first, as the paper's rule has them, and then to the nearest that only
+    /// `alpha` keeps. Where not all of these have a slot, some slots stay free.
     pub spread: bool,
 }
 
@@ -91,7 +92,8 @@ pub(super) fn select(
 /// different directions, and stay fewer than `most` where the data has few of them.
 ///
 /// `candidates` are in order, nearest first; `each` is asked for the distances of several of them from one, in their order, in place
-/// of what the keys hold. Together they take less time, but the first may be enough, so it is for [`FAN`] at most.
+/// of what the keys hold. Together they take less time, but the first may be enough, so dense ones are asked for by [`FAN`]. Those in
+/// directions of their own come first in `chosen`, nearest first.
 pub(crate) fn select_by<E>(
     candidates: &[Candidate],
     (most, choice): (usize, Choice),
@@ -110,96 +112,81 @@ fn select_known<E>(
 ) -> Result<usize, E> {
     chosen.clear();
     let mut keys = Vec::with_capacity(FAN);
-    // Of the chosen ones those that are not apart.
-    let mut unknown = Vec::new();
-    let mut rest: &[Candidate] = &[];
+    let (mut unknown, mut between) = (Vec::new(), Vec::new());
+    let slots = choice.slots(most);
     for (n, &candidate) in candidates.iter().enumerate() {
-        if chosen.len() == most {
-            rest = &candidates[n..];
+        if chosen.len() == slots {
             break;
         }
+        // Of the chosen ones those that are not apart.
         let is_apart = apart.get(n) == Some(&true);
         let rivals: &[Candidate] = if is_apart { &unknown } else { chosen };
-        if !hidden(candidate, rivals, choice.alpha, &mut keys, &mut each)? {
-            chosen.push(candidate);
-            if !is_apart && !apart.is_empty() {
-                unknown.push(candidate);
+        match choice.place(candidate, rivals, &mut keys, &mut each)? {
+            Place::Hidden => {}
+            Place::Between => between.push(candidate),
+            Place::Apart => {
+                chosen.push(candidate);
+                if !is_apart && !apart.is_empty() {
+                    unknown.push(candidate);
+                }
             }
         }
     }
-    if !rest.is_empty() && choice.spread && choice.alpha > 1.0 {
-        return spread(rest, most, chosen, each);
-    }
-    let mut compared = chosen.len();
+    let selected = chosen.len();
+    let most = if selected + between.len() > most { slots } else { most };
+    chosen.extend(between.iter().take(most - selected));
     if chosen.len() < candidates.len().min((most / choice.few).max(2)) {
         let most = (most / choice.enough).max(ENOUGH_LINKS).min(most);
-        // Those chosen so far are in the order of the candidates.
-        let selected = chosen.len();
+        let known = chosen.len();
         for candidate in candidates {
             if chosen.len() == most {
                 break;
             }
-            if chosen[..selected].iter().all(|other| other.node != candidate.node) {
+            if chosen[..known].iter().all(|other| other.node != candidate.node) {
                 chosen.push(*candidate);
             }
         }
-        chosen.sort_unstable_by(Candidate::order);
-        compared = 0;
     }
-    Ok(compared)
+    Ok(selected)
 }
 
-/// Chooses again where α > 1 has filled all slots before the last candidates, `rest`, were looked at.
-///
-/// Where the data has many dimensions, distances hardly differ and α hides little: the nearest take all slots, and those in other
-/// directions get none, which searches would need most. So of the chosen and the rest first come those that the paper's rule leaves,
-/// then the nearest of the other chosen ones. Answers how many, from the first on, are apart by α.
-fn spread<E>(
-    rest: &[Candidate],
-    most: usize,
-    chosen: &mut Vec<Candidate>,
-    mut each: impl FnMut(u32, &[Candidate], &mut Vec<f32>) -> Result<(), E>,
-) -> Result<usize, E> {
-    let most = most - most.saturating_sub(SMALL) / FREE;
-    let crowd = std::mem::take(chosen);
-    let (mut near, mut keys) = (Vec::new(), Vec::with_capacity(FAN));
-    // The chosen ones are nearer than the rest.
-    let mut apart = 0;
-    for (n, &candidate) in crowd.iter().chain(rest).enumerate() {
-        if chosen.len() == most {
-            break;
-        }
-        let was_chosen = n < crowd.len();
-        if !hidden(candidate, chosen, 1.0, &mut keys, &mut each)? {
-            chosen.push(candidate);
-            apart += usize::from(was_chosen);
-        } else if was_chosen {
-            near.push(candidate);
-        }
-    }
-    near.truncate(most - chosen.len());
-    apart += near.len();
-    chosen.append(&mut near);
-    chosen.sort_unstable_by(Candidate::order);
-    Ok(apart)
+/// Where a candidate lies beside those that have been chosen.
+enum Place {
+    /// One of them leads to it.
+    Hidden,
+    /// One of them is nearer to it than the node itself, but not α times.
+    Between,
+    /// In a direction of its own.
+    Apart,
 }
 
-/// Whether one of the rivals is nearer to a candidate, `alpha` times, than the node itself is.
-#[inline]
-fn hidden<E>(
-    candidate: Candidate,
-    rivals: &[Candidate],
-    alpha: f32,
-    keys: &mut Vec<f32>,
-    each: &mut impl FnMut(u32, &[Candidate], &mut Vec<f32>) -> Result<(), E>,
-) -> Result<bool, E> {
-    for others in rivals.chunks(FAN) {
-        each(candidate.node, others, keys)?;
-        if keys.iter().any(|key| alpha * key < candidate.distance) {
-            return Ok(true);
-        }
+impl Choice {
+    /// The slots, but for those that stay free where all would be filled.
+    fn slots(&self, most: usize) -> usize {
+        if self.spread { most - most.saturating_sub(SMALL) / FREE } else { most }
     }
-    Ok(false)
+
+    #[inline]
+    fn place<E>(
+        &self,
+        candidate: Candidate,
+        rivals: &[Candidate],
+        keys: &mut Vec<f32>,
+        each: &mut impl FnMut(u32, &[Candidate], &mut Vec<f32>) -> Result<(), E>,
+    ) -> Result<Place, E> {
+        let mut place = Place::Apart;
+        // A sparse vector is laid out for each call, which costs more than a distance that was not needed.
+        for others in rivals.chunks(if self.spread { usize::MAX } else { FAN }) {
+            each(candidate.node, others, keys)?;
+            if keys.iter().any(|key| self.alpha * key < candidate.distance) {
+                return Ok(Place::Hidden);
+            }
+            if self.spread && keys.iter().any(|&key| key < candidate.distance) {
+                place = Place::Between;
+            }
+        }
+        Ok(place)
+    }
 }
 
 #[cfg(test)]
@@ -237,7 +224,7 @@ mod tests {
         assert_eq!(nodes(8, 1.9), [1, 3]);
         assert_eq!(nodes(8, 2.0), [1, 2, 3]);
         let few = Choice { few: 4, enough: 1, ..Choice::PLAIN };
-        for (most, filled) in [(12, vec![1, 2, 3, 4]), (8, vec![1, 3]), (2, vec![1, 3])] {
+        for (most, filled) in [(12, vec![1, 3, 2, 4]), (8, vec![1, 3]), (2, vec![1, 3])] {
             select(&line, (&candidates, &[]), (most, few), &mut chosen);
             assert_eq!(chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>(), filled);
         }
@@ -317,14 +304,14 @@ mod tests {
             let Ok(apart) = select_known((&candidates, &[]), (most, choice), &mut chosen, each);
             (chosen.iter().map(|candidate| candidate.node).collect::<Vec<u32>>(), apart)
         };
-        // The far one has been compared with only the first of the crowd.
-        assert_eq!(choose(4, 1.1), (vec![0, 1, 2, far], 3));
-        assert_eq!(choose(16, 1.1), ((0..15).chain([far]).collect(), 15));
+        let with = |near| [0, far].into_iter().chain(1..near).collect::<Vec<u32>>();
+        assert_eq!(choose(4, 1.1), (with(3), 2));
+        assert_eq!(choose(16, 1.1), (with(15), 2));
         // Of slots beyond sixteen a quarter stays free.
-        assert_eq!(choose(20, 1.1), ((0..18).chain([far]).collect(), 18));
+        assert_eq!(choose(20, 1.1), (with(18), 2));
         assert_eq!(choose(1, 1.1), (vec![0], 1));
-        // All have a slot, or the paper's rule leaves no more than two.
-        assert_eq!(choose(21, 1.1), ((0..=far).collect(), 21));
+        // All have a slot, or α keeps none that the paper's rule does not.
+        assert_eq!(choose(21, 1.1), (with(20), 2));
         assert_eq!(choose(16, 1.0), (vec![0, far], 2));
     }
 
