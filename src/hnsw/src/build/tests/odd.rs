@@ -55,8 +55,8 @@ fn built(metric: Metric, set: &Odd) -> MemStore {
 }
 
 /// Strict order: each bound is at least the one before and at most what the operator computes, so that the executor's recheck has all
-/// it needs. What comes too late is lost: five in a thousand at most of the huge and the tiny, a seventh of narrow clusters, and less than half of anything, which is
-/// too much (see Limits in the README).
+/// it needs. What comes too late is lost: a sixth at most where whole clusters do, else five in a thousand at most, which is still too much (see
+/// Limits in the README).
 #[test]
 fn strict_order_is_kept_on_odd_data() {
     let mut failed = Vec::new();
@@ -102,10 +102,12 @@ fn strict_order_is_kept_on_odd_data() {
                 let reached = std::iter::from_fn(|| scan.next_row().unwrap()).count();
                 eprintln!("{}, {metric}, query {which}: {found} of {reached}", set.name);
                 let least = match (set.name, metric) {
-                    ("huge" | "tiny", _) => 995,
-                    ("narrow clusters", _) => 860,
-                    ("clusters", Metric::L1) => 985,
-                    _ => 500,
+                    // Clusters nearer than the first few rows that went out.
+                    ("clusters" | "huge and tiny", Metric::InnerProduct) => 840,
+                    ("narrow clusters", Metric::L2) => 890,
+                    // They tie but for rounding.
+                    ("one dimension", Metric::Cosine) => 980,
+                    _ => 995,
                 };
                 if found * 1000 < reached * least {
                     failed.push(format!("{}, {metric}, query {which}: {found} of {reached}", set.name));
