@@ -64,7 +64,7 @@ impl Graph {
         self.levels[node as usize]
     }
 
-    /// The neighbours of a node on one of its levels, nearest first where the build has just chosen them.
+    /// The neighbours of a node on one of its levels: the nearest first where the build has just chosen them, and the others as `select_by` orders them.
     #[inline]
     pub fn links(&self, node: u32, level: u8) -> impl ExactSizeIterator<Item = u32> + '_ {
         let list = self.list(node, level);

@@ -21,7 +21,7 @@ const ATTEMPTS: usize = 100;
 pub(super) struct Neighbourhood {
     /// Where it began; none in an empty index.
     pub(super) entry: Link,
-    /// The neighbours chosen on each level of the new vertex, nearest first.
+    /// The neighbours chosen on each level of the new vertex, the nearest first, see [`select_by`](crate::build::select_by).
     pub(super) levels: Vec<Vec<Neighbour>>,
     /// A vertex with the same payload.
     pub(super) equal: Option<Equal>,
