@@ -51,14 +51,14 @@ impl Choice {
 
     /// What is best for values and a metric.
     ///
-    /// The keys of L2 and cosine distance grow with the square of the length. A negative inner product is no length at all: a long
+    /// The keys of L2, cosine and Hamming distance grow with the square of the length. A negative inner product is no length at all: a long
     /// vector is nearer to all others than these are to each other, so that the heuristic would leave each with a link to
     /// the longest around and no other, and searches with nowhere to go from there.
     #[must_use]
     pub fn of(spec: &Spec) -> Self {
         let alpha = match spec.metric {
-            Metric::L2 | Metric::Cosine => ALPHA * ALPHA,
-            Metric::L1 | Metric::Hamming | Metric::Jaccard => ALPHA,
+            Metric::L2 | Metric::Cosine | Metric::Hamming => ALPHA * ALPHA,
+            Metric::L1 | Metric::Jaccard => ALPHA,
             Metric::InnerProduct => {
                 return Self { few: FEW_PRODUCTS, enough: ENOUGH_PRODUCTS, ..Self::PLAIN };
             }
@@ -325,6 +325,7 @@ mod tests {
             assert_eq!(of(metric, VectorType::Vector).alpha, ALPHA * ALPHA);
             assert!(!of(metric, VectorType::Vector).spread && of(metric, VectorType::Sparsevec).spread);
         }
+        assert_eq!(of(Metric::Hamming, VectorType::Bit).alpha, ALPHA * ALPHA);
         assert_eq!(of(Metric::L1, VectorType::Vector).alpha, ALPHA);
         // Where keys are negative, a factor above 1 would prune more.
         for vector_type in [VectorType::Vector, VectorType::Sparsevec] {
