@@ -96,8 +96,8 @@ const HELD: usize = 35;
 /// The same without codes. There a search has not looked as far beyond its results, and more rows would come too late.
 const HELD_WITHOUT_CODES: usize = 50;
 /// Percent of what went out that are held back where that is more. Estimates that are hardly off, and keys without codes, hold back few by
-/// themselves (see [`Beam::passed`]). On 1,840 text embeddings by L1 a scan to the end lost 2.5 rows without, and 0.6 so; for LIMIT 1000 of the
-/// real set it took as long.
+/// themselves (see [`Beam::passed`]). By hand, on 1,840 text embeddings by L1 a scan to the end lost 2.5 rows without, and 0.6 so; for LIMIT
+/// 1000 of the real set it took as long.
 const HELD_OF_ALL: usize = 100;
 
 /// Pages that a scan which goes on under strict order sows from, at least; and that share of the vertices that it has read. Of 4,000 rows
